@@ -1,0 +1,1 @@
+//! Recomputes a whole network from what it serves and compares every byte.

@@ -1,0 +1,1 @@
+//! The fold: entries to state, and the closing of epochs; pure and replayable.

@@ -1,0 +1,1 @@
+//! The state folded from the log, its snapshots and the views served from it.

@@ -1,0 +1,1 @@
+//! The log on disk: sequencer, segments, recovery, promises and receipts.

@@ -1,0 +1,1 @@
+//! RFC 6962 trees, tiles, checkpoints, signed notes and proofs; the claim tree.

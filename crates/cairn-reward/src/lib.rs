@@ -1,0 +1,1 @@
+//! Emission, pools and exact-integer allocation.

@@ -1,0 +1,1 @@
+//! Seeded devices, virtual clock, faulty disk and attackers for tests.
