@@ -83,11 +83,7 @@ fn decode_signature(signature: &Signature) -> Option<(EdwardsPoint, Scalar)> {
 }
 
 fn challenge(signature: &Signature, key: &[u8; 32], message: &[u8]) -> Scalar {
-    let digest = Sha512::new()
-        .chain_update(&signature[..32])
-        .chain_update(key)
-        .chain_update(message)
-        .finalize();
+    let digest = Sha512::new().chain_update(&signature[..32]).chain_update(key).chain_update(message).finalize();
     Scalar::from_bytes_mod_order_wide(&digest.into())
 }
 

@@ -3,7 +3,21 @@
 //! Everything here is pure: no clock, no network, no file, no randomness that is not passed in, and no float in
 //! anything that is judged, paid or hashed. The same bytes come out on every machine.
 
+pub mod amount;
+pub mod cbor;
 pub mod ed25519;
 mod hash;
+pub mod id;
+pub mod verdict;
 
+pub use amount::{Amount, PPM, Ppm};
 pub use hash::Hash;
+pub use id::{Account, Address, DeviceId, Domain, NetworkId};
+pub use verdict::{Payout, Reason, Subject, Verdict};
+
+/// keccak256, the hash of Ethereum's addresses, typed data and claim trees.
+#[must_use]
+pub fn keccak256(bytes: &[u8]) -> [u8; 32] {
+    use sha3::Digest;
+    sha3::Keccak256::digest(bytes).into()
+}
