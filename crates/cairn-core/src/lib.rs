@@ -5,10 +5,15 @@
 
 pub mod amount;
 pub mod cbor;
+pub mod cose;
 pub mod ed25519;
+pub mod entry;
 mod hash;
 pub mod id;
+pub mod key;
+pub mod report;
 pub mod verdict;
+pub mod wallet;
 
 pub use amount::{Amount, PPM, Ppm};
 pub use hash::Hash;
