@@ -8,10 +8,14 @@ pub mod cbor;
 pub mod cose;
 pub mod ed25519;
 pub mod entry;
+pub mod epoch;
+pub mod geo;
 mod hash;
 pub mod id;
 pub mod key;
+pub mod observation;
 pub mod report;
+pub mod statement;
 pub mod verdict;
 pub mod wallet;
 
