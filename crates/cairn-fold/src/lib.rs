@@ -1,1 +1,26 @@
-//! The fold: entries to state, and the closing of epochs; pure and replayable.
+//! The fold: `state = fold(entries)`, pure and replayable.
+//!
+//! `admit(state, entry)` alone decides validity; epochs close where the log says they end, and each closing judges,
+//! allocates and states. The gateway, the epoch engine and every auditor run this same code over the same entries and
+//! arrive at the same bytes. Not here: files, networks, clocks.
+
+mod admit;
+mod apply;
+mod close;
+mod fold;
+mod names;
+mod records;
+mod refusal;
+mod signatures;
+mod snapshot;
+mod state;
+
+pub use admit::{Accepted, Checked, Effect, admit, report_key};
+pub use close::{CloseError, Closed, ENGINE_REVISION, claim_leaves, root_of};
+pub use fold::{Fold, FoldError, Folded};
+pub use names::{NameRanges, RANGES_MAX};
+pub use records::RecordError;
+pub use refusal::Refusal;
+pub use signatures::check_reports;
+pub use snapshot::Snapshot;
+pub use state::{Denial, Device, Network, OpenEpoch, Pending, PolicyInForce, State};

@@ -127,6 +127,17 @@ impl Statement {
     }
 }
 
+/// The genesis statement that a payload holds.
+///
+/// # Errors
+/// [`StatementError`] when it is another statement's payload, or none.
+pub fn genesis_of_payload(payload: &[u8]) -> Result<Genesis, StatementError> {
+    match parse_payload(payload)?.0 {
+        Body::Genesis(genesis) => Ok(genesis),
+        other => Err(StatementError::Schema { schema: other.schema().as_str().to_owned() }),
+    }
+}
+
 fn parse_payload(payload: &[u8]) -> Result<(Body, u64, u64), StatementError> {
     let mut input = Decoder::over(payload);
     let mut keys = input.map()?;

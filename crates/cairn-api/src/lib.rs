@@ -1,0 +1,18 @@
+//! The shapes of the HTTP API: what the gateway answers, the client reads and the command line prints with `--json`.
+//!
+//! Amounts are decimal strings of base units, since JSON numbers end at 53 bits; hashes are lower-case hexadecimal; ids
+//! and accounts have the texts of `cairn-core`; times are milliseconds since 1970 UTC. Every document that shows a number
+//! of an epoch names the epoch statement it comes from.
+
+mod epoch;
+mod explain;
+mod network;
+mod submit;
+
+pub use epoch::{
+    AccountEpoch, AccountInfo, BalanceInfo, ClaimInfo, ClassInfo, DomainInfo, EpochInfo, EpochList, PayoutInfo,
+    PayoutList, PoolInfo, ReasonInfo, VerdictInfo, VerdictList,
+};
+pub use explain::{Explanation, PoolShare, ProofInfo, SlotExplanation};
+pub use network::{AssetInfo, ClassRules, DeviceEpoch, DeviceInfo, EpochRef, Health, NetworkInfo};
+pub use submit::{Problem, ResultRow, ResultStatus, SubmitResponse};

@@ -1,0 +1,116 @@
+//! `admit(state, entry)`: pure, and alone in deciding validity. The gateway calls it before logging, the fold after.
+//!
+//! An entry that fails is *void*, with a code. Inclusion in the log proves that something was said, never that it is
+//! valid. Cheap checks come before expensive ones; signatures last, or checked in batches beforehand ([`Checked`]).
+
+mod report;
+mod statement;
+
+use cairn_core::Hash;
+use cairn_core::entry::{Entry, EntryKind};
+use cairn_core::epoch::EpochStatement;
+use cairn_core::key::PublicKey;
+use cairn_core::observation::Observation;
+use cairn_core::statement::Statement;
+
+pub use self::report::{Accepted, admit_report, report_key};
+use crate::refusal::Refusal;
+use crate::state::State;
+
+/// A signature check made beforehand, in a batch: it counts when `key` still is the signer's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    /// The key that was checked against.
+    pub key: PublicKey,
+    /// Whether the signature held.
+    pub holds: bool,
+}
+
+/// What a valid entry does to the state.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// A report is held until its epoch is judged.
+    Report(Box<Accepted>),
+    /// A statement takes effect.
+    Statement(Box<Statement>),
+    /// An observation is noted.
+    Observation {
+        /// What is observed.
+        source: String,
+        /// Who observed.
+        observer: [u8; 16],
+        /// The round.
+        round: u64,
+    },
+    /// The statement of a closed epoch is logged.
+    Epoch {
+        /// Its number.
+        number: u64,
+    },
+}
+
+/// Decides whether an entry at `index` is valid after everything before it, and what it does.
+///
+/// # Errors
+/// [`Refusal`] with the code that voids it.
+pub fn admit(state: &State, index: u64, entry: &Entry<'_>, checked: Option<Checked>) -> Result<Effect, Refusal> {
+    if (index == 0) != state.network.is_none() {
+        return Err(Refusal::of("NET-GENESIS", "entry 0 is the genesis statement, and nothing else is"));
+    }
+    match entry.kind {
+        EntryKind::Report => {
+            admit_report(state, index, entry, checked).map(|accepted| Effect::Report(Box::new(accepted)))
+        }
+        EntryKind::Statement => {
+            let statement =
+                Statement::parse(entry.body).map_err(|error| Refusal::of(error.code(), error.to_string()))?;
+            statement::admit(state, entry.received_ms, &statement)?;
+            Ok(Effect::Statement(Box::new(statement)))
+        }
+        EntryKind::Observation => admit_observation(state, entry),
+        EntryKind::Epoch => admit_epoch(state, entry),
+    }
+}
+
+fn admit_observation(state: &State, entry: &Entry<'_>) -> Result<Effect, Refusal> {
+    let observation =
+        Observation::parse(entry.body).map_err(|error| Refusal::of("OBS-COSE", format!("the observation: {error}")))?;
+    let network = state.network.as_ref().ok_or_else(|| Refusal::of("NET-GENESIS", "there is no network yet"))?;
+    let policy = state.policy().ok_or_else(|| Refusal::of("OBS-OBSERVER", "no policy names observers yet"))?;
+    let body = &observation.body;
+    let observer = observation.sign1.key_id;
+    let named =
+        policy.read.observers.iter().find(|named| named.source == body.source && named.key.key_id() == observer);
+    let named = named.ok_or_else(|| {
+        Refusal::of("OBS-OBSERVER", format!("the policy names no such observer of `{}`", body.source))
+    })?;
+    let last = state.rounds.get(&(body.source.clone(), observer));
+    if last.is_some_and(|last| body.round <= *last) {
+        return Err(Refusal::of(
+            "OBS-ROUND",
+            format!("round {} of `{}` is not above the last", body.round, body.source),
+        ));
+    }
+    let holds = named.key.algorithm() == observation.sign1.algorithm
+        && named.key.verify(&observation.to_be_signed(&network.id), &observation.sign1.signature);
+    if !holds {
+        return Err(Refusal::of("OBS-SIGNATURE", "the observer's signature does not verify"));
+    }
+    Ok(Effect::Observation { source: body.source.clone(), observer, round: body.round })
+}
+
+fn admit_epoch(state: &State, entry: &Entry<'_>) -> Result<Effect, Refusal> {
+    let statement = EpochStatement::decode(entry.body)
+        .map_err(|error| Refusal::of("EPO-CBOR", format!("the epoch statement: {error}")))?;
+    let expected = state.unlogged.get(&statement.number).ok_or_else(|| {
+        Refusal::of("EPO-NUMBER", format!("epoch {} is open or its statement is logged already", statement.number))
+    })?;
+    let hash = Hash::of(entry.body);
+    if hash != *expected {
+        return Err(Refusal::of(
+            "EPO-DIFFERS",
+            format!("epoch {}: the log implies statement {expected}, this is {hash}", statement.number),
+        ));
+    }
+    Ok(Effect::Epoch { number: statement.number })
+}

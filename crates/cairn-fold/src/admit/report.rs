@@ -1,0 +1,171 @@
+//! When a report is valid.
+
+use cairn_core::cbor::Value;
+use cairn_core::entry::Entry;
+use cairn_core::geo::Cell;
+use cairn_core::key::PublicKey;
+use cairn_core::report::{Report, ReportName, ReportedPlace};
+use cairn_core::statement::Role;
+
+use super::Checked;
+use crate::refusal::Refusal;
+use crate::state::{Device, Pending, State};
+
+/// A valid report, as it is held until its epoch is judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its entry.
+    pub index: u64,
+    /// Its name.
+    pub name: ReportName,
+    /// The epoch that judges it.
+    pub epoch: u64,
+    /// The class, such as `sensing/1`.
+    pub class: String,
+    /// The time that counts, ms since 1970 UTC.
+    pub time_ms: u64,
+    /// When it was received, ms since 1970 UTC.
+    pub received_ms: u64,
+    /// See [`cairn_core::report::flag`].
+    pub flags: u64,
+    /// What the class defines.
+    pub body: Value,
+    /// Who is paid, and whether the device was denied, at the report's index.
+    pub pending: Pending,
+}
+
+impl Accepted {
+    /// Whether later epochs see the report beside their own: those of denied devices vouch for nobody.
+    pub(crate) const fn stands_as_context(&self) -> bool {
+        self.pending.denied.is_none()
+    }
+}
+
+/// The key that a report's signature is to be checked against beforehand, if its device is known.
+#[must_use]
+pub fn report_key<'a>(state: &'a State, report: &Report<'_>) -> Option<&'a PublicKey> {
+    let key = state.key_of(&report.device())?;
+    (key.algorithm() == report.sign1.algorithm).then_some(key)
+}
+
+/// Decides whether a report at `index` is valid.
+///
+/// # Errors
+/// [`Refusal`] with the code that voids it.
+pub fn admit_report(
+    state: &State,
+    index: u64,
+    entry: &Entry<'_>,
+    checked: Option<Checked>,
+) -> Result<Accepted, Refusal> {
+    let report = Report::parse(entry.body).map_err(|error| Refusal::of(error.code(), error.to_string()))?;
+    let name = report.name();
+    let device = state
+        .devices
+        .get(&name.device)
+        .ok_or_else(|| Refusal::of("RPT-UNKNOWN-DEVICE", format!("{} is not enrolled", name.device)))?;
+    check_standing(device, &report)?;
+    let time_ms = report.body.measured_ms(entry.received_ms);
+    let epoch = judging_epoch(state, time_ms, entry.received_ms)?;
+    check_class(state, device, &report)?;
+    check_place(state, device, report.body.place.as_ref())?;
+    if device.names.contains(name.boot, name.seq) {
+        let what = format!("boot {} seq {} of {} has counted", name.boot, name.seq, name.device);
+        return Err(Refusal::of("RPT-DUPLICATE", what));
+    }
+    check_signature(state, device, &report, checked)?;
+    let owner = &device.enrol.owner;
+    let pending = Pending {
+        account: state.payee_of(owner).clone(),
+        denied: state.denial_at(&name.device, entry.received_ms).map(|denial| denial.index),
+    };
+    let body = report.body;
+    Ok(Accepted {
+        index,
+        name,
+        epoch,
+        class: body.schema,
+        time_ms,
+        received_ms: entry.received_ms,
+        flags: body.flags,
+        body: body.body,
+        pending,
+    })
+}
+
+fn check_standing(device: &Device, report: &Report<'_>) -> Result<(), Refusal> {
+    if let Some(retired) = device.retired_index {
+        return Err(Refusal::of("RPT-RETIRED", format!("{} was retired by entry {retired}", report.device())));
+    }
+    if device.key.algorithm() != report.sign1.algorithm {
+        return Err(Refusal::of("RPT-ALGORITHM", "the header names another algorithm than the device's key"));
+    }
+    match (device.enrol.role, report.body.subject) {
+        (Role::Device | Role::Anchor | Role::Worker, None) => Ok(()),
+        (Role::Bridge, _) => Err(Refusal::of("RPT-BRIDGE", "reports of bridges are not accepted yet")),
+        (_, Some(_)) => Err(Refusal::of("RPT-SUBJECT", "only a bridge signs for another device")),
+        (Role::Buyer, None) => Err(Refusal::of("RPT-ROLE", "a buyer does not report")),
+    }
+}
+
+/// `max(epoch of the measured time, open epoch)`, within what the policy accepts.
+fn judging_epoch(state: &State, time_ms: u64, received_ms: u64) -> Result<u64, Refusal> {
+    let clock = state.clock().ok_or_else(|| Refusal::of("NET-GENESIS", "there is no network yet"))?;
+    let policy = state.policy().ok_or_else(|| Refusal::of("RPT-POLICY", "no policy is in force yet"))?;
+    let ahead_ms = time_ms.saturating_sub(received_ms);
+    let limits = &policy.read.epochs;
+    if ahead_ms > limits.future_ms {
+        let what = format!("measured {ahead_ms} ms after it was received; at most {} ms", limits.future_ms);
+        return Err(Refusal::of("RPT-FUTURE", what));
+    }
+    let measured = clock
+        .epoch_at(time_ms)
+        .ok_or_else(|| Refusal::of("RPT-BEFORE-START", "measured before the network's first epoch"))?;
+    let open = state.epoch.number;
+    if measured.saturating_add(limits.late_epochs.into()) < open {
+        let what = format!("measured in epoch {measured}; epoch {open} is open and takes {} back", limits.late_epochs);
+        return Err(Refusal::of("RPT-TOO-LATE", what));
+    }
+    Ok(measured.max(open))
+}
+
+fn check_class(state: &State, device: &Device, report: &Report<'_>) -> Result<(), Refusal> {
+    let class = &report.body.schema;
+    let judged = state.policy().is_some_and(|policy| policy.read.classes.contains_key(class));
+    if !judged || !device.enrol.classes.contains(class) {
+        let who = if judged { "the device is not enrolled in" } else { "the policy does not judge" };
+        return Err(Refusal::of("RPT-CLASS", format!("{who} class `{class}`")));
+    }
+    cairn_classes::check_body(class, &report.body.body).map_err(|error| Refusal::of(error.code(), error.to_string()))
+}
+
+fn check_place(state: &State, device: &Device, place: Option<&ReportedPlace>) -> Result<(), Refusal> {
+    let finest = state.policy().map_or(0, |policy| policy.read.h3_resolution);
+    match place {
+        None => Ok(()),
+        Some(ReportedPlace::Cell(cell)) => match Cell::of(*cell) {
+            Some(cell) if cell.resolution() <= finest => Ok(()),
+            _ => Err(Refusal::of("RPT-PLACE", format!("not an H3 cell of resolution {finest} or coarser"))),
+        },
+        Some(ReportedPlace::Exact { .. }) if device.enrol.exact.is_some() => Ok(()),
+        Some(ReportedPlace::Exact { .. }) => {
+            Err(Refusal::of("RPT-PLACE", "an exact place, and the owner did not opt in when enrolling"))
+        }
+    }
+}
+
+fn check_signature(
+    state: &State,
+    device: &Device,
+    report: &Report<'_>,
+    checked: Option<Checked>,
+) -> Result<(), Refusal> {
+    let holds = match checked {
+        Some(checked) if checked.key == device.key => checked.holds,
+        _ => state
+            .network
+            .as_ref()
+            .is_some_and(|network| device.key.verify(&report.to_be_signed(&network.id), &report.sign1.signature)),
+    };
+    if holds { Ok(()) } else { Err(Refusal::of("RPT-SIGNATURE", "the device's signature does not verify")) }
+}

@@ -1,0 +1,110 @@
+//! What a valid entry does to the state.
+
+use cairn_core::DeviceId;
+use cairn_core::report::Report;
+use cairn_core::statement::{Body, Statement};
+use cairn_core::{Account, Hash, NetworkId};
+
+use crate::admit::Effect;
+use crate::state::{Denial, Device, Network, PolicyInForce, State};
+
+impl State {
+    /// Applies the effect of the valid entry at `index`.
+    ///
+    /// # Panics
+    /// When the effect is not one that `admit` gave for this state.
+    pub(crate) fn apply(&mut self, index: u64, effect: &Effect) {
+        match effect {
+            Effect::Report(accepted) => {
+                let device = self.devices.get_mut(&accepted.name.device).expect("admit found the device");
+                let counted = device.names.insert(accepted.name.boot, accepted.name.seq);
+                assert!(counted, "admit found the name free");
+                self.pending.insert((accepted.epoch, index), accepted.pending.clone());
+            }
+            Effect::Statement(statement) => self.apply_statement(index, statement),
+            Effect::Observation { source, observer, round } => {
+                self.rounds.insert((source.clone(), *observer), *round);
+            }
+            Effect::Epoch { number } => {
+                self.unlogged.remove(number);
+            }
+        }
+    }
+
+    fn apply_statement(&mut self, index: u64, statement: &Statement) {
+        for signed in &statement.signed {
+            self.nonces.insert(signed.signer.bytes(), statement.nonce);
+        }
+        match &statement.body {
+            Body::Genesis(genesis) => {
+                let payload = statement.payload.clone();
+                let id = NetworkId(Hash::of(&payload));
+                self.network = Some(Network { id, genesis: genesis.clone(), payload });
+            }
+            Body::Enrol(enrol) => {
+                let device = Device {
+                    key: enrol.key,
+                    enrol: enrol.clone(),
+                    enrolled_index: index,
+                    retired_index: None,
+                    names: crate::names::NameRanges::default(),
+                };
+                *self.owned.entry(enrol.owner.clone()).or_default() += 1;
+                self.devices.insert(DeviceId::of_key(&enrol.key.multicodec()), device);
+            }
+            Body::Transfer(transfer) => {
+                let device = self.devices.get_mut(&transfer.device).expect("admit found the device");
+                let before = core::mem::replace(&mut device.enrol.owner, transfer.owner.clone());
+                self.loses_one(&before);
+                *self.owned.entry(transfer.owner.clone()).or_default() += 1;
+            }
+            Body::Retire(id) => {
+                let device = self.devices.get_mut(id).expect("admit found the device");
+                device.retired_index = Some(index);
+                let owner = device.enrol.owner.clone();
+                self.loses_one(&owner);
+            }
+            Body::Rotate(rotate) => {
+                self.devices.get_mut(&rotate.device).expect("admit found the device").key = rotate.key;
+            }
+            Body::Payee(choice) => {
+                self.payees.insert(choice.owner.clone(), choice.payee.clone());
+            }
+            Body::Policy(policy) => {
+                let read = cairn_reward::Policy::parse(&policy.document).expect("admit read the policy");
+                self.policies.insert(policy.first_epoch, PolicyInForce { document: policy.document.clone(), read });
+            }
+            Body::Profile(profile) => {
+                let document = String::from_utf8(profile.document.clone()).expect("admit read the profile");
+                self.profiles.insert((profile.class.clone(), profile.first_epoch), document);
+            }
+            Body::Conflict(conflict) => {
+                let report = Report::parse(&conflict.first).expect("admit parsed the report");
+                self.conflicts.insert(report.name(), index);
+            }
+            Body::Deny(deny) => {
+                let denial = Denial { index, until_ms: deny.until_ms, reason: deny.reason.clone() };
+                self.denials.insert(deny.device, denial);
+            }
+            Body::Appeal(appeal) => {
+                self.appeals.insert(appeal.deny, index);
+            }
+            Body::Domain(terms) => {
+                self.domains.insert(terms.domain.clone(), terms.clone());
+            }
+            Body::AuditorSet(set) => {
+                self.auditors.insert(set.first_epoch, set.clone());
+            }
+            Body::Successor(successor) => self.successor = Some(successor.clone()),
+        }
+    }
+
+    fn loses_one(&mut self, owner: &Account) {
+        if let Some(count) = self.owned.get_mut(owner) {
+            *count -= 1;
+            if *count == 0 {
+                self.owned.remove(owner);
+            }
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Closing an epoch: judge what it holds, share out the pot, and state everything in one document.
+//!
+//! Pure: the same state and reports give the same bytes on any machine and any number of threads.
+
+use std::collections::BTreeMap;
+
+use cairn_classes::{Docket, Report, Site};
+use cairn_core::epoch::{AssetBalance, ClassSummary, DomainClaims, EpochStatement, PoolSummary};
+use cairn_core::geo::{Cell, Position};
+use cairn_core::statement::Mobility;
+use cairn_core::{Account, Amount, DeviceId, Domain, Hash, PPM, Payout, Verdict};
+use cairn_merkle::claim::{ClaimLeaf, ClaimTree};
+use cairn_merkle::tree;
+use cairn_reward::{Allocation, Outcome};
+use rayon::prelude::*;
+use thiserror::Error;
+
+use crate::admit::Accepted;
+use crate::state::State;
+
+/// The rules revision of this engine; the policy names the one it was written for.
+pub const ENGINE_REVISION: u64 = cairn_reward::REVISION as u64;
+
+/// Why an epoch cannot be closed. None of these follows from what anybody reports: admission keeps such entries out.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CloseError {
+    /// A judge refused its docket.
+    #[error("epoch {epoch}: the judge of `{class}`: {source}")]
+    Judge {
+        /// The epoch.
+        epoch: u64,
+        /// The class.
+        class: String,
+        /// What it refused.
+        source: cairn_classes::ClassError,
+    },
+    /// The money does not add up.
+    #[error("epoch {epoch}: {source}")]
+    Reward {
+        /// The epoch.
+        epoch: u64,
+        /// What is wrong.
+        source: cairn_reward::RewardError,
+    },
+    /// The claim tree cannot be built.
+    #[error("epoch {epoch}: the claims: {source}")]
+    Claims {
+        /// The epoch.
+        epoch: u64,
+        /// What is wrong.
+        source: cairn_merkle::MerkleError,
+    },
+}
+
+impl CloseError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Judge { source, .. } => source.code(),
+            Self::Reward { source, .. } => source.code(),
+            Self::Claims { source, .. } => source.code(),
+        }
+    }
+}
+
+/// A closed epoch: the statement and everything it states.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// The statement.
+    pub statement: EpochStatement,
+    /// Its canonical bytes.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of the bytes.
+    pub hash: Hash,
+    /// The verdicts' canonical bytes, sorted: the leaves of the verdict roots, class by class.
+    pub verdicts: Vec<Vec<u8>>,
+    /// The payout rows' canonical bytes, sorted: the leaves of the payout root.
+    pub payouts: Vec<Vec<u8>>,
+    /// The state's records after the epoch, sorted: the snapshot.
+    pub records: Vec<Vec<u8>>,
+}
+
+/// What an epoch is closed from.
+pub(crate) struct Closing<'a> {
+    /// Reports to judge.
+    pub fresh: &'a [Accepted],
+    /// Reports that epochs of the lookback judged.
+    pub context: Vec<&'a Accepted>,
+    /// The first entry that is not of the epoch.
+    pub to: u64,
+    /// The log's root at `to`.
+    pub log_root: Hash,
+}
+
+/// Closes the state's open epoch and moves the state past it.
+pub(crate) fn close(state: &mut State, closing: &Closing<'_>) -> Result<Closed, CloseError> {
+    let epoch = state.epoch.number;
+    let (classes, verdicts) = judge_all(state, closing)?;
+    let outcome = allocate(state, &verdicts)?;
+    settle(state, closing, outcome.as_ref())?;
+    let domains = claims(state)?;
+    let mut verdict_rows: Vec<Vec<u8>> = verdicts.par_iter().map(Verdict::encode).collect();
+    verdict_rows.par_sort_unstable();
+    let payout_rows = outcome.as_ref().map_or_else(Vec::new, |outcome| payout_rows(&outcome.payouts));
+    let network = state.network.clone().expect("an epoch closes in a network that exists");
+    let previous = state.epoch.previous;
+    let from = core::mem::replace(&mut state.epoch.from, closing.to);
+    state.epoch.number = epoch + 1;
+    let records = state.records();
+    let statement = EpochStatement {
+        network: network.id,
+        number: epoch,
+        from,
+        to: closing.to,
+        log_root: closing.log_root,
+        previous,
+        policy_hash: state.policy_for(epoch).map_or(Hash::ZERO, |policy| policy.read.hash()),
+        engine_revision: ENGINE_REVISION,
+        classes,
+        pools: outcome.as_ref().map_or_else(Vec::new, pool_summaries),
+        payout_root: root_of(&payout_rows),
+        asset: asset(state, epoch, outcome.as_ref()),
+        domains,
+        state_root: root_of(&records),
+        rehearsed: network.genesis.rehearsed,
+    };
+    let bytes = statement.encode();
+    let hash = Hash::of(&bytes);
+    state.follow(epoch, hash);
+    Ok(Closed { statement, bytes, hash, verdicts: verdict_rows, payouts: payout_rows, records })
+}
+
+impl State {
+    /// What no state root can hold: the hash of the statement that carries it.
+    pub(crate) fn follow(&mut self, epoch: u64, hash: Hash) {
+        self.epoch.previous = hash;
+        self.unlogged.insert(epoch, hash);
+    }
+}
+
+/// RFC 6962 root over rows in the order given.
+#[must_use]
+pub fn root_of(rows: &[Vec<u8>]) -> Hash {
+    let leaves: Vec<Hash> = rows.par_iter().map(|row| tree::leaf_hash(row)).collect();
+    tree::root_parallel(&leaves)
+}
+
+fn payout_rows(payouts: &[Payout]) -> Vec<Vec<u8>> {
+    let mut rows: Vec<Vec<u8>> = payouts.par_iter().map(Payout::encode).collect();
+    rows.par_sort_unstable();
+    rows
+}
+
+fn judge_all(state: &State, closing: &Closing<'_>) -> Result<(Vec<ClassSummary>, Vec<Verdict>), CloseError> {
+    let epoch = state.epoch.number;
+    let Some(policy) = state.policy() else { return Ok((Vec::new(), Vec::new())) };
+    let (mut summaries, mut all) = (Vec::new(), Vec::new());
+    for (class, &revision) in &policy.read.classes {
+        let Some(profile) = state.profile_for(class, epoch) else { continue };
+        let verdicts = judge_class(state, closing, class, revision, profile)?;
+        let mut rows: Vec<Vec<u8>> = verdicts.par_iter().map(Verdict::encode).collect();
+        rows.par_sort_unstable();
+        summaries.push(ClassSummary {
+            class: class.clone(),
+            revision: revision.into(),
+            profile_hash: Hash::of(profile.as_bytes()),
+            subjects: verdicts.len() as u64,
+            passed: verdicts.iter().filter(|verdict| verdict.amount > 0 && verdict.score.get() == PPM).count() as u64,
+            verdict_root: root_of(&rows),
+            revenue: Amount::ZERO,
+        });
+        all.extend(verdicts);
+    }
+    Ok((summaries, all))
+}
+
+fn judge_class(
+    state: &State,
+    closing: &Closing<'_>,
+    class: &str,
+    revision: u32,
+    profile: &str,
+) -> Result<Vec<Verdict>, CloseError> {
+    let clock = state.clock().expect("an epoch closes in a network that exists");
+    let number = state.epoch.number;
+    let of_class = |accepted: &&Accepted| accepted.class == class;
+    let fresh: Vec<Report<'_>> = closing.fresh.iter().filter(of_class).map(|held| report(state, held)).collect();
+    let context = closing.context.iter().copied().filter(of_class);
+    let context: Vec<Report<'_>> = context.map(|held| report(state, held)).collect();
+    let sites = sites(state, fresh.iter().chain(&context).map(|report| report.device));
+    let docket = Docket {
+        network_epoch: number,
+        start_ms: clock.start_ms(number),
+        end_ms: clock.end_ms(number),
+        sites: &sites,
+        fresh: &fresh,
+        context: &context,
+        salt: state.epoch.previous,
+    };
+    cairn_classes::judge(class, revision, profile, &docket).map_err(|source| CloseError::Judge {
+        epoch: number,
+        class: class.to_owned(),
+        source,
+    })
+}
+
+fn report<'a>(state: &State, held: &'a Accepted) -> Report<'a> {
+    Report {
+        index: held.index,
+        device: held.name.device,
+        account: held.pending.account.clone(),
+        time_ms: held.time_ms,
+        received_ms: held.received_ms,
+        flags: u32::try_from(held.flags).expect("defined flags are three bits"),
+        body: &held.body,
+        denied: held.pending.denied,
+        conflict: state.conflicts.get(&held.name).copied(),
+    }
+}
+
+fn sites(state: &State, devices: impl Iterator<Item = DeviceId>) -> BTreeMap<DeviceId, Site> {
+    let mut sites = BTreeMap::new();
+    for id in devices {
+        if sites.contains_key(&id) {
+            continue;
+        }
+        let device = state.devices.get(&id).expect("a report was admitted for a device of the state");
+        let enrol = &device.enrol;
+        let exact = enrol.exact.and_then(|(lat_e7, lon_e7)| Position::of(lat_e7, lon_e7));
+        let position =
+            exact.unwrap_or_else(|| Cell::of(enrol.cell).expect("enrolment was admitted with a cell").center());
+        let site = Site {
+            owner: enrol.owner.clone(),
+            position,
+            altitude_cm: enrol.altitude_cm,
+            enrolled_index: device.enrolled_index,
+            mobile: enrol.mobility == Mobility::Mobile,
+        };
+        sites.insert(id, site);
+    }
+    sites
+}
+
+fn allocate(state: &State, verdicts: &[Verdict]) -> Result<Option<Outcome>, CloseError> {
+    let (Some(policy), Some(clock)) = (state.policy(), state.clock()) else { return Ok(None) };
+    let epoch = state.epoch.number;
+    let allocation = Allocation {
+        epoch,
+        policy: &policy.read,
+        epoch_start_ms: clock.start_ms(epoch),
+        opening_unallocated: state.unallocated,
+        minted_before: state.minted,
+        verdicts,
+    };
+    cairn_reward::allocate(&allocation).map(Some).map_err(|source| CloseError::Reward { epoch, source })
+}
+
+/// Moves money and reports past the epoch.
+fn settle(state: &mut State, closing: &Closing<'_>, outcome: Option<&Outcome>) -> Result<(), CloseError> {
+    let epoch = state.epoch.number;
+    let reward = |source| CloseError::Reward { epoch, source };
+    if let Some(outcome) = outcome {
+        outcome.balance.check(epoch).map_err(reward)?;
+        cairn_reward::add_totals(&mut state.cumulative, &outcome.totals).map_err(reward)?;
+        state.minted = state
+            .minted
+            .checked_add(outcome.balance.minted)
+            .ok_or_else(|| reward(cairn_reward::RewardError::Overflow { what: "everything minted" }))?;
+        state.unallocated = outcome.balance.closing.unallocated;
+    }
+    state.pending.retain(|&(judged_in, _), _| judged_in > epoch);
+    // A report received in the grace may hold readings of the next epoch, which pays them as it would have been paid now.
+    let ends_ms = state.clock().map_or(u64::MAX, |clock| clock.end_ms(epoch));
+    for held in closing.fresh.iter().filter(|held| held.stands_as_context() && held.received_ms >= ends_ms) {
+        state.pending.insert((epoch + 1, held.index), held.pending.clone());
+    }
+    let context = closing.fresh.iter().filter(|held| held.stands_as_context());
+    let judged = runs(context.map(|held| held.index));
+    state.judged.insert(epoch, judged);
+    let oldest = (epoch + 1).saturating_sub(lookback(state));
+    state.judged.retain(|&judged_in, _| judged_in >= oldest);
+    Ok(())
+}
+
+/// How many closed epochs a judge may look back on; at least one, since a report may hold readings of the next epoch.
+pub(crate) fn lookback(state: &State) -> u64 {
+    state.policy().map_or(1, |policy| u64::from(policy.read.epochs.late_epochs).max(1))
+}
+
+fn runs(indices: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for index in indices {
+        match runs.last_mut() {
+            Some((first, count)) if *first + *count == index => *count += 1,
+            _ => runs.push((index, 1)),
+        }
+    }
+    runs
+}
+
+fn claims(state: &State) -> Result<Vec<DomainClaims>, CloseError> {
+    let mut by_domain: BTreeMap<&Domain, Vec<(&Account, Amount)>> = BTreeMap::new();
+    for (account, amount) in &state.cumulative {
+        by_domain.entry(account.domain()).or_default().push((account, *amount));
+    }
+    let fail = |source| CloseError::Claims { epoch: state.epoch.number, source };
+    let mut all = Vec::new();
+    for (domain, terms) in &state.domains {
+        let accounts = by_domain.remove(domain).unwrap_or_default();
+        let leaves =
+            claim_leaves(domain, &terms.distributor, accounts.iter().map(|(account, amount)| (*account, *amount)));
+        let sum = Amount::checked_sum(accounts.iter().map(|(_, amount)| *amount));
+        let overflow = || cairn_reward::RewardError::Overflow { what: "a domain's cumulative total" };
+        all.push(DomainClaims {
+            domain: domain.clone(),
+            distributor: terms.distributor,
+            claim_root: ClaimTree::new(&leaves).map_err(fail)?.root(),
+            leaves: leaves.len() as u64,
+            cumulative: sum.ok_or_else(|| CloseError::Reward { epoch: state.epoch.number, source: overflow() })?,
+        });
+    }
+    Ok(all)
+}
+
+/// The claim leaves of a domain, in the order of its accounts.
+pub fn claim_leaves<'a>(
+    domain: &Domain,
+    distributor: &[u8; 32],
+    accounts: impl Iterator<Item = (&'a Account, Amount)>,
+) -> Vec<ClaimLeaf> {
+    accounts
+        .map(|(account, amount)| ClaimLeaf {
+            domain: domain.claim_word(),
+            distributor: *distributor,
+            account: account.address().claim_word(),
+            cumulative: amount.0,
+        })
+        .collect()
+}
+
+fn pool_summaries(outcome: &Outcome) -> Vec<PoolSummary> {
+    let summary = |pool: &cairn_reward::PoolResult| PoolSummary {
+        name: pool.name.clone(),
+        size: pool.size,
+        weight: pool.weight_total,
+        paid: pool.paid,
+        recipients: pool.recipients,
+    };
+    outcome.pools.iter().map(summary).collect()
+}
+
+fn asset(state: &State, epoch: u64, outcome: Option<&Outcome>) -> (String, AssetBalance) {
+    let symbol = state.policy_for(epoch).map_or_else(String::new, |policy| policy.read.asset.symbol.clone());
+    let balance = outcome.map_or_else(AssetBalance::default, |outcome| {
+        let balance = &outcome.balance;
+        AssetBalance {
+            opening: balance.opening,
+            minted: balance.minted,
+            deposited: balance.deposited,
+            paid: balance.paid,
+            refunded: balance.refunded,
+            burned: balance.burned,
+            escrow: balance.closing.escrow,
+            vesting: balance.closing.vesting,
+            unallocated: balance.closing.unallocated,
+        }
+    });
+    (symbol, balance)
+}

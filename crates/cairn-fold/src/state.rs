@@ -1,0 +1,175 @@
+//! The state: everything that the entries so far amount to, and nothing that they do not.
+//!
+//! It is a set of records `[table, key, value]`. Sorted bytewise they are a snapshot; their RFC 6962 root is the state
+//! root that every epoch statement carries. Memory grows with devices, signers and accounts, never with reports.
+
+use std::collections::BTreeMap;
+
+use cairn_core::epoch::EpochClock;
+use cairn_core::key::PublicKey;
+use cairn_core::report::ReportName;
+use cairn_core::statement::{AuditorSet, DomainTerms, Enrol, Genesis, Successor};
+use cairn_core::{Account, Amount, DeviceId, Domain, Hash, NetworkId};
+use cairn_reward::Policy;
+
+use crate::names::NameRanges;
+
+/// A policy in force from an epoch on: its document, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyInForce {
+    /// The document's bytes.
+    pub document: Vec<u8>,
+    /// What it says.
+    pub read: Policy,
+}
+
+/// An enrolled device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// What its enrolment said; `owner` is kept current.
+    pub enrol: Enrol,
+    /// The key it signs with now.
+    pub key: PublicKey,
+    /// The entry that enrolled it.
+    pub enrolled_index: u64,
+    /// The entry that retired it.
+    pub retired_index: Option<u64>,
+    /// The report names it has used.
+    pub names: NameRanges,
+}
+
+/// A denial in force or past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// The entry that denied.
+    pub index: u64,
+    /// Until when, ms since 1970 UTC.
+    pub until_ms: u64,
+    /// Why, as a stable code.
+    pub reason: String,
+}
+
+/// What is known of an accepted report until its epoch is judged: who is paid, and whether it was denied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The owner's payee at the report's index.
+    pub account: Account,
+    /// The denial in force at the report's index.
+    pub denied: Option<u64>,
+}
+
+/// The epoch that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OpenEpoch {
+    /// Its number.
+    pub number: u64,
+    /// The first entry of its range.
+    pub from: u64,
+    /// Hash of the statement of the epoch before; zeros for epoch 0.
+    pub previous: Hash,
+}
+
+/// The network, as genesis made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// Its id.
+    pub id: NetworkId,
+    /// What genesis said.
+    pub genesis: Genesis,
+    /// The genesis payload, which the id is the hash of.
+    pub payload: Vec<u8>,
+}
+
+/// Everything that the entries so far amount to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    /// The network; `None` before entry 0.
+    pub network: Option<Network>,
+    /// When the last entry was received, ms since 1970 UTC.
+    pub received_ms: u64,
+    /// The epoch that is open.
+    pub epoch: OpenEpoch,
+    /// Devices by id.
+    pub devices: BTreeMap<DeviceId, Device>,
+    /// Devices that each owner has now.
+    pub owned: BTreeMap<Account, u32>,
+    /// The last nonce of each signer.
+    pub nonces: BTreeMap<Vec<u8>, u64>,
+    /// Policies by first epoch.
+    pub policies: BTreeMap<u64, PolicyInForce>,
+    /// Profile documents by class and first epoch.
+    pub profiles: BTreeMap<(String, u64), String>,
+    /// The account that each owner chose to be paid at.
+    pub payees: BTreeMap<Account, Account>,
+    /// What each account was given in all, base units.
+    pub cumulative: BTreeMap<Account, Amount>,
+    /// Denials by device.
+    pub denials: BTreeMap<DeviceId, Denial>,
+    /// Appeals: the entry of the appeal, by the entry of the denial it answers.
+    pub appeals: BTreeMap<u64, u64>,
+    /// Names with two payloads, and the conflict statement that showed it.
+    pub conflicts: BTreeMap<ReportName, u64>,
+    /// The last round of each source and observer.
+    pub rounds: BTreeMap<(String, [u8; 16]), u64>,
+    /// Reports accepted and not yet judged, by judging epoch and index.
+    pub pending: BTreeMap<(u64, u64), Pending>,
+    /// Reports judged in the epochs of the lookback, as runs `(first index, count)`.
+    pub judged: BTreeMap<u64, Vec<(u64, u64)>>,
+    /// Settlement chains.
+    pub domains: BTreeMap<Domain, DomainTerms>,
+    /// Auditor sets by first epoch.
+    pub auditors: BTreeMap<u64, AuditorSet>,
+    /// Where the log continues.
+    pub successor: Option<Successor>,
+    /// Closed epochs whose statement has not been logged yet, with its hash.
+    pub unlogged: BTreeMap<u64, Hash>,
+    /// Base units minted so far.
+    pub minted: Amount,
+    /// Base units that belong to nobody yet.
+    pub unallocated: Amount,
+}
+
+impl State {
+    /// Where epochs lie in time; `None` before genesis.
+    #[must_use]
+    pub fn clock(&self) -> Option<EpochClock> {
+        self.network.as_ref().map(|network| EpochClock::of(&network.genesis))
+    }
+
+    /// The policy that rules an epoch.
+    #[must_use]
+    pub fn policy_for(&self, epoch: u64) -> Option<&PolicyInForce> {
+        self.policies.range(..=epoch).next_back().map(|(_, policy)| policy)
+    }
+
+    /// The policy that rules the open epoch.
+    #[must_use]
+    pub fn policy(&self) -> Option<&PolicyInForce> {
+        self.policy_for(self.epoch.number)
+    }
+
+    /// The profile document of a class that rules an epoch.
+    #[must_use]
+    pub fn profile_for(&self, class: &str, epoch: u64) -> Option<&str> {
+        let through = (class.to_owned(), 0)..=(class.to_owned(), epoch);
+        self.profiles.range(through).next_back().map(|(_, document)| document.as_str())
+    }
+
+    /// The account that is paid for an owner's devices.
+    #[must_use]
+    pub fn payee_of<'a>(&'a self, owner: &'a Account) -> &'a Account {
+        self.payees.get(owner).unwrap_or(owner)
+    }
+
+    /// The denial that holds for a device at a time.
+    #[must_use]
+    pub fn denial_at(&self, device: &DeviceId, time_ms: u64) -> Option<&Denial> {
+        self.denials.get(device).filter(|denial| time_ms < denial.until_ms)
+    }
+
+    /// The key that a device signs with, unless it is unknown.
+    #[must_use]
+    pub fn key_of(&self, device: &DeviceId) -> Option<&PublicKey> {
+        self.devices.get(device).map(|device| &device.key)
+    }
+}
