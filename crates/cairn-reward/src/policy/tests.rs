@@ -1,0 +1,225 @@
+//! Documents that differ from the default one in one place, and what becomes of them.
+
+use super::*;
+use crate::{DEFAULT_POLICY, RewardError};
+
+/// The default document with its first `from` replaced.
+fn edited(from: &str, to: &str) -> String {
+    assert!(DEFAULT_POLICY.contains(from), "{from}");
+    DEFAULT_POLICY.replacen(from, to, 1)
+}
+
+fn parse(text: &str) -> Result<Policy, RewardError> {
+    Policy::parse(text.as_bytes())
+}
+
+/// The line of the default document that begins with `start`, counted from 1.
+fn line(start: &str) -> usize {
+    1 + DEFAULT_POLICY.lines().position(|line| line.starts_with(start)).unwrap()
+}
+
+#[test]
+fn the_default_document_says_what_its_comments_say() {
+    let policy = parse(DEFAULT_POLICY).unwrap();
+    assert_eq!(policy.hash(), Hash::of(DEFAULT_POLICY.as_bytes()));
+    assert_eq!(policy.asset, Asset { symbol: "TOKEN".to_owned(), decimals: 18, caip19: None });
+    assert_eq!(policy.epochs, Epochs { late_epochs: 4, late: Ppm::of(500_000).unwrap(), future_ms: 300_000 });
+    assert_eq!((policy.h3_resolution, policy.devices_per_owner), (8, Some(50)));
+    assert_eq!(policy.emission.at(103), Amount(100_000 * 10u128.pow(18)));
+    assert_eq!(policy.emission.supply(), Ok(Some(Amount(19_500_000 * 10u128.pow(18)))));
+    assert_eq!(policy.classes, BTreeMap::from([("sensing/1".to_owned(), 1)]));
+    let rules: Vec<_> = policy.pools.iter().map(|pool| (&*pool.name, pool.rule, pool.share.get())).collect();
+    let flat = Rule::Flat { min_score: Ppm::of(500_000).unwrap() };
+    assert_eq!(rules, [("readings", Rule::ProRata, 800_000), ("presence", flat, 100_000)]);
+    assert_eq!(policy.pools[0].cap_per_device, Some(Amount(5_000 * 10u128.pow(18))));
+    assert_eq!(policy.residual.name, "treasury");
+    assert_eq!((&*policy.observers[0].source, policy.observers[0].trust), ("bulletin", Trust::Operator));
+}
+
+#[test]
+fn every_refusal_has_a_code_and_names_the_key_the_value_and_the_rule() {
+    let cases = [
+        ("revision = 1", "revision = 2", "RWD-REVISION", "engine.revision = 2; this build runs revision 1"),
+        ("symbol = \"TOKEN\"", "symbol = \"token\"", "RWD-VALUE", "`asset.symbol` = `token` is not 1 to 11 capital"),
+        ("symbol = \"TOKEN\"", "symbol = 5", "RWD-TYPE", "`asset.symbol` is an integer, not text"),
+        ("decimals = 18", "decimals = 19", "RWD-VALUE", "`asset.decimals` = `19` is not an integer from 0 to 18"),
+        ("decimals = 18", "decimals = -1", "RWD-VALUE", "`asset.decimals` = `-1` is not an integer from 0 to 18"),
+        ("decimals = 18", "decimals = 18.0", "RWD-FLOAT", "`asset.decimals` = 18.0 is a float"),
+        ("late_ppm = 500_000", "late_ppm = 5e5", "RWD-FLOAT", "`epochs.late_ppm` = 5e5 is a float"),
+        ("late_ppm = 500_000", "late_ppm = 1_000_001", "RWD-VALUE", "`epochs.late_ppm` = `1000001` is not an integer"),
+        ("late_epochs = 4", "late_epochs = \"4\"", "RWD-TYPE", "`epochs.late_epochs` is text, not an integer"),
+        ("late_epochs = 4", "late_epoch = 4", "RWD-KEY", "unknown key `epochs.late_epoch`"),
+        ("future_ms = 300_000", "future_ms = 86_400_001", "RWD-VALUE", "`epochs.future_ms` = `86400001`"),
+        ("future_ms = 300_000", "future_ms = 2026-01-01", "RWD-TYPE", "`epochs.future_ms` is a date or time"),
+        ("h3_resolution = 8", "h3_resolution = 16", "RWD-VALUE", "`positions.h3_resolution` = `16`"),
+        ("devices_per_owner = 50", "devices_per_owner = true", "RWD-TYPE", "`limits.devices_per_owner` is a boolean"),
+        ("  { from_epoch = 104,", "  { from_epoch = 0,", "RWD-EMISSION", "row 1 must begin after epoch 0, not at 0"),
+        ("  { from_epoch = 104,", "  { from_epoch = 1.5,", "RWD-FLOAT", "`emission.table[1].from_epoch` = 1.5"),
+        ("  { from_epoch = 104,", "  { epoch = 104,", "RWD-KEY", "unknown key `emission.table[1].epoch`"),
+        (
+            "  { from_epoch = 104,",
+            "  { from_epoch = 104,\n",
+            "RWD-TOML",
+            "`emission.table[1]`: an inline table stands on",
+        ),
+        ("revision = 1\n\n# Pools", "revision = 0\n\n# Pools", "RWD-VALUE", "`classes.\"sensing/1\".revision` = `0`"),
+        ("[classes.\"sensing/1\"]", "[classes.\"sensing/01\"]", "RWD-VALUE", "`sensing/01` is not a class schema"),
+        ("[classes.\"sensing/1\"]", "[classes.sensing]", "RWD-VALUE", "`sensing` is not a class schema"),
+        ("class = \"sensing/1\"", "class = \"energy/1\"", "RWD-CLASS", "pool `readings` pays class `energy/1`"),
+        ("name = \"readings\"", "name = \"Readings\"", "RWD-VALUE", "`pools[0].name` = `Readings` is not 1 to 32"),
+        ("name = \"presence\"", "name = \"readings\"", "RWD-REPEATED", "`pools[1].name` repeats `readings`"),
+        ("rule = \"pro-rata\"", "rule = \"equal\"", "RWD-VALUE", "`pools[0].rule` = `equal` is not a rule"),
+        ("rule = \"pro-rata\"", "rule = \"residual\"", "RWD-KEY", "unknown key `pools[0].cap_per_device_tokens`"),
+        ("rule = \"flat\"", "rule = \"pro-rata\"", "RWD-KEY", "unknown key `pools[1].min_score_ppm`"),
+        ("share_ppm = 100_000", "share_ppm = 200_001", "RWD-SHARES", "add up to 1000001, more than 1000000"),
+        ("min_score_ppm = 500_000\n", "", "RWD-MISSING", "`pools[1].min_score_ppm` is missing"),
+        ("to = \"eip155:31337:", "to = \"eip155:31337:00", "RWD-VALUE", "is not a CAIP-10 account, burn or next-epoch"),
+        ("source = \"bulletin\"", "source = \"The News\"", "RWD-VALUE", "`observers[0].source` = `The News`"),
+        ("key = \"did:key:z6Mk", "key = \"did:key:z6Mj", "RWD-VALUE", "is not the did:key of"),
+        ("trust = \"operator\"", "trust = \"me\"", "RWD-VALUE", "`observers[0].trust` = `me` is not proof, median"),
+        ("# caip19 = \"eip155:1/erc20:0x0", "caip19 = \"eip155:1:erc20:0x0", "RWD-VALUE", "is not a CAIP-19 asset"),
+        ("[limits]", "[limit]", "RWD-KEY", "unknown key `limit`"),
+        ("[limits]", "[limits", "RWD-TOML", "not TOML: "),
+        ("# The policy", "# Die Politik f\u{fc}r alle", "RWD-ASCII", "line 1: byte 0xc3 may not stand in a policy"),
+        ("\"TOKEN\"", "\"T\\x4f\"", "RWD-ASCII", "byte 0x5c may not stand in a policy"),
+    ];
+    for (from, to, code, message) in cases {
+        let text = edited(from, to);
+        let refused = parse(&text).expect_err(to);
+        assert_eq!(refused.code(), code, "{to}: {refused}");
+        assert!(refused.to_string().contains(message), "{to}: {refused}");
+    }
+}
+
+#[test]
+fn lines_are_counted_from_one_and_exactly() {
+    let cases = [
+        ("late_ppm = 500_000", "late_ppm = 0.5"),
+        ("  { from_epoch = 104", "  { from_epoch = 1e2"),
+        ("rule = \"flat\"", "rule = \"even\""),
+        ("trust = \"operator\"", "trust = 1"),
+        ("symbol = \"TOKEN\"", "symbols = \"TOKEN\""),
+    ];
+    for (from, to) in cases {
+        let refused = parse(&edited(from, to)).unwrap_err().to_string();
+        assert!(refused.starts_with(&format!("line {}:", line(from))), "{refused}");
+    }
+    let missing = parse(&edited("min_score_ppm = 500_000\n", "")).unwrap_err();
+    let RewardError::MissingKey { line: at, .. } = missing else { panic!("{missing}") };
+    assert_eq!(DEFAULT_POLICY.lines().nth(at - 1), Some("[[pools]]"));
+}
+
+#[test]
+fn a_document_too_long_or_without_its_sections_is_refused() {
+    let comment = format!("# {}\n{DEFAULT_POLICY}", "x".repeat(POLICY_BYTES_MAX - DEFAULT_POLICY.len() - 3));
+    assert_eq!(comment.len(), POLICY_BYTES_MAX);
+    assert!(parse(&comment).is_ok());
+    assert_eq!(parse(&format!("{comment} ")).unwrap_err().code(), "RWD-SIZE");
+    assert_eq!(parse("").unwrap_err().to_string(), "line 1: `engine` is missing");
+    for (start, end, code) in
+        [("[[pools]]\nname = \"treasury\"", "# Whose", "RWD-RESIDUAL"), ("[asset]", "[epochs]", "RWD-MISSING")]
+    {
+        let (start, end) = (DEFAULT_POLICY.find(start).unwrap(), DEFAULT_POLICY.find(end).unwrap());
+        let without = format!("{}{}", &DEFAULT_POLICY[..start], &DEFAULT_POLICY[end..]);
+        assert_eq!(parse(&without).unwrap_err().code(), code);
+    }
+    let twice = format!("{DEFAULT_POLICY}\n[[pools]]\nname = \"other\"\nrule = \"residual\"\nto = \"burn\"\n");
+    assert_eq!(parse(&twice).unwrap_err(), RewardError::Residual { count: 2 });
+    let silent = &DEFAULT_POLICY[..DEFAULT_POLICY.find("[[observers]]").unwrap()];
+    assert_eq!(parse(silent).unwrap().observers, []);
+}
+
+#[test]
+fn tokens_become_base_units_exactly_or_not_at_all() {
+    let cap = |decimals: u8, text: &str| {
+        let document = edited("decimals = 18", &format!("decimals = {decimals}"));
+        let document =
+            document.replace("cap_per_device_tokens = \"5000\"", &format!("cap_per_device_tokens = \"{text}\""));
+        parse(&document).map(|policy| policy.pools[0].cap_per_device.unwrap().0)
+    };
+    let exact = [
+        (0, "7", 7),
+        (6, "0.25", 250_000),
+        (6, "0.000001", 1),
+        (6, "1.500000", 1_500_000),
+        (18, "1000000000000", 10u128.pow(30)),
+        (18, "340282366920938463463.374607431768211455", u128::MAX),
+        (2, "0", 0),
+    ];
+    for (decimals, text, units) in exact {
+        assert_eq!(cap(decimals, text), Ok(units), "{text}");
+    }
+    let refused = [
+        (6, "0.0000001"),
+        (0, "1.0"),
+        (6, "1."),
+        (6, ".5"),
+        (6, "01"),
+        (6, "00"),
+        (6, "-1"),
+        (6, "+1"),
+        (6, "1e3"),
+        (6, "1_000"),
+        (6, "1.2.3"),
+        (6, " 1"),
+        (6, ""),
+        (18, "340282366920938463463.374607431768211456"),
+    ];
+    for (decimals, text) in refused {
+        assert_eq!(cap(decimals, text).map_err(|error| error.code()), Err("RWD-VALUE"), "{text}");
+    }
+}
+
+#[test]
+fn observers_of_one_source_agree_on_why_they_are_believed_and_differ_in_key() {
+    let other = "did:key:zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169";
+    let first = "did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp";
+    let with = |source: &str, key: &str, trust: &str| {
+        parse(&format!(
+            "{DEFAULT_POLICY}\n[[observers]]\nsource = \"{source}\"\nkey = \"{key}\"\ntrust = \"{trust}\"\n"
+        ))
+        .map(|policy| policy.observers.len())
+        .map_err(|error| error.code())
+    };
+    assert_eq!(with("bulletin", other, "operator"), Ok(2));
+    assert_eq!(with("price", first, "proof"), Ok(2));
+    assert_eq!(with("bulletin", first, "operator"), Err("RWD-REPEATED"));
+    assert_eq!(with("bulletin", other, "median"), Err("RWD-VALUE"));
+}
+
+#[test]
+fn operators_are_warned_of_what_is_valid_but_risky() {
+    let base = parse(DEFAULT_POLICY).unwrap().check();
+    let cases = [
+        ("late_epochs = 4", "late_epochs = 0", "late_epochs is 0"),
+        ("late_ppm = 500_000", "late_ppm = 0", "late_ppm is 0"),
+        ("future_ms = 300_000", "future_ms = 7_200_000", "future_ms is over an hour"),
+        ("h3_resolution = 8", "h3_resolution = 10", "finer than 8"),
+        ("devices_per_owner = 50", "devices_per_owner = 0", "any number of devices"),
+        ("{ from_epoch = 0,", "{ from_epoch = 10,", "begins at epoch 10"),
+        ("max_supply_tokens = \"20000000\"", "max_supply_tokens = \"10450000\"", "reached in epoch 105"),
+        (
+            "cap_per_device_tokens = \"5000\"",
+            "cap_per_device_tokens = \"0\"",
+            "pool readings: cap_per_device_tokens is 0",
+        ),
+        ("cap_per_device_tokens = \"5000\"", "", "a lone device takes the whole pool"),
+        ("min_score_ppm = 500_000", "min_score_ppm = 0", "pool presence: min_score_ppm is 0"),
+        ("share_ppm = 100_000", "share_ppm = 0", "pool presence: share_ppm is 0"),
+        ("share_ppm = 800_000", "share_ppm = 300_000", "shares add up to 400000 ppm"),
+        ("trust = \"operator\"", "trust = \"median\"", "the median of 1"),
+        (
+            "[classes.\"sensing/1\"]",
+            "[classes.\"energy/1\"]\nrevision = 1\n[classes.\"sensing/1\"]",
+            "energy/1 is judged",
+        ),
+        ("to = \"eip155:31337:0x000000000000000000000000000000000000dead\"", "to = \"next-epoch\"", "jackpot"),
+    ];
+    for (from, to, warning) in cases {
+        let warnings = parse(&edited(from, to)).unwrap().check();
+        let fresh: Vec<_> = warnings.iter().filter(|text| !base.contains(text)).collect();
+        assert!(matches!(&fresh[..], [text] if text.contains(warning)), "{to}: {fresh:?}");
+    }
+    let unlimited = edited("max_supply_tokens", "# ").replace("{ from_epoch = 416, amount_tokens = \"0\" },", "");
+    assert!(parse(&unlimited).unwrap().check().iter().any(|text| text.contains("unlimited")));
+}
