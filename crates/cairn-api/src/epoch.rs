@@ -34,6 +34,8 @@ pub struct PoolInfo {
     pub size: String,
     /// The weight it was shared by.
     pub weight: String,
+    /// Devices it was shared among.
+    pub devices: u64,
     /// Base units paid.
     pub paid: String,
     /// Payout rows.

@@ -83,6 +83,8 @@ pub struct PoolSummary {
     pub size: Amount,
     /// The weight it was shared by.
     pub weight: u128,
+    /// Devices it was shared among: the divisor of a flat pool.
+    pub devices: u64,
     /// Base units it paid; the rest went to the residual pool.
     pub paid: Amount,
     /// Payout rows.
@@ -215,9 +217,10 @@ impl EpochStatement {
         }
         out.int(9).array(self.pools.len());
         for pool in &self.pools {
-            out.array(5).text(&pool.name);
+            out.array(6).text(&pool.name);
             pool.size.encode(&mut out);
             Amount(pool.weight).encode(&mut out);
+            out.uint(pool.devices);
             pool.paid.encode(&mut out);
             out.uint(pool.recipients);
         }
@@ -262,7 +265,7 @@ impl EpochStatement {
         expect_key(keys, input, 8)?;
         let classes = rows(input, 7, read_class)?;
         expect_key(keys, input, 9)?;
-        let pools = rows(input, 5, read_pool)?;
+        let pools = rows(input, 6, read_pool)?;
         let payout_root = hash_under(keys, input, 10)?;
         expect_key(keys, input, 11)?;
         let asset = read_asset(input)?;
@@ -345,6 +348,7 @@ fn read_pool(input: &mut Decoder<'_>) -> cbor::Result<PoolSummary> {
         name: input.text()?.to_owned(),
         size: Amount::decode(input)?,
         weight: Amount::decode(input)?.0,
+        devices: input.uint()?,
         paid: Amount::decode(input)?,
         recipients: input.uint()?,
     })
@@ -407,6 +411,7 @@ mod tests {
                 name: "stations".into(),
                 size: Amount(900),
                 weight: 1 << 70,
+                devices: 2,
                 paid: Amount(899),
                 recipients: 2,
             }],

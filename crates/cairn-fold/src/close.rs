@@ -344,6 +344,7 @@ fn pool_summaries(outcome: &Outcome) -> Vec<PoolSummary> {
         name: pool.name.clone(),
         size: pool.size,
         weight: pool.weight_total,
+        devices: pool.devices,
         paid: pool.paid,
         recipients: pool.recipients,
     };

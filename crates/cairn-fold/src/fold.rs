@@ -146,6 +146,14 @@ impl Fold {
         Ok(leaf)
     }
 
+    /// What `admit` says of an entry, as the state stands: nothing is folded, and no epoch closes.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn check(&self, entry: &Entry<'_>) -> Result<Effect, Refusal> {
+        admit(&self.state, self.size(), entry, None)
+    }
+
     fn take(&mut self, index: u64, effect: &Effect) {
         self.state.apply(index, effect);
         if let Effect::Report(accepted) = effect {

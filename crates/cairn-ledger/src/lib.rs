@@ -1,1 +1,19 @@
-//! The state folded from the log, its snapshots and the views served from it.
+//! The ledger: the state folded from the log, the one writer, snapshots, and the views served from them.
+//!
+//! Everything here but the log itself is derived: the `views` folder may be deleted at any time and is made again from
+//! the log. What is promised: nobody is answered before an entry is durable; an epoch's numbers come from its statement
+//! and nowhere else. Not here: HTTP, limits, other people's keys.
+
+mod clock;
+mod error;
+mod explain;
+mod ledger;
+mod sequencer;
+mod store;
+mod views;
+
+pub use clock::{NetworkClock, wall_ms};
+pub use error::LedgerError;
+pub use ledger::{Ledger, LedgerOptions, Progress};
+pub use sequencer::{Answer, OperatorKeys, Receipted, Sequencer, Submission};
+pub use store::split_rows;

@@ -1,0 +1,36 @@
+//! The network's time: what `received_ms` is taken from.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Where the network's time comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NetworkClock {
+    /// The machine's clock.
+    Wall,
+    /// The rounds of `clock` observations, from a start on: rehearsed, and declared so in genesis.
+    Recorded {
+        /// The time before the first observation, ms since 1970 UTC.
+        start_ms: u64,
+    },
+}
+
+impl NetworkClock {
+    /// What a network on this clock must declare as rehearsed.
+    pub const RECORDED_DECLARATION: &'static str = "recorded clock: time follows the data, not the machine";
+
+    /// The time now, never before `last_ms`.
+    #[must_use]
+    pub fn now_ms(self, last_ms: u64) -> u64 {
+        match self {
+            Self::Wall => wall_ms().max(last_ms),
+            Self::Recorded { start_ms } => start_ms.max(last_ms),
+        }
+    }
+}
+
+/// The machine's time, ms since 1970 UTC.
+#[must_use]
+pub fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

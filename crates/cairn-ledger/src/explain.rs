@@ -1,0 +1,158 @@
+//! Why a device got what it got in an epoch: from check to leaf to payment. One function, for every page and command.
+
+use cairn_api::{Explanation, PoolShare, ProofInfo, SlotExplanation};
+use cairn_core::epoch::{EpochStatement, PoolSummary};
+use cairn_core::{DeviceId, Hash, Payout, Verdict};
+use cairn_merkle::proof;
+use cairn_merkle::tree::{MemoryTree, leaf_hash};
+use cairn_reward::Policy;
+use cairn_reward::policy::Rule;
+use data_encoding::HEXLOWER;
+
+use crate::store::split_rows;
+use crate::views::{broken_view, payout_info, sum, verdict_info};
+use crate::{Ledger, LedgerError};
+
+impl Ledger {
+    /// `GET /v1/devices/{id}/epochs/{n}`.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoDevice`], [`LedgerError::NoEpoch`], or that a view cannot be read.
+    pub fn explain(&self, device: &DeviceId, epoch: u64) -> Result<Explanation, LedgerError> {
+        if !self.state().devices.contains_key(device) {
+            return Err(LedgerError::NoDevice { device: device.to_string() });
+        }
+        let bytes = self.statement_bytes(epoch)?;
+        let statement = EpochStatement::decode(&bytes).map_err(|error| broken_view(epoch, "statement", &error))?;
+        let policy = self.state().policy_for(epoch).map(|policy| &policy.read);
+        let slots = self.explain_slots(device, &statement, policy)?;
+        let pools = self.explain_pools(device, &statement, policy)?;
+        let payouts = self.payouts(epoch)?;
+        let mine: Vec<&Payout> = payouts.iter().filter(|payout| payout.device == Some(*device)).collect();
+        let claim = match mine.first() {
+            Some(payout) if self.state().epoch.number == epoch + 1 => self.claim_of(&payout.account)?,
+            _ => None,
+        };
+        Ok(Explanation {
+            device: device.to_string(),
+            epoch: self.epoch_ref(epoch)?,
+            rehearsed: statement.rehearsed.clone(),
+            symbol: statement.asset.0.clone(),
+            decimals: self.decimals(epoch),
+            paid: sum(mine.iter().map(|payout| payout.amount)).to_string(),
+            slots,
+            pools,
+            claim,
+        })
+    }
+
+    fn explain_slots(
+        &self,
+        device: &DeviceId,
+        statement: &EpochStatement,
+        policy: Option<&Policy>,
+    ) -> Result<Vec<SlotExplanation>, LedgerError> {
+        let epoch = statement.number;
+        let bytes = self.verdict_bytes(epoch)?;
+        let rows = split_rows(&bytes).map_err(|error| broken_view(epoch, "verdicts", &error))?;
+        let start_ms = self.state().clock().map_or(0, |clock| clock.start_ms(epoch));
+        let mut slots = Vec::new();
+        for class in &statement.classes {
+            // Rows are sorted by class first, so a class's rows stand together, as they do under its root.
+            let of_class: Vec<(&[u8], Verdict)> = rows
+                .iter()
+                .map(|row| Verdict::decode(row).map(|verdict| (*row, verdict)))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| broken_view(epoch, "verdicts", &error))?
+                .into_iter()
+                .filter(|(_, verdict)| verdict.class == class.class)
+                .collect();
+            let leaves: Vec<&[u8]> = of_class.iter().map(|(row, _)| *row).collect();
+            let tree = Table::of(&leaves);
+            for (at, (_, verdict)) in of_class.iter().enumerate().filter(|(_, (_, v))| v.device == *device) {
+                let late = verdict.slot_ms < start_ms;
+                let weight = match policy {
+                    Some(policy) if late => policy.epochs.late.of_value(verdict.weight()),
+                    _ => verdict.weight(),
+                };
+                slots.push(SlotExplanation {
+                    verdict: verdict_info(verdict),
+                    late,
+                    weight,
+                    proof: tree.proof(at, class.verdict_root),
+                });
+            }
+        }
+        Ok(slots)
+    }
+
+    fn explain_pools(
+        &self,
+        device: &DeviceId,
+        statement: &EpochStatement,
+        policy: Option<&Policy>,
+    ) -> Result<Vec<PoolShare>, LedgerError> {
+        let epoch = statement.number;
+        let bytes = self.payout_bytes(epoch)?;
+        let rows = split_rows(&bytes).map_err(|error| broken_view(epoch, "payouts", &error))?;
+        let tree = Table::of(&rows);
+        let mut shares = Vec::new();
+        for (at, row) in rows.iter().enumerate() {
+            let payout = Payout::decode(row).map_err(|error| broken_view(epoch, "payouts", &error))?;
+            if payout.device != Some(*device) {
+                continue;
+            }
+            let summary = statement.pools.iter().find(|pool| pool.name == payout.pool);
+            let (Some(pool), Some(policy)) = (summary, policy) else { continue };
+            let rule = policy.pools.iter().find(|named| named.name == payout.pool).map(|named| named.rule);
+            shares.push(PoolShare {
+                rule: rule.map_or("residual", Rule::name).to_owned(),
+                pool_size: pool.size.to_string(),
+                pool_weight: pool.weight.to_string(),
+                calculation: calculation(rule, pool, &payout),
+                proof: tree.proof(at, statement.payout_root),
+                payout: payout_info(&payout),
+            });
+        }
+        Ok(shares)
+    }
+}
+
+fn calculation(rule: Option<Rule>, pool: &PoolSummary, payout: &Payout) -> String {
+    match rule {
+        Some(Rule::ProRata) => {
+            let part = pool.size.share(payout.weight.into(), pool.weight).unwrap_or_default();
+            let text = format!("floor({} * {} / {}) = {part}", pool.size, payout.weight, pool.weight);
+            if part == payout.amount { text } else { format!("{text}, capped at {}", payout.amount) }
+        }
+        Some(Rule::Flat { .. }) => {
+            format!("floor({} / {} devices that qualify) = {}", pool.size, pool.devices, payout.amount)
+        }
+        None => format!("what no pool paid = {}", payout.amount),
+    }
+}
+
+/// A table of canonical rows as a tree.
+struct Table {
+    tree: MemoryTree,
+    rows: Vec<Vec<u8>>,
+}
+
+impl Table {
+    fn of(rows: &[&[u8]]) -> Self {
+        let leaves: Vec<Hash> = rows.iter().map(|row| leaf_hash(row)).collect();
+        Self { tree: MemoryTree::new(leaves), rows: rows.iter().map(|row| row.to_vec()).collect() }
+    }
+
+    fn proof(&self, at: usize, root: Hash) -> ProofInfo {
+        let size = self.tree.size();
+        let proof = proof::inclusion_proof(&self.tree, at as u64, size).expect("the row is in its own table");
+        ProofInfo {
+            leaf: HEXLOWER.encode(&self.rows[at]),
+            index: at as u64,
+            size,
+            proof: proof.iter().map(Hash::to_hex).collect(),
+            root: root.to_hex(),
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! The one writer: admits, orders, makes durable, promises, closes epochs.
+//!
+//! Requests are taken in groups: every item is admitted against the state as it stands after the items before it, the
+//! whole group is appended with one sync, and only then anybody is answered. After any error on the way the writer stops:
+//! the state in memory may then be ahead of the log, and a restart folds the log again.
+
+use std::sync::{Arc, RwLock, RwLockReadGuard};
+
+use cairn_core::ed25519::SigningKey;
+use cairn_core::entry::{Entry, EntryKind};
+use cairn_core::key::SecretKey;
+use cairn_core::observation::{Observation, ObservationBody, SOURCE_CLOCK, sign_observation};
+use cairn_core::report::{Report, ReportName};
+use cairn_core::{Hash, cose};
+use cairn_fold::{Checked, Closed, Refusal};
+use cairn_log::{Log, LogReader, Promise, promise};
+use cairn_merkle::NoteSigner;
+
+use crate::{Ledger, LedgerError, NetworkClock};
+
+/// The most epochs that one step of the clock may close.
+const EPOCHS_PER_STEP_MAX: u64 = 100_000;
+
+/// The operator's keys, one for each purpose.
+#[derive(Debug, Clone)]
+pub struct OperatorKeys {
+    /// Statements.
+    pub operator: SecretKey,
+    /// Checkpoints.
+    pub log: SigningKey,
+    /// Promises.
+    pub promise: SigningKey,
+    /// The `clock` observations by which epochs close when nobody reports.
+    pub clock: SecretKey,
+}
+
+/// One item to log.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// What it is.
+    pub kind: EntryKind,
+    /// The received bytes.
+    pub body: Vec<u8>,
+    /// Its signature, if it was checked in a batch beforehand.
+    pub checked: Option<Checked>,
+}
+
+/// What became of one item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Durable at `index`.
+    Accepted {
+        /// Its index.
+        index: u64,
+        /// Its leaf hash.
+        leaf: Hash,
+    },
+    /// The same payload is in the log at `index`.
+    Duplicate {
+        /// The index of the first.
+        index: u64,
+    },
+    /// Not logged.
+    Rejected(Refusal),
+}
+
+/// The answer to one request.
+#[derive(Debug, Clone)]
+pub struct Receipted {
+    /// One answer per item, in order.
+    pub answers: Vec<Answer>,
+    /// Entries in the log.
+    pub size: u64,
+    /// The promise over what was accepted; empty when nothing was.
+    pub promise: String,
+}
+
+/// An epoch that closed in the group at hand, with the report names logged since the one before.
+type ClosedEpoch = (Closed, Vec<(ReportName, u64)>);
+
+/// The one writer of a network.
+pub struct Sequencer {
+    log: Log,
+    ledger: Arc<RwLock<Ledger>>,
+    keys: OperatorKeys,
+    clock: NetworkClock,
+    stopped: bool,
+}
+
+impl Sequencer {
+    /// The writer over a log and the ledger that has folded all of it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Keys`] when the network's genesis names other keys.
+    pub fn over(log: Log, ledger: Ledger, keys: OperatorKeys, clock: NetworkClock) -> Result<Self, LedgerError> {
+        if let Some(network) = &ledger.state().network {
+            let genesis = &network.genesis;
+            let fits = [
+                ("operator", genesis.operator == keys.operator.public()),
+                ("log", genesis.log_key == keys.log.public_bytes()),
+                ("promise", genesis.promise_key == keys.promise.public_bytes()),
+            ];
+            if let Some((key, _)) = fits.iter().find(|(_, fits)| !fits) {
+                return Err(LedgerError::Keys { key });
+            }
+        }
+        Ok(Self { log, ledger: Arc::new(RwLock::new(ledger)), keys, clock, stopped: false })
+    }
+
+    /// The ledger, shared with those who read.
+    #[must_use]
+    pub fn ledger(&self) -> Arc<RwLock<Ledger>> {
+        self.ledger.clone()
+    }
+
+    /// A reader of the log.
+    #[must_use]
+    pub fn reader(&self) -> LogReader {
+        self.log.reader()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Ledger> {
+        self.ledger.read().expect("a writer that panicked ends the process")
+    }
+
+    /// Logs one request.
+    ///
+    /// # Errors
+    /// As [`Sequencer::submit_group`].
+    pub fn submit(&mut self, request: Vec<Submission>) -> Result<Receipted, LedgerError> {
+        let mut answers = self.submit_group(vec![request])?;
+        Ok(answers.pop().expect("one request has one answer"))
+    }
+
+    /// Logs a group of requests with one sync, and answers each.
+    ///
+    /// # Errors
+    /// [`LedgerError`] stops the writer: nothing of the group is promised.
+    pub fn submit_group(&mut self, requests: Vec<Vec<Submission>>) -> Result<Vec<Receipted>, LedgerError> {
+        self.guarded(|writer| writer.log_group(requests))
+    }
+
+    /// Closes the epochs that are due by the network's clock, and publishes a checkpoint if the log has grown.
+    ///
+    /// # Errors
+    /// [`LedgerError`] stops the writer.
+    pub fn tick(&mut self) -> Result<(), LedgerError> {
+        self.guarded(|writer| {
+            let now_ms = writer.now_ms();
+            if writer.read().fold().due(now_ms) {
+                writer.log_group(Vec::new())?;
+            }
+            writer.publish_if_grown()
+        })
+    }
+
+    /// Publishes a checkpoint over everything that is in the log.
+    ///
+    /// # Errors
+    /// [`LedgerError`] stops the writer.
+    pub fn publish(&mut self) -> Result<(), LedgerError> {
+        self.guarded(Self::publish_if_grown)
+    }
+
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        if self.stopped {
+            return Err(LedgerError::Stopped);
+        }
+        let result = work(self);
+        self.stopped = result.is_err();
+        result
+    }
+
+    fn publish_if_grown(&mut self) -> Result<(), LedgerError> {
+        let origin = self.read().state().network.as_ref().map(|network| network.genesis.origin.clone());
+        let Some(origin) = origin else { return Ok(()) };
+        if self.log.reader().published().is_some_and(|published| published.size() == self.log.size()) {
+            return Ok(());
+        }
+        let signer = NoteSigner::new(&origin, self.keys.log.clone()).map_err(cairn_log::LogError::from)?;
+        self.log.publish_checkpoint(&signer, &[])?;
+        Ok(())
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.clock.now_ms(self.read().state().received_ms)
+    }
+
+    fn log_group(&mut self, requests: Vec<Vec<Submission>>) -> Result<Vec<Receipted>, LedgerError> {
+        let now_ms = self.now_ms();
+        let mut group = Group { entries: Vec::new(), closed: Vec::new() };
+        let mut all = Vec::with_capacity(requests.len());
+        {
+            let shared = self.ledger.clone();
+            let mut ledger = shared.write().expect("a writer that panicked ends the process");
+            self.close_due(&mut ledger, &mut group, now_ms)?;
+            for request in requests {
+                let answers = request.into_iter().map(|item| self.take(&mut ledger, &mut group, item, now_ms));
+                all.push(answers.collect::<Result<Vec<_>, _>>()?);
+            }
+        }
+        if !group.entries.is_empty() {
+            self.log.append(&group.entries)?;
+        }
+        self.store(&group.closed)?;
+        all.into_iter().map(|answers| self.receipted(answers)).collect()
+    }
+
+    fn store(&self, closed: &[ClosedEpoch]) -> Result<(), LedgerError> {
+        let store = self.read().store.clone();
+        closed.iter().try_for_each(|(closed, names)| store.write(closed, names))
+    }
+
+    /// Closes what is due with a heartbeat of the operator's own, and logs the statements.
+    fn close_due(&self, ledger: &mut Ledger, group: &mut Group, now_ms: u64) -> Result<(), LedgerError> {
+        if !ledger.fold().due(now_ms) {
+            return Ok(());
+        }
+        let network = ledger.network_id().expect("only a network that exists has epochs due");
+        let body = sign_observation(&self.keys.clock, &network, &ObservationBody::clock(now_ms));
+        Self::close_with(ledger, group, &Entry { kind: EntryKind::Observation, received_ms: now_ms, body: &body })
+    }
+
+    /// Logs an entry whose time closes epochs, and their statements after it.
+    fn close_with(ledger: &mut Ledger, group: &mut Group, entry: &Entry<'_>) -> Result<(), LedgerError> {
+        let names = ledger.take_names();
+        let folded = ledger.push_closing(entry)?;
+        group.entries.push(entry.encode());
+        let mut names = Some(names);
+        for closed in folded.closed {
+            let statement = Entry { kind: EntryKind::Epoch, received_ms: entry.received_ms, body: &closed.bytes };
+            ledger
+                .offer(&statement, None)
+                .map_err(|refusal| LedgerError::OwnEntry { what: "epoch statement", refusal })?;
+            group.entries.push(statement.encode());
+            group.closed.push((closed, names.take().unwrap_or_default()));
+        }
+        Ok(())
+    }
+
+    fn take(
+        &self,
+        ledger: &mut Ledger,
+        group: &mut Group,
+        item: Submission,
+        now_ms: u64,
+    ) -> Result<Answer, LedgerError> {
+        let received_ms = now_ms.max(ledger.state().received_ms);
+        if item.kind == EntryKind::Epoch {
+            let detail = "epoch statements follow from the log; nobody submits them".to_owned();
+            return Ok(Answer::Rejected(Refusal { code: "EPO-SUBMITTED", detail }));
+        }
+        if let (NetworkClock::Recorded { .. }, Some(round)) = (self.clock, clock_round(&item)) {
+            return Self::take_clock(ledger, group, &item, received_ms.max(round));
+        }
+        let entry = Entry { kind: item.kind, received_ms, body: &item.body };
+        let index = ledger.fold().size();
+        match ledger.offer(&entry, item.checked) {
+            Ok(leaf) => {
+                group.entries.push(entry.encode());
+                Ok(Answer::Accepted { index, leaf })
+            }
+            Err(refusal) if refusal.code == "RPT-DUPLICATE" => repeated(ledger, group, &item, refusal),
+            Err(refusal) => Ok(Answer::Rejected(refusal)),
+        }
+    }
+
+    /// A `clock` observation on a recorded clock *is* the time.
+    fn take_clock(
+        ledger: &mut Ledger,
+        group: &mut Group,
+        item: &Submission,
+        received_ms: u64,
+    ) -> Result<Answer, LedgerError> {
+        let entry = Entry { kind: item.kind, received_ms, body: &item.body };
+        if let Err(refusal) = ledger.fold().check(&entry) {
+            return Ok(Answer::Rejected(refusal));
+        }
+        let state = ledger.state();
+        let steps = state.clock().map_or(0, |clock| received_ms.saturating_sub(clock.zero_ms) / clock.length_ms);
+        if steps.saturating_sub(state.epoch.number) > EPOCHS_PER_STEP_MAX {
+            let detail = format!("the clock would pass more than {EPOCHS_PER_STEP_MAX} epochs at once");
+            return Ok(Answer::Rejected(Refusal { code: "OBS-CLOCK", detail }));
+        }
+        let index = ledger.fold().size();
+        let leaf = cairn_merkle::tree::leaf_hash(&entry.encode());
+        Self::close_with(ledger, group, &entry)?;
+        Ok(Answer::Accepted { index, leaf })
+    }
+
+    fn receipted(&self, answers: Vec<Answer>) -> Result<Receipted, LedgerError> {
+        let entries: Vec<(u64, Hash)> = answers
+            .iter()
+            .filter_map(|answer| match answer {
+                Answer::Accepted { index, leaf } => Some((*index, *leaf)),
+                _ => None,
+            })
+            .collect();
+        let size = self.log.size();
+        if entries.is_empty() {
+            return Ok(Receipted { answers, size, promise: String::new() });
+        }
+        let ledger = self.read();
+        let network = ledger.state().network.as_ref().expect("nothing is accepted before genesis");
+        let name = promise::promise_key_name(&network.genesis.origin);
+        let signer = NoteSigner::new(&name, self.keys.promise.clone()).map_err(cairn_log::LogError::from)?;
+        let promise = Promise { network: network.id.0, entries }.sign(&signer)?;
+        Ok(Receipted { answers, size, promise })
+    }
+}
+
+/// What one group adds to the log.
+struct Group {
+    entries: Vec<Vec<u8>>,
+    closed: Vec<ClosedEpoch>,
+}
+
+impl Group {
+    /// The payload of a report that this group has logged at `index`, before it is durable.
+    fn payload_at(&self, first_index: u64, index: u64) -> Option<Vec<u8>> {
+        let at = usize::try_from(index.checked_sub(first_index)?).ok()?;
+        payload_of(self.entries.get(at)?)
+    }
+}
+
+fn payload_of(entry: &[u8]) -> Option<Vec<u8>> {
+    let entry = Entry::decode(entry).ok()?;
+    cose::payload_of(entry.body).map(<[u8]>::to_vec)
+}
+
+fn clock_round(item: &Submission) -> Option<u64> {
+    if item.kind != EntryKind::Observation {
+        return None;
+    }
+    let observation = Observation::parse(&item.body).ok()?;
+    (observation.body.source == SOURCE_CLOCK).then_some(observation.body.round)
+}
+
+/// A name that has counted: the same payload is a repeat, another one a conflict.
+fn repeated(ledger: &Ledger, group: &Group, item: &Submission, refusal: Refusal) -> Result<Answer, LedgerError> {
+    let Ok(report) = Report::parse(&item.body) else { return Ok(Answer::Rejected(refusal)) };
+    let Some(index) = ledger.find_name(&report.name())? else {
+        let detail = "the name lies in a gap that was closed, so it counts no more".to_owned();
+        return Ok(Answer::Rejected(Refusal { code: "RPT-NAME-CLOSED", detail }));
+    };
+    let durable = ledger.reader().size();
+    let first = match group.payload_at(durable, index) {
+        Some(payload) => Some(payload),
+        None => payload_of(&ledger.reader().entry(index)?),
+    };
+    if first.as_deref() == Some(report.sign1.payload) {
+        return Ok(Answer::Duplicate { index });
+    }
+    let detail = format!("entry {index} has the same name and another payload");
+    Ok(Answer::Rejected(Refusal { code: "RPT-CONFLICT", detail }))
+}

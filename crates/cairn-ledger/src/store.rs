@@ -1,0 +1,236 @@
+//! Closed epochs on disk: statement, verdicts, payouts, snapshot and report names, one folder each.
+//!
+//! All of it is derived from the log: files are written without syncing, read back with their hashes checked, and may be
+//! deleted at any time.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use cairn_core::DeviceId;
+use cairn_core::cbor::Decoder;
+use cairn_core::epoch::EpochStatement;
+use cairn_core::report::ReportName;
+use cairn_fold::{Closed, Snapshot};
+
+use crate::LedgerError;
+
+const STATEMENT: &str = "statement.cbor";
+const VERDICTS: &str = "verdicts.cborseq";
+const PAYOUTS: &str = "payouts.cborseq";
+const SNAPSHOT: &str = "snapshot.cbor";
+const NAMES: &str = "names.idx";
+
+/// Bytes of one record of a names file: device, boot, seq, index, all big-endian.
+const NAME_BYTES: usize = 32;
+
+/// The folder of closed epochs.
+#[derive(Debug, Clone)]
+pub(crate) struct EpochStore {
+    folder: PathBuf,
+    snapshots_kept: u64,
+}
+
+impl EpochStore {
+    /// Opens or makes the folder.
+    pub fn open(folder: &Path, snapshots_kept: u64) -> Result<Self, LedgerError> {
+        fs::create_dir_all(folder).map_err(io_error("make", folder))?;
+        Ok(Self { folder: folder.to_owned(), snapshots_kept })
+    }
+
+    fn epoch_folder(&self, epoch: u64) -> PathBuf {
+        self.folder.join(format!("{epoch:010}"))
+    }
+
+    /// The epochs that have a folder, ascending.
+    pub fn epochs(&self) -> Result<Vec<u64>, LedgerError> {
+        let entries = fs::read_dir(&self.folder).map_err(io_error("list", &self.folder))?;
+        let mut epochs = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(io_error("list", &self.folder))?;
+            if let Some(epoch) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
+                epochs.push(epoch);
+            }
+        }
+        epochs.sort_unstable();
+        Ok(epochs)
+    }
+
+    /// Writes a closed epoch, all of it or nothing, and drops snapshots that are older than those kept.
+    pub fn write(&self, closed: &Closed, names: &[(ReportName, u64)]) -> Result<(), LedgerError> {
+        let epoch = closed.statement.number;
+        let folder = self.epoch_folder(epoch);
+        let making = self.folder.join(".making");
+        for stale in [&making, &folder] {
+            if stale.exists() {
+                fs::remove_dir_all(stale).map_err(io_error("remove", stale))?;
+            }
+        }
+        fs::create_dir_all(&making).map_err(io_error("make", &making))?;
+        let files: [(&str, Vec<u8>); 5] = [
+            (STATEMENT, closed.bytes.clone()),
+            (VERDICTS, closed.verdicts.concat()),
+            (PAYOUTS, closed.payouts.concat()),
+            (SNAPSHOT, Snapshot::encode(&closed.bytes, &closed.records)),
+            (NAMES, encode_names(names)),
+        ];
+        for (name, bytes) in files {
+            let path = making.join(name);
+            fs::write(&path, bytes).map_err(io_error("write", &path))?;
+        }
+        fs::rename(&making, &folder).map_err(io_error("rename", &making))?;
+        if let Some(old) = epoch.checked_sub(self.snapshots_kept) {
+            let path = self.epoch_folder(old).join(SNAPSHOT);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error("remove", &path)(error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets an epoch's folder.
+    pub fn remove(&self, epoch: u64) -> Result<(), LedgerError> {
+        let folder = self.epoch_folder(epoch);
+        fs::remove_dir_all(&folder).map_err(io_error("remove", &folder))
+    }
+
+    fn read(&self, epoch: u64, name: &str) -> Result<Vec<u8>, LedgerError> {
+        let path = self.epoch_folder(epoch).join(name);
+        fs::read(&path).map_err(io_error("read", &path))
+    }
+
+    /// The canonical bytes of an epoch's statement.
+    pub fn statement_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
+        self.read(epoch, STATEMENT)
+    }
+
+    /// An epoch's statement.
+    pub fn statement(&self, epoch: u64) -> Result<EpochStatement, LedgerError> {
+        EpochStatement::decode(&self.statement_bytes(epoch)?)
+            .map_err(|error| self.broken(epoch, STATEMENT, error.to_string()))
+    }
+
+    /// The canonical verdict rows, sorted, concatenated as a CBOR sequence.
+    pub fn verdict_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
+        self.read(epoch, VERDICTS)
+    }
+
+    /// The canonical payout rows, sorted, concatenated as a CBOR sequence.
+    pub fn payout_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
+        self.read(epoch, PAYOUTS)
+    }
+
+    /// A snapshot's bytes.
+    pub fn snapshot_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
+        let path = self.epoch_folder(epoch).join(SNAPSHOT);
+        fs::read(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => LedgerError::NoSnapshot { epoch },
+            _ => io_error("read", &path)(source),
+        })
+    }
+
+    /// A snapshot.
+    pub fn snapshot(&self, epoch: u64) -> Result<Snapshot, LedgerError> {
+        Snapshot::decode(&self.snapshot_bytes(epoch)?).map_err(|error| self.broken(epoch, SNAPSHOT, error.to_string()))
+    }
+
+    /// The index that a report's name was logged at within an epoch's range.
+    pub fn find_name(&self, epoch: u64, name: &ReportName) -> Result<Option<u64>, LedgerError> {
+        let path = self.epoch_folder(epoch).join(NAMES);
+        let file = match fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io_error("open", &path)(error)),
+        };
+        let wanted = name_key(name);
+        let records = file.metadata().map_err(io_error("read", &path))?.len() / NAME_BYTES as u64;
+        let (mut low, mut high) = (0, records);
+        let mut record = [0u8; NAME_BYTES];
+        while low < high {
+            let middle = low + (high - low) / 2;
+            file.read_exact_at(&mut record, middle * NAME_BYTES as u64).map_err(io_error("read", &path))?;
+            match record[..24].cmp(&wanted[..]) {
+                core::cmp::Ordering::Less => low = middle + 1,
+                core::cmp::Ordering::Greater => high = middle,
+                core::cmp::Ordering::Equal => {
+                    let index = record[24..].try_into().expect("a record ends in eight bytes");
+                    return Ok(Some(u64::from_be_bytes(index)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn broken(&self, epoch: u64, name: &str, detail: String) -> LedgerError {
+        LedgerError::View { path: self.epoch_folder(epoch).join(name), detail }
+    }
+}
+
+fn name_key(name: &ReportName) -> [u8; 24] {
+    let mut key = [0u8; 24];
+    key[..16].copy_from_slice(&name.device.0);
+    key[16..20].copy_from_slice(&name.boot.to_be_bytes());
+    key[20..].copy_from_slice(&name.seq.to_be_bytes());
+    key
+}
+
+fn encode_names(names: &[(ReportName, u64)]) -> Vec<u8> {
+    let mut sorted: Vec<([u8; 24], u64)> = names.iter().map(|(name, index)| (name_key(name), *index)).collect();
+    sorted.sort_unstable();
+    let mut bytes = Vec::with_capacity(sorted.len() * NAME_BYTES);
+    for (key, index) in sorted {
+        bytes.extend_from_slice(&key);
+        bytes.extend_from_slice(&index.to_be_bytes());
+    }
+    bytes
+}
+
+pub(crate) fn io_error(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LedgerError {
+    let path = path.to_owned();
+    move |source| LedgerError::Io { what, path, source }
+}
+
+/// Splits a CBOR sequence of rows.
+///
+/// # Errors
+/// [`cairn_core::cbor::CborError`] at the first row that is not deterministic CBOR.
+pub fn split_rows(bytes: &[u8]) -> cairn_core::cbor::Result<Vec<&[u8]>> {
+    let mut input = Decoder::over(bytes);
+    let mut rows = Vec::new();
+    while !input.is_at_end() {
+        rows.push(input.raw_value()?);
+    }
+    Ok(rows)
+}
+
+/// The device that a canonical verdict row is about, without reading the rest.
+pub(crate) fn device_of_row(row: &[u8]) -> Option<DeviceId> {
+    let mut input = Decoder::over(row);
+    input.array().ok()?;
+    input.text().ok()?;
+    input.bytes_exact().ok().map(DeviceId)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_where_they_were_written_and_nowhere_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = EpochStore::open(folder.path(), 4).unwrap();
+        let name = |device: u8, seq| ReportName { device: DeviceId([device; 16]), boot: 1, seq };
+        let names: Vec<_> =
+            (0..50).flat_map(|seq| [(name(2, seq), 100 + u64::from(seq)), (name(1, seq), seq.into())]).collect();
+        fs::create_dir_all(store.epoch_folder(3)).unwrap();
+        fs::write(store.epoch_folder(3).join(NAMES), encode_names(&names)).unwrap();
+        for (name, index) in &names {
+            assert_eq!(store.find_name(3, name).unwrap(), Some(*index));
+        }
+        assert_eq!(store.find_name(3, &name(1, 50)).unwrap(), None);
+        assert_eq!(store.find_name(4, &name(1, 1)).unwrap(), None);
+        assert_eq!(store.epochs().unwrap(), vec![3]);
+    }
+}

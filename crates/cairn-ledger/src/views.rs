@@ -1,0 +1,457 @@
+//! The documents of the HTTP API, made from the state and from closed epochs.
+
+use cairn_api::{
+    AccountEpoch, AccountInfo, AssetInfo, BalanceInfo, ClaimInfo, ClassInfo, ClassRules, DeviceEpoch, DeviceInfo,
+    DomainInfo, EpochInfo, EpochList, EpochRef, NetworkInfo, PayoutInfo, PayoutList, PoolInfo, ReasonInfo, VerdictInfo,
+    VerdictList,
+};
+use cairn_core::epoch::EpochStatement;
+use cairn_core::statement::Mobility;
+use cairn_core::{Account, Amount, DeviceId, Hash, PPM, Payout, Subject, Verdict};
+use cairn_fold::claim_leaves;
+use cairn_merkle::NoteVerifier;
+use cairn_merkle::claim::ClaimTree;
+use cairn_merkle::note::KeyKind;
+use data_encoding::HEXLOWER;
+
+use crate::store::{device_of_row, split_rows};
+use crate::{Ledger, LedgerError, NetworkClock};
+
+/// Epochs shown in a device's or an account's history.
+const HISTORY: u64 = 12;
+
+impl Ledger {
+    /// `GET /v1/network`; `None` before genesis.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when a view cannot be read.
+    pub fn network_info(&self, clock: NetworkClock) -> Result<Option<NetworkInfo>, LedgerError> {
+        let state = self.state();
+        let Some(network) = &state.network else { return Ok(None) };
+        let genesis = &network.genesis;
+        let policy = state.policy();
+        let class = |(class, revision): (&String, &u32)| ClassRules {
+            class: class.clone(),
+            revision: *revision,
+            profile_hash: state
+                .profile_for(class, state.epoch.number)
+                .map(|document| Hash::of(document.as_bytes()).to_hex()),
+        };
+        Ok(Some(NetworkInfo {
+            name: genesis.name.clone(),
+            network_id: network.id.0.to_hex(),
+            origin: genesis.origin.clone(),
+            operator: genesis.operator.did(),
+            log_vkey: vkey(&genesis.origin, genesis.log_key)?,
+            promise_vkey: vkey(&cairn_log::promise::promise_key_name(&genesis.origin), genesis.promise_key)?,
+            size: self.fold().size(),
+            log_root: self.fold().log_root().to_hex(),
+            epoch: state.epoch.number,
+            last_closed: self.last_closed(),
+            epoch_zero_ms: genesis.epoch_zero_ms,
+            epoch_ms: genesis.epoch_ms,
+            grace_ms: genesis.grace_ms,
+            time_ms: clock.now_ms(state.received_ms),
+            rehearsed: genesis.rehearsed.clone(),
+            asset: policy.map(|policy| AssetInfo {
+                symbol: policy.read.asset.symbol.clone(),
+                decimals: policy.read.asset.decimals,
+            }),
+            policy_hash: policy.map(|policy| policy.read.hash().to_hex()),
+            h3_resolution: policy.map_or(0, |policy| policy.read.h3_resolution),
+            domains: state.domains.keys().map(ToString::to_string).collect(),
+            classes: policy.map_or_else(Vec::new, |policy| policy.read.classes.iter().map(class).collect()),
+            devices: state.devices.values().filter(|device| device.retired_index.is_none()).count() as u64,
+        }))
+    }
+
+    /// The last closed epoch.
+    #[must_use]
+    pub fn last_closed(&self) -> Option<EpochRef> {
+        let epoch = &self.state().epoch;
+        let number = epoch.number.checked_sub(1)?;
+        Some(EpochRef { number, statement: epoch.previous.to_hex() })
+    }
+
+    fn closed(&self, epoch: u64) -> Result<EpochStatement, LedgerError> {
+        let open = self.state().epoch.number;
+        if epoch >= open {
+            return Err(LedgerError::NoEpoch { epoch, open });
+        }
+        self.store.statement(epoch)
+    }
+
+    /// The canonical bytes of a closed epoch's statement.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoEpoch`], or that a view cannot be read.
+    pub fn statement_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
+        self.closed(epoch)?;
+        self.store.statement_bytes(epoch)
+    }
+
+    /// The canonical verdict rows of a closed epoch as a CBOR sequence.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoEpoch`], or that a view cannot be read.
+    pub fn verdict_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
+        self.closed(epoch)?;
+        self.store.verdict_bytes(epoch)
+    }
+
+    /// The canonical payout rows of a closed epoch as a CBOR sequence.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoEpoch`], or that a view cannot be read.
+    pub fn payout_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
+        self.closed(epoch)?;
+        self.store.payout_bytes(epoch)
+    }
+
+    /// The snapshot after a closed epoch.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoEpoch`], [`LedgerError::NoSnapshot`], or that a view cannot be read.
+    pub fn snapshot_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
+        self.closed(epoch)?;
+        self.store.snapshot_bytes(epoch)
+    }
+
+    /// `GET /v1/epochs/{n}`.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoEpoch`], or that a view cannot be read.
+    pub fn epoch_info(&self, epoch: u64) -> Result<EpochInfo, LedgerError> {
+        let statement = self.closed(epoch)?;
+        let clock = self.state().clock().expect("an epoch has closed, so the network exists");
+        Ok(EpochInfo {
+            number: epoch,
+            statement: statement.hash().to_hex(),
+            start_ms: clock.start_ms(epoch),
+            end_ms: clock.end_ms(epoch),
+            from: statement.from,
+            to: statement.to,
+            log_root: statement.log_root.to_hex(),
+            previous: statement.previous.to_hex(),
+            policy_hash: statement.policy_hash.to_hex(),
+            engine_revision: statement.engine_revision,
+            classes: statement.classes.iter().map(class_info).collect(),
+            pools: statement.pools.iter().map(pool_info).collect(),
+            payout_root: statement.payout_root.to_hex(),
+            balance: balance_info(&statement, self.decimals(epoch)),
+            domains: statement.domains.iter().map(domain_info).collect(),
+            state_root: statement.state_root.to_hex(),
+            rehearsed: statement.rehearsed,
+        })
+    }
+
+    /// Decimals of the asset in an epoch.
+    #[must_use]
+    pub fn decimals(&self, epoch: u64) -> u8 {
+        self.state().policy_for(epoch).map_or(0, |policy| policy.read.asset.decimals)
+    }
+
+    /// `GET /v1/epochs`: at most `limit` epochs below `before`, newest first.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when a view cannot be read.
+    pub fn epoch_list(&self, before: Option<u64>, limit: u64) -> Result<EpochList, LedgerError> {
+        let open = self.state().epoch.number;
+        let end = before.unwrap_or(open).min(open);
+        let start = end.saturating_sub(limit);
+        let epochs = (start..end).rev().map(|epoch| self.epoch_info(epoch)).collect::<Result<_, _>>()?;
+        Ok(EpochList { open, epochs, next: (start > 0).then_some(start) })
+    }
+
+    /// An epoch by its number and statement hash.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoEpoch`], or that a view cannot be read.
+    pub fn epoch_ref(&self, epoch: u64) -> Result<EpochRef, LedgerError> {
+        Ok(EpochRef { number: epoch, statement: Hash::of(&self.statement_bytes(epoch)?).to_hex() })
+    }
+
+    /// The verdicts of an epoch with their positions in the sorted table, of one device or of all.
+    pub(crate) fn verdicts(
+        &self,
+        epoch: u64,
+        device: Option<&DeviceId>,
+    ) -> Result<(u64, Vec<(u64, Verdict)>), LedgerError> {
+        let bytes = self.verdict_bytes(epoch)?;
+        let rows = split_rows(&bytes).map_err(|error| broken_view(epoch, "verdicts", &error))?;
+        let wanted = rows
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| device.is_none_or(|device| device_of_row(row).as_ref() == Some(device)));
+        let decoded = wanted
+            .map(|(at, row)| Verdict::decode(row).map(|verdict| (at as u64, verdict)))
+            .collect::<Result<_, _>>()
+            .map_err(|error| broken_view(epoch, "verdicts", &error))?;
+        Ok((rows.len() as u64, decoded))
+    }
+
+    /// The payouts of an epoch in the order of the sorted table.
+    pub(crate) fn payouts(&self, epoch: u64) -> Result<Vec<Payout>, LedgerError> {
+        let bytes = self.payout_bytes(epoch)?;
+        let rows = split_rows(&bytes).map_err(|error| broken_view(epoch, "payouts", &error))?;
+        let decoded: Result<Vec<Payout>, _> = rows.iter().map(|row| Payout::decode(row)).collect();
+        decoded.map_err(|error| broken_view(epoch, "payouts", &error))
+    }
+
+    /// `GET /v1/epochs/{n}/verdicts`: at most `limit` verdicts from position `after` on, of one device or of all.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoEpoch`], or that a view cannot be read.
+    pub fn verdict_list(
+        &self,
+        epoch: u64,
+        device: Option<&DeviceId>,
+        after: u64,
+        limit: u64,
+    ) -> Result<VerdictList, LedgerError> {
+        let (total, verdicts) = self.verdicts(epoch, device)?;
+        let mut page = verdicts.into_iter().filter(|(at, _)| *at >= after);
+        let shown: Vec<VerdictInfo> =
+            page.by_ref().take(usize::try_from(limit).unwrap_or(usize::MAX)).map(|(_, v)| verdict_info(&v)).collect();
+        let next = page.next().map(|(at, _)| at);
+        Ok(VerdictList { epoch: self.epoch_ref(epoch)?, total, verdicts: shown, next })
+    }
+
+    /// `GET /v1/epochs/{n}/payouts`: at most `limit` rows from position `after` on.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoEpoch`], or that a view cannot be read.
+    pub fn payout_list(&self, epoch: u64, after: u64, limit: u64) -> Result<PayoutList, LedgerError> {
+        let payouts = self.payouts(epoch)?;
+        let total = payouts.len() as u64;
+        let (from, limit) =
+            (usize::try_from(after).unwrap_or(usize::MAX), usize::try_from(limit).unwrap_or(usize::MAX));
+        let shown = payouts.iter().skip(from).take(limit).map(payout_info).collect();
+        let end = after.saturating_add(limit as u64);
+        Ok(PayoutList { epoch: self.epoch_ref(epoch)?, total, payouts: shown, next: (end < total).then_some(end) })
+    }
+
+    fn history(&self) -> impl Iterator<Item = u64> {
+        let open = self.state().epoch.number;
+        (open.saturating_sub(HISTORY)..open).rev()
+    }
+
+    /// `GET /v1/devices/{id}`.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoDevice`], or that a view cannot be read.
+    pub fn device_info(&self, id: &DeviceId) -> Result<DeviceInfo, LedgerError> {
+        let state = self.state();
+        let device = state.devices.get(id).ok_or_else(|| LedgerError::NoDevice { device: id.to_string() })?;
+        let enrol = &device.enrol;
+        let mut epochs = Vec::new();
+        for epoch in self.history() {
+            let (_, verdicts) = self.verdicts(epoch, Some(id))?;
+            if verdicts.is_empty() {
+                continue;
+            }
+            let paid = self.payouts(epoch)?.into_iter().filter(|payout| payout.device == Some(*id));
+            epochs.push(DeviceEpoch {
+                epoch: self.epoch_ref(epoch)?,
+                verdicts: verdicts.len() as u64,
+                score_ppm: mean_score(verdicts.iter().map(|(_, verdict)| verdict)),
+                paid: sum(paid.map(|payout| payout.amount)).to_string(),
+            });
+        }
+        Ok(DeviceInfo {
+            id: id.to_string(),
+            key: device.key.did(),
+            owner: enrol.owner.to_string(),
+            payee: state.payee_of(&enrol.owner).to_string(),
+            role: enrol.role.word().to_owned(),
+            classes: enrol.classes.clone(),
+            model: enrol.model.clone(),
+            mobile: enrol.mobility == Mobility::Mobile,
+            cell: format!("{:x}", enrol.cell),
+            exact: enrol.exact,
+            altitude_cm: enrol.altitude_cm,
+            enrolled_index: device.enrolled_index,
+            retired_index: device.retired_index,
+            denied_index: state.denial_at(id, state.received_ms).map(|denial| denial.index),
+            last_name: device.names.highest(),
+            open_reports: self.fold().open_reports().filter(|report| report.name.device == *id).count() as u64,
+            epochs,
+        })
+    }
+
+    /// `GET /v1/accounts/{id}`; an account that nobody named has earned nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when a view cannot be read.
+    pub fn account_info(&self, account: &Account) -> Result<AccountInfo, LedgerError> {
+        let state = self.state();
+        let mut epochs = Vec::new();
+        for epoch in self.history() {
+            let payouts = self.payouts(epoch)?;
+            let paid: Vec<Amount> =
+                payouts.into_iter().filter(|payout| payout.account == *account).map(|payout| payout.amount).collect();
+            if !paid.is_empty() {
+                epochs.push(AccountEpoch { epoch: self.epoch_ref(epoch)?, paid: sum(paid).to_string() });
+            }
+        }
+        let owned = state.devices.iter().filter(|(_, device)| device.enrol.owner == *account);
+        Ok(AccountInfo {
+            account: account.to_string(),
+            cumulative: state.cumulative.get(account).copied().unwrap_or_default().to_string(),
+            payee: state.payee_of(account).to_string(),
+            devices: owned.map(|(id, _)| id.to_string()).collect(),
+            epochs,
+            claim: self.claim_of(account)?,
+        })
+    }
+
+    /// The claim of an account under the last closed epoch's claim root; `None` when it has none on a settlement chain.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when a view cannot be read.
+    pub fn claim_of(&self, account: &Account) -> Result<Option<ClaimInfo>, LedgerError> {
+        let state = self.state();
+        let (Some(epoch), Some(cumulative)) = (self.last_closed(), state.cumulative.get(account)) else {
+            return Ok(None);
+        };
+        // The claims are those of the epoch's statement: a domain that came later has none yet.
+        let statement = self.closed(epoch.number)?;
+        let Some(claims) = statement.domains.iter().find(|claims| claims.domain == *account.domain()) else {
+            return Ok(None);
+        };
+        let accounts: Vec<(&Account, Amount)> = state
+            .cumulative
+            .iter()
+            .filter(|(other, _)| other.domain() == account.domain())
+            .map(|(other, amount)| (other, *amount))
+            .collect();
+        let leaves = claim_leaves(&claims.domain, &claims.distributor, accounts.iter().copied());
+        let tree = ClaimTree::new(&leaves).map_err(cairn_log::LogError::from)?;
+        let position = accounts.iter().position(|(other, _)| *other == account).expect("the account was just found");
+        let hex = |word: &[u8; 32]| HEXLOWER.encode(word);
+        Ok(Some(ClaimInfo {
+            epoch,
+            domain: claims.domain.to_string(),
+            distributor: hex(&claims.distributor),
+            cumulative: cumulative.to_string(),
+            leaf: hex(&leaves[position].hash()),
+            proof: tree.proof(position).unwrap_or_default().iter().map(hex).collect(),
+            root: hex(&tree.root()),
+        }))
+    }
+}
+
+fn vkey(name: &str, key: [u8; 32]) -> Result<String, LedgerError> {
+    let key = cairn_core::ed25519::VerifyingKey::from_bytes(key).ok_or(LedgerError::Keys { key: "log or promise" })?;
+    let verifier = NoteVerifier::new(name, KeyKind::Ed25519, key).map_err(cairn_log::LogError::from)?;
+    Ok(verifier.to_string())
+}
+
+pub(crate) fn broken_view(epoch: u64, what: &str, error: &cairn_core::cbor::CborError) -> LedgerError {
+    LedgerError::View { path: format!("epochs/{epoch:010}/{what}").into(), detail: error.to_string() }
+}
+
+pub(crate) fn sum(amounts: impl IntoIterator<Item = Amount>) -> Amount {
+    Amount::checked_sum(amounts).expect("an epoch's payouts are within its balance")
+}
+
+/// Score over everything delivered: `floor(10^6 * sum of weights / sum of amounts)`; zero when nothing was.
+pub(crate) fn mean_score<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> u32 {
+    let (mut weight, mut amount) = (0u128, 0u128);
+    for verdict in verdicts {
+        weight += u128::from(verdict.weight());
+        amount += u128::from(verdict.amount);
+    }
+    let ppm = (weight * u128::from(PPM)).checked_div(amount).unwrap_or(0);
+    u32::try_from(ppm).unwrap_or(PPM)
+}
+
+pub(crate) fn verdict_info(verdict: &Verdict) -> VerdictInfo {
+    VerdictInfo {
+        class: verdict.class.clone(),
+        device: verdict.device.to_string(),
+        slot_ms: verdict.slot_ms,
+        report: match verdict.subject {
+            Subject::Slot => None,
+            Subject::Report(index) => Some(index),
+        },
+        account: verdict.account.to_string(),
+        amount: verdict.amount,
+        score_ppm: verdict.score.get(),
+        weight: verdict.weight(),
+        reasons: verdict.reasons.iter().map(|reason| reason_info(&verdict.class, reason)).collect(),
+        entries: verdict.entries.clone(),
+    }
+}
+
+fn reason_info(class: &str, reason: &cairn_core::Reason) -> ReasonInfo {
+    ReasonInfo {
+        code: reason.code.clone(),
+        check: reason.check.clone(),
+        observed: reason.observed,
+        threshold: reason.threshold,
+        lost_ppm: reason.lost_ppm,
+        evidence: reason.evidence.clone(),
+        sentence: cairn_classes::sentence(class, reason),
+    }
+}
+
+pub(crate) fn payout_info(payout: &Payout) -> PayoutInfo {
+    PayoutInfo {
+        account: payout.account.to_string(),
+        device: payout.device.map(|device| device.to_string()),
+        pool: payout.pool.clone(),
+        weight: payout.weight,
+        amount: payout.amount.to_string(),
+    }
+}
+
+fn class_info(class: &cairn_core::epoch::ClassSummary) -> ClassInfo {
+    ClassInfo {
+        class: class.class.clone(),
+        revision: class.revision,
+        profile_hash: class.profile_hash.to_hex(),
+        subjects: class.subjects,
+        passed: class.passed,
+        verdict_root: class.verdict_root.to_hex(),
+        revenue: class.revenue.to_string(),
+    }
+}
+
+fn pool_info(pool: &cairn_core::epoch::PoolSummary) -> PoolInfo {
+    PoolInfo {
+        name: pool.name.clone(),
+        size: pool.size.to_string(),
+        weight: pool.weight.to_string(),
+        devices: pool.devices,
+        paid: pool.paid.to_string(),
+        recipients: pool.recipients,
+    }
+}
+
+fn balance_info(statement: &EpochStatement, decimals: u8) -> BalanceInfo {
+    let (symbol, balance) = &statement.asset;
+    BalanceInfo {
+        symbol: symbol.clone(),
+        decimals,
+        opening: balance.opening.to_string(),
+        minted: balance.minted.to_string(),
+        deposited: balance.deposited.to_string(),
+        paid: balance.paid.to_string(),
+        refunded: balance.refunded.to_string(),
+        burned: balance.burned.to_string(),
+        escrow: balance.escrow.to_string(),
+        vesting: balance.vesting.to_string(),
+        unallocated: balance.unallocated.to_string(),
+    }
+}
+
+fn domain_info(claims: &cairn_core::epoch::DomainClaims) -> DomainInfo {
+    DomainInfo {
+        domain: claims.domain.to_string(),
+        distributor: HEXLOWER.encode(&claims.distributor),
+        claim_root: HEXLOWER.encode(&claims.claim_root),
+        leaves: claims.leaves,
+        cumulative: claims.cumulative.to_string(),
+    }
+}
