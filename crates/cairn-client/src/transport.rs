@@ -1,0 +1,199 @@
+//! Requests and answers: one pool of connections, bounded answers, bounded patience.
+
+use std::time::Duration;
+
+use cairn_api::Problem;
+use serde::de::DeserializeOwned;
+use ureq::http::Response;
+use ureq::{Agent, Body, Error};
+
+use crate::ClientError;
+
+/// The most that is read of a problem document or another error page, in bytes.
+const PROBLEM_BYTES_MAX: u64 = 64 << 10;
+/// The longest wait that a gateway may ask for between two attempts.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// How patient a client is with a gateway that is busy or cannot be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retries {
+    /// Attempts in all, at least one.
+    pub attempts: u32,
+    /// The wait after the first failure; it doubles with each further one. A gateway's `Retry-After` goes before it.
+    pub first_wait: Duration,
+}
+
+impl Default for Retries {
+    /// Five attempts over about three seconds, unless the gateway asks for more time.
+    fn default() -> Self {
+        Self { attempts: 5, first_wait: Duration::from_millis(200) }
+    }
+}
+
+/// What is asked of a gateway.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ask<'a> {
+    /// A document.
+    Get {
+        /// The media type wanted.
+        accept: &'static str,
+    },
+    /// A submission. One that would not be answered alike the second time is sent again only if it was never sent.
+    Post {
+        /// The media type of the body.
+        content_type: &'static str,
+        /// The body.
+        body: &'a [u8],
+        /// Whether sending it twice is answered like sending it once.
+        again: bool,
+    },
+}
+
+/// One gateway's address with a pool of connections to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Transport {
+    agent: Agent,
+    base: String,
+    retries: Retries,
+}
+
+impl Transport {
+    pub(crate) fn to(url: &str, retries: Retries) -> Result<Self, ClientError> {
+        let refuse = |reason| ClientError::Address { url: url.to_owned(), reason };
+        let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+        let rest = rest.ok_or(refuse("it starts with http:// or https://"))?;
+        if rest.is_empty() || rest.starts_with(['/', ':']) {
+            return Err(refuse("it names no host"));
+        }
+        if rest.contains(['?', '#', ' ']) {
+            return Err(refuse("it has no query, fragment or space"));
+        }
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .user_agent(concat!("cairn/", env!("CARGO_PKG_VERSION")))
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .timeout_recv_response(Some(Duration::from_secs(120)))
+            .timeout_per_read(Some(Duration::from_secs(60)))
+            .max_idle_connections_per_host(16)
+            .build();
+        let base = url.trim_end_matches('/').to_owned();
+        Ok(Self { agent: Agent::new_with_config(config), base, retries })
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The JSON document at `path`, of at most `limit_bytes`.
+    pub(crate) fn json<T: DeserializeOwned>(&self, path: &str, limit_bytes: u64) -> Result<T, ClientError> {
+        let bytes = self.bytes(path, Ask::Get { accept: "application/json" }, limit_bytes)?;
+        self.read_json(path, &bytes)
+    }
+
+    pub(crate) fn read_json<T: DeserializeOwned>(&self, path: &str, bytes: &[u8]) -> Result<T, ClientError> {
+        serde_json::from_slice(bytes)
+            .map_err(|error| ClientError::Answer { url: self.url(path), reason: error.to_string() })
+    }
+
+    /// The answer's body, of at most `limit_bytes`.
+    pub(crate) fn bytes(&self, path: &str, ask: Ask<'_>, limit_bytes: u64) -> Result<Vec<u8>, ClientError> {
+        let url = self.url(path);
+        let mut attempt = 1;
+        loop {
+            let failed = match self.attempt(&url, ask, limit_bytes) {
+                Ok(bytes) => return Ok(bytes),
+                Err(failed) => failed,
+            };
+            let wait = failed.wait.filter(|_| attempt < self.retries.attempts);
+            let Some(wait) = wait else { return Err(failed.finally(attempt)) };
+            let backoff = self.retries.first_wait.saturating_mul(1 << (attempt - 1).min(16));
+            std::thread::sleep(wait.unwrap_or(backoff).min(WAIT_MAX));
+            attempt += 1;
+        }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn attempt(&self, url: &str, ask: Ask<'_>, limit_bytes: u64) -> Result<Vec<u8>, Failed> {
+        let sent = match ask {
+            Ask::Get { accept } => self.agent.get(url).header("accept", accept).call(),
+            Ask::Post { content_type, body, .. } => {
+                self.agent.post(url).header("accept", "application/json").content_type(content_type).send(body)
+            }
+        };
+        let mut response = sent.map_err(|error| Failed::connection(url, ask, error))?;
+        let status = response.status().as_u16();
+        let limit_bytes = if status == 200 { limit_bytes } else { PROBLEM_BYTES_MAX };
+        let read = response.body_mut().with_config().limit(limit_bytes.saturating_add(1)).read_to_vec();
+        let body = match read {
+            Ok(body) if body.len() as u64 <= limit_bytes => body,
+            Ok(_) | Err(Error::BodyExceedsLimit(_)) => {
+                return Err(ClientError::TooLarge { url: url.to_owned(), limit_bytes }.into());
+            }
+            Err(error) => return Err(Failed::connection(url, ask, error)),
+        };
+        match status {
+            200 => Ok(body),
+            503 => Err(Failed::busy(url, &response, &body)),
+            _ => Err(refused(url, status, &body).into()),
+        }
+    }
+}
+
+/// A failed attempt: whether another may follow, and after what wait if the gateway named one.
+struct Failed {
+    error: ClientError,
+    wait: Option<Option<Duration>>,
+}
+
+impl From<ClientError> for Failed {
+    fn from(error: ClientError) -> Self {
+        Self { error, wait: None }
+    }
+}
+
+impl Failed {
+    fn connection(url: &str, ask: Ask<'_>, error: Error) -> Self {
+        let unsent = match &error {
+            Error::ConnectionFailed => true,
+            Error::Io(io) => io.kind() == std::io::ErrorKind::ConnectionRefused,
+            _ => false,
+        };
+        let broken = matches!(&error, Error::Io(_) | Error::Timeout(_));
+        let again = matches!(ask, Ask::Get { .. } | Ask::Post { again: true, .. });
+        let wait = (unsent || (broken && again)).then_some(None);
+        Self { error: ClientError::Connection { url: url.to_owned(), source: Box::new(error) }, wait }
+    }
+
+    fn busy(url: &str, response: &Response<Body>, body: &[u8]) -> Self {
+        let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        let detail = match refused(url, 503, body) {
+            ClientError::Refused { problem, .. } => problem.detail,
+            _ => "no reason given".to_owned(),
+        };
+        Self {
+            error: ClientError::Busy { url: url.to_owned(), attempts: 1, detail },
+            wait: Some(after.map(Duration::from_secs)),
+        }
+    }
+
+    fn finally(self, made: u32) -> ClientError {
+        match self.error {
+            ClientError::Busy { url, detail, .. } => ClientError::Busy { url, attempts: made, detail },
+            other => other,
+        }
+    }
+}
+
+fn refused(url: &str, status: u16, body: &[u8]) -> ClientError {
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => ClientError::Refused { url: url.to_owned(), problem: Box::new(problem) },
+        Err(_) => {
+            let text = String::from_utf8_lossy(body);
+            let text = text.chars().filter(|c| !c.is_control()).take(200).collect();
+            ClientError::Status { url: url.to_owned(), status, text }
+        }
+    }
+}
