@@ -228,3 +228,90 @@ fn coefficient(seed: &Hash, position: usize) -> Scalar {
     low.copy_from_slice(&digest.0[..16]);
     Scalar::from(u128::from_le_bytes(low) | 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Encodings of the eight torsion points and of two more with non-canonical `y`, which verifiers disagree about.
+    fn odd_encodings() -> Vec<[u8; 32]> {
+        let mut all: Vec<[u8; 32]> =
+            curve25519_dalek::constants::EIGHT_TORSION.iter().map(|point| point.compress().0).collect();
+        let mut y_is_p = [0xff; 32];
+        y_is_p[0] = 0xed;
+        y_is_p[31] = 0x7f;
+        let mut y_is_p_plus_1 = y_is_p;
+        y_is_p_plus_1[0] = 0xee;
+        let mut minus_zero = [0; 32];
+        minus_zero[0] = 1;
+        minus_zero[31] = 0x80;
+        all.extend([y_is_p, y_is_p_plus_1, minus_zero]);
+        all
+    }
+
+    #[test]
+    fn small_order_keys_and_points_verify_as_zip_215_says_alone_and_in_a_batch() {
+        // With A and R of small order and s = 0 the cofactored equation holds whatever the message.
+        for a in odd_encodings() {
+            for r in odd_encodings() {
+                let key = VerifyingKey::from_bytes(a).expect("ZIP-215 decodes it");
+                let mut signature = [0; 64];
+                signature[..32].copy_from_slice(&r);
+                assert!(key.verify(b"anything", &signature), "{a:?} {r:?}");
+                let honest = SigningKey::from_seed([1; 32]);
+                let (honest_key, honest_signature) = (honest.verifying_key(), honest.sign(b"honest"));
+                let odd = BatchItem { key: &key, message: b"anything", signature: &signature };
+                let even = BatchItem { key: &honest_key, message: b"honest", signature: &honest_signature };
+                let items: Vec<BatchItem<'_>> = (0..20).map(|at| if at % 2 == 0 { odd } else { even }).collect();
+                assert_eq!(verify_batch(&items), vec![true; 20]);
+            }
+        }
+    }
+
+    #[test]
+    fn s_must_be_canonical() {
+        let key = SigningKey::from_seed([2; 32]);
+        let mut signature = key.sign(b"m");
+        assert!(key.verifying_key().verify(b"m", &signature));
+        // s + l: the same scalar, another encoding.
+        let order: [u8; 32] = [
+            0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0,
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+        ];
+        let mut carry = 0u16;
+        for (byte, add) in signature[32..].iter_mut().zip(order) {
+            let sum = u16::from(*byte) + u16::from(add) + carry;
+            [*byte, _] = sum.to_le_bytes();
+            carry = sum >> 8;
+        }
+        assert!(!key.verifying_key().verify(b"m", &signature));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn a_batch_gives_every_signature_the_verdict_it_has_alone(
+            signers in proptest::collection::vec((0u8..5, any::<bool>(), 0usize..64), 0..40),
+        ) {
+            let made: Vec<(VerifyingKey, Vec<u8>, Signature)> = signers
+                .iter()
+                .enumerate()
+                .map(|(at, &(seed, spoiled, byte))| {
+                    let key = SigningKey::from_seed([seed; 32]);
+                    let message = vec![u8::try_from(at).unwrap(); 9];
+                    let mut signature = key.sign(&message);
+                    if spoiled {
+                        signature[byte] ^= 1;
+                    }
+                    (key.verifying_key(), message, signature)
+                })
+                .collect();
+            let items: Vec<BatchItem<'_>> =
+                made.iter().map(|(key, message, signature)| BatchItem { key, message, signature }).collect();
+            let alone: Vec<bool> = made.iter().map(|(key, message, signature)| key.verify(message, signature)).collect();
+            prop_assert_eq!(verify_batch(&items), alone);
+        }
+    }
+}

@@ -181,7 +181,7 @@ fn cosine_ppb(lat_e7: i64) -> i64 {
 }
 
 /// Nanometres of a great circle per 1e-7 degree: the mean earth radius of 6,371,008.8 m (IUGG) times pi / 180 / 1e7.
-const NANOMETRES_PER_E7: i128 = 11_119_508;
+const NANOMETRES_PER_E7: i64 = 11_119_508;
 
 /// The distance between two positions in metres, rounded to the nearest, in integers only.
 ///
@@ -193,11 +193,14 @@ pub fn distance_m(a: Position, b: Position) -> u32 {
     let north_e7 = i64::from(a.lat_e7) - i64::from(b.lat_e7);
     let east_e7 = (i64::from(a.lon_e7) - i64::from(b.lon_e7) + TURN_E7 / 2).rem_euclid(TURN_E7) - TURN_E7 / 2;
     let middle_e7 = i64::midpoint(i64::from(a.lat_e7), i64::from(b.lat_e7));
-    let north_um = i128::from(north_e7) * NANOMETRES_PER_E7 / 1_000;
-    let east_um = i128::from(east_e7) * NANOMETRES_PER_E7 * i128::from(cosine_ppb(middle_e7)) / 1_000_000_000_000;
-    let square_um = north_um.unsigned_abs().pow(2) + east_um.unsigned_abs().pow(2);
-    let metres = (square_um.isqrt() + 500_000) / 1_000_000;
-    u32::try_from(metres).expect("even positions off the earth are within 60,000 km of each other")
+    let millimetres = |e7: i64| e7 * NANOMETRES_PER_E7 / 1_000_000;
+    // Half a turn is 2.0e10 mm, so that times a cosine of 1e8 parts stays within 64 bits.
+    let east_mm = millimetres(east_e7) * (cosine_ppb(middle_e7) / 10) / 100_000_000;
+    let (north_mm, east_mm) = (millimetres(north_e7).unsigned_abs(), east_mm.unsigned_abs());
+    let square = u128::from(north_mm) * u128::from(north_mm) + u128::from(east_mm) * u128::from(east_mm);
+    // Most distances are short, and the root of 64 bits is much faster than that of 128.
+    let root_mm = u64::try_from(square).map_or_else(|_| square.isqrt(), |square| square.isqrt().into());
+    u32::try_from((root_mm + 500) / 1_000).expect("even positions off the earth are within 60,000 km of each other")
 }
 
 #[cfg(test)]

@@ -1,0 +1,156 @@
+//! `cairn enrol`: a device joins an owner. Its key signs every field, the owner's wallet countersigns.
+
+use std::path::PathBuf;
+
+use cairn_api::NetworkInfo;
+use cairn_core::geo::{Cell, Position};
+use cairn_core::statement::{Body, Draft, Enrol, Mobility, Role};
+use cairn_core::{Account, DeviceId, Domain};
+use cairn_ledger::wall_ms;
+use serde::Serialize;
+
+use crate::connect::{Connect, network_id};
+use crate::dataset::{parse_decimal, parse_position};
+use crate::failure::Failure;
+use crate::keys::Key;
+use crate::output::Output;
+use crate::promises::PromiseFile;
+use crate::submission::accepted_index;
+
+/// How long the statement stays valid: a day, by the network's time.
+const EXPIRY_MS: u64 = 86_400_000;
+
+/// Arguments of `cairn enrol`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The device's key file.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The owner's wallet key file.
+    #[arg(long, value_name = "FILE")]
+    owner: PathBuf,
+    #[command(flatten)]
+    connect: Connect,
+    /// Latitude in decimal degrees. Only the cell around it is sent, unless --exact is given.
+    #[arg(long, value_name = "DEGREES", allow_hyphen_values = true, requires = "lon", required_unless_present = "cell")]
+    lat: Option<String>,
+    /// Longitude in decimal degrees.
+    #[arg(long, value_name = "DEGREES", allow_hyphen_values = true, requires = "lat")]
+    lon: Option<String>,
+    /// The H3 cell, instead of latitude and longitude: 15 hexadecimal digits.
+    #[arg(long, conflicts_with_all = ["lat", "lon", "exact"])]
+    cell: Option<String>,
+    /// Publish the exact place too. The log is public and keeps it for ever.
+    #[arg(long)]
+    exact: bool,
+    /// Height above sea level in metres.
+    #[arg(long, value_name = "METRES", allow_hyphen_values = true)]
+    altitude_m: Option<String>,
+    /// The model, in your words.
+    #[arg(long, default_value = "")]
+    model: String,
+    /// A class that the device reports for; may be given more than once.
+    #[arg(long, default_value = "sensing/1")]
+    class: Vec<String>,
+    /// The device moves.
+    #[arg(long)]
+    mobile: bool,
+    /// The chain that the owner is paid on, CAIP-2 [default: the network's first]
+    #[arg(long, value_name = "CAIP-2")]
+    chain: Option<String>,
+    /// Where the gateway's promise is kept [default: the device's key file with .promises]
+    #[arg(long, value_name = "FILE")]
+    promises: Option<PathBuf>,
+}
+
+#[derive(Debug, Serialize)]
+struct Enrolled {
+    device: String,
+    owner: String,
+    cell: String,
+    exact: bool,
+    index: u64,
+    network_id: String,
+    rehearsed: Vec<String>,
+    promises: PathBuf,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When a key or place is not one, or the gateway refuses the statement.
+pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
+    let key = Key::read(&args.key)?.signing()?;
+    let wallet = Key::read(&args.owner)?.wallet()?;
+    let client = args.connect.client()?;
+    let network = client.network()?;
+    let (cell, exact) = args.place(network.h3_resolution)?;
+    let owner = args.account(&network, &wallet)?;
+    let enrol = Enrol {
+        key: key.public(),
+        owner: owner.clone(),
+        role: Role::Device,
+        classes: args.class.clone(),
+        model: args.model.clone(),
+        mobility: if args.mobile { Mobility::Mobile } else { Mobility::Fixed },
+        cell: cell.index(),
+        exact: exact.map(|position| (position.lat_e7, position.lon_e7)),
+        altitude_cm: args.altitude_cm()?,
+    };
+    let expiry_ms = network.time_ms.max(wall_ms()).saturating_add(EXPIRY_MS);
+    let draft = Draft::of(Some(network_id(&network)?), Body::Enrol(enrol), wall_ms(), expiry_ms);
+    let statement = draft.signed_by(&key).signed_by_wallet(&wallet).finish();
+    let mut promises = PromiseFile::beside(&args.key, args.promises.as_deref())?;
+    let submitted = client.submit_statement(&statement.encode())?;
+    promises.keep(&submitted.response.promise)?;
+    let enrolled = Enrolled {
+        device: DeviceId::of_key(&key.public().multicodec()).to_string(),
+        owner: owner.to_string(),
+        cell: cell.to_string(),
+        exact: exact.is_some(),
+        index: accepted_index(&submitted)?,
+        network_id: network.network_id,
+        rehearsed: network.rehearsed,
+        promises: promises.path().to_owned(),
+    };
+    output.show(&enrolled, |enrolled| {
+        let Enrolled { device, owner, cell, index, .. } = enrolled;
+        let place = if enrolled.exact { "and its exact place are public" } else { "is public, its place is not" };
+        format!("{device} is enrolled by entry {index}\n  owner   {owner}\n  cell    {cell} {place}")
+    })
+}
+
+impl Args {
+    /// The cell, and the exact place when the owner opts in.
+    fn place(&self, resolution: u8) -> Result<(Cell, Option<Position>), Failure> {
+        let bad = |error: String| Failure::usage("NET-PLACE", error);
+        if let Some(text) = &self.cell {
+            let cell = Cell::parse(text).map_err(|error| bad(error.to_string()))?;
+            if let Some(coarser) = cell.parent(resolution).filter(|coarser| *coarser != cell) {
+                let what = format!("cell {cell} has resolution {}; the network takes {resolution}", cell.resolution());
+                return Err(bad(what).hint(format!("give the cell around it: --cell {coarser}")));
+            }
+            return Ok((cell, None));
+        }
+        let (lat, lon) = (self.lat.as_deref().unwrap_or_default(), self.lon.as_deref().unwrap_or_default());
+        let position = parse_position(lat.trim(), lon.trim()).map_err(bad)?;
+        let cell = Cell::containing(position, resolution)
+            .ok_or_else(|| Failure::failed("NET-ANSWER", format!("the network's H3 resolution is {resolution}")))?;
+        Ok((cell, self.exact.then_some(position)))
+    }
+
+    fn altitude_cm(&self) -> Result<Option<i32>, Failure> {
+        let Some(text) = &self.altitude_m else { return Ok(None) };
+        let cm = parse_decimal(text.trim(), 2).and_then(|cm| i32::try_from(cm).ok());
+        cm.map(Some).ok_or_else(|| Failure::usage("NET-PLACE", format!("`{text}` is not a number of metres")))
+    }
+
+    fn account(&self, network: &NetworkInfo, wallet: &cairn_core::wallet::WalletKey) -> Result<Account, Failure> {
+        let chain = self.chain.as_ref().or_else(|| network.domains.first()).ok_or_else(|| {
+            Failure::usage("NET-CHAIN", "the network has no settlement chain, so the owner's must be named")
+                .hint("name it with --chain, such as --chain eip155:1")
+        })?;
+        let bad = |error| Failure::usage("NET-CHAIN", error);
+        Account::at(Domain::parse(chain).map_err(bad)?, wallet.address()).map_err(bad)
+    }
+}

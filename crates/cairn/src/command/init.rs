@@ -1,0 +1,237 @@
+//! `cairn init`: write the configuration and the keys of a network. Nothing is logged until `cairn up`.
+
+use std::path::{Path, PathBuf};
+
+use cairn_classes::Class;
+use cairn_core::{Account, Domain};
+use cairn_ledger::{NetworkClock, wall_ms};
+use serde::Serialize;
+
+use crate::config::{Config, Folder, duration_ms};
+use crate::failure::Failure;
+use crate::keys::{Algorithm, Key};
+use crate::output::Output;
+
+/// Arguments of `cairn init`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// The network's folder; made if it does not exist.
+    pub dir: PathBuf,
+    /// The network's name.
+    #[arg(long, default_value = "my network")]
+    pub name: String,
+    /// The log's origin, a scheme-less URL prefix that is yours.
+    #[arg(long, default_value = "localhost/cairn")]
+    pub origin: String,
+    /// Length of an epoch: a number and s, m, h, d or w.
+    #[arg(long, default_value = "1d")]
+    pub epoch: String,
+    /// How long after its end an epoch still takes its reports.
+    #[arg(long, default_value = "1h")]
+    pub grace: String,
+    /// The token's symbol.
+    #[arg(long, default_value = "CAIRN")]
+    pub symbol: String,
+    /// The settlement chain, CAIP-2; accounts are named on it.
+    #[arg(long, default_value = "eip155:31337")]
+    pub chain: String,
+    /// The account that takes what no device gets (CAIP-10); a key is made for one when absent.
+    #[arg(long)]
+    pub treasury: Option<String>,
+    /// Address and port that `cairn up` listens on.
+    #[arg(long, default_value = "127.0.0.1:8640")]
+    pub listen: String,
+    /// The sensing profile to start from: one of those that come with Cairn, without `.toml`.
+    #[arg(long, default_value = "sensing-station")]
+    pub profile: String,
+    /// Rehearse on a recorded clock that starts at this time (ms since 1970 UTC) and follows the data.
+    #[arg(long, value_name = "MS")]
+    pub recorded_clock_from: Option<u64>,
+    /// Something else that is rehearsed, in words; may be given more than once.
+    #[arg(long)]
+    pub rehearsed: Vec<String>,
+}
+
+impl Args {
+    /// The defaults, for a folder.
+    #[must_use]
+    pub fn of(dir: &Path) -> Self {
+        #[derive(clap::Parser)]
+        struct Defaults {
+            #[command(flatten)]
+            args: Args,
+        }
+        let parsed = <Defaults as clap::Parser>::parse_from(["init".as_ref(), dir.as_os_str()]);
+        parsed.args
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Made {
+    dir: PathBuf,
+    operator: String,
+    treasury: String,
+    rehearsed: Vec<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the folder holds a network already, or an argument is refused.
+pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
+    let made = make(args)?;
+    output.show(&made, |made| {
+        let dir = made.dir.display();
+        let mut text = format!(
+            "A network's folder is ready in {dir}\n  operator  {}\n  treasury  {}\n",
+            made.operator, made.treasury
+        );
+        for what in &made.rehearsed {
+            text.push_str(&format!("  rehearsed {what}\n"));
+        }
+        text.push_str(&format!(
+            "\nRead and change {dir}/network.toml, policy.toml and profiles/; keep {dir}/keys safe.\nThen: cairn up {dir}"
+        ));
+        text
+    })
+}
+
+pub(crate) fn make(args: &Args) -> Result<Made, Failure> {
+    let folder = Folder::at(&args.dir);
+    if folder.config().exists() {
+        return Err(Failure::wrong("NET-EXISTS", format!("{} holds a network already", args.dir.display()))
+            .hint("choose another folder"));
+    }
+    check(args)?;
+    let profile_name = format!("{}.toml", args.profile);
+    let profiles = Class::Sensing.default_profiles();
+    let (profile_name, profile) = profiles.iter().find(|(name, _)| *name == profile_name).ok_or_else(|| {
+        let names: Vec<&str> = profiles.iter().map(|(name, _)| name.trim_end_matches(".toml")).collect();
+        Failure::usage("NET-PROFILE", format!("no profile `{}` comes with Cairn", args.profile))
+            .hint(format!("there are {}", names.join(", ")))
+    })?;
+    for path in [folder.keys(), args.dir.join("profiles")] {
+        std::fs::create_dir_all(&path).map_err(|error| Failure::io("make", &path, &error))?;
+    }
+    let operator = make_key(&folder, "operator", Algorithm::Ed25519, "the operator's statements")?;
+    make_key(&folder, "log", Algorithm::Ed25519, "the log's checkpoints")?;
+    make_key(&folder, "promise", Algorithm::Ed25519, "the gateway's promises")?;
+    let clock = make_key(&folder, "clock", Algorithm::Ed25519, "the operator's clock observations")?.signing()?;
+    let treasury = treasury(&folder, args)?;
+    let rehearsed = rehearsed(args);
+    let policy = cairn_reward::default_policy(&args.symbol, &treasury, &clock.public());
+    write(&args.dir.join("policy.toml"), &policy)?;
+    write(&args.dir.join("profiles").join(profile_name), profile)?;
+    write(&folder.config(), &network_toml(args, profile_name, &rehearsed))?;
+    Config::read(&folder)?;
+    Ok(Made { dir: args.dir.clone(), operator: operator.public_name(), treasury: treasury.to_string(), rehearsed })
+}
+
+fn check(args: &Args) -> Result<(), Failure> {
+    for (name, text) in [("--epoch", &args.epoch), ("--grace", &args.grace)] {
+        if duration_ms(text).is_none() {
+            return Err(Failure::usage("NET-CONFIG", format!("{name} `{text}` is not a duration"))
+                .hint("write a number and ms, s, m, h, d or w, such as 1d"));
+        }
+    }
+    if duration_ms(&args.grace) >= duration_ms(&args.epoch) {
+        return Err(Failure::usage("NET-CONFIG", "the grace must be shorter than the epoch"));
+    }
+    Domain::parse(&args.chain).map_err(|error| Failure::usage("NET-CONFIG", error))?;
+    let printable = |text: &str| text.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\');
+    if let Some(text) =
+        [&args.name, &args.origin, &args.listen].into_iter().chain(&args.rehearsed).find(|t| !printable(t))
+    {
+        return Err(Failure::usage("NET-CONFIG", format!("`{text}`: printable ASCII without quotes and backslashes")));
+    }
+    Ok(())
+}
+
+fn make_key(folder: &Folder, name: &str, algorithm: Algorithm, purpose: &str) -> Result<Key, Failure> {
+    let key = Key::generate(algorithm)?;
+    key.write(&folder.key(name), purpose)?;
+    Ok(key)
+}
+
+fn treasury(folder: &Folder, args: &Args) -> Result<Account, Failure> {
+    if let Some(text) = &args.treasury {
+        return Account::parse(text).map_err(|error| Failure::usage("NET-CONFIG", error));
+    }
+    let wallet = make_key(folder, "treasury", Algorithm::Secp256k1, "the treasury's account")?.wallet()?;
+    let domain = Domain::parse(&args.chain).map_err(|error| Failure::usage("NET-CONFIG", error))?;
+    Account::at(domain, wallet.address()).map_err(|error| {
+        Failure::usage("NET-CONFIG", error).hint("name the treasury's account yourself with --treasury")
+    })
+}
+
+fn rehearsed(args: &Args) -> Vec<String> {
+    let mut all = args.rehearsed.clone();
+    if args.recorded_clock_from.is_some() {
+        all.insert(0, NetworkClock::RECORDED_DECLARATION.to_owned());
+    }
+    all
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| Failure::io("write", path, &error))
+}
+
+fn network_toml(args: &Args, profile_name: &str, rehearsed: &[String]) -> String {
+    let (clock, zero_ms) = match args.recorded_clock_from {
+        Some(from_ms) => ("recorded", from_ms),
+        None => {
+            let epoch_ms = duration_ms(&args.epoch).unwrap_or(1);
+            ("wall", wall_ms() / epoch_ms * epoch_ms)
+        }
+    };
+    let rehearsed: String = rehearsed.iter().map(|what| format!("\n    \"{what}\",")).collect();
+    let rehearsed = if rehearsed.is_empty() { "[]".to_owned() } else { format!("[{rehearsed}\n]") };
+    format!(
+        r#"# A Cairn network. `cairn up` in this folder runs it.
+
+# What the network is. Said once, in the log's first entry; afterwards the log decides and changes here are refused.
+[network]
+name = "{name}"
+# A scheme-less URL prefix that is yours: the name of the log, for ever.
+origin = "{origin}"
+# Epochs: ms, s, m, h, d, w. Reports of an epoch may come in until its end plus grace.
+epoch = "{epoch}"
+grace = "{grace}"
+# Start of epoch 0, milliseconds since 1970 UTC.
+epoch_zero_ms = {zero_ms}
+# "wall": the machine's clock. "recorded": time follows the data, which is a rehearsal and must be declared as one.
+clock = "{clock}"
+# Everything that is not real, in words. Every page, table and epoch statement repeats it.
+rehearsed = {rehearsed}
+# The rules of money. Later versions are logged with `cairn policy propose`.
+policy = "policy.toml"
+
+# The thresholds that each class is judged by.
+[profiles]
+"sensing/1" = "profiles/{profile_name}"
+
+# The chain that accounts are named on. Without a distributor no contract is attached: claim roots are computed and
+# served, and nothing is paid on the chain.
+[settlement]
+chain = "{chain}"
+# distributor = "0x0000000000000000000000000000000000000000"
+# token = "eip155:1/erc20:0x..."
+finality_blocks = 0
+
+# How it runs. Change freely.
+[gateway]
+listen = "{listen}"
+checkpoint_ms = 1000
+
+[storage]
+# Epochs that keep a snapshot, from which an audit may start.
+snapshots_kept = 1000
+"#,
+        name = args.name,
+        origin = args.origin,
+        epoch = args.epoch,
+        grace = args.grace,
+        chain = args.chain,
+        listen = args.listen,
+    )
+}

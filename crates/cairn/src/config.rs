@@ -1,0 +1,314 @@
+//! `network.toml`: how one operator runs one network, and the folder it lies in.
+//!
+//! What the network *is* (name, origin, epochs, keys, what is rehearsed) is said once, in the genesis statement, from this
+//! file; afterwards the log is the authority and a change here is refused. What is about *running* it may change freely.
+
+use std::path::{Path, PathBuf};
+
+use cairn_core::Domain;
+use cairn_core::statement::DomainTerms;
+use cairn_ledger::NetworkClock;
+use serde::Deserialize;
+
+use crate::failure::Failure;
+use crate::keys::Key;
+
+/// The file that makes a folder a network's.
+pub const FILE: &str = "network.toml";
+
+/// A network's folder.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    root: PathBuf,
+}
+
+impl Folder {
+    /// The folder at `root`.
+    #[must_use]
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `network.toml`.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.root.join(FILE)
+    }
+
+    /// The folder of key files.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("keys")
+    }
+
+    /// One of the operator's key files.
+    #[must_use]
+    pub fn key(&self, name: &str) -> PathBuf {
+        self.keys().join(format!("{name}.key"))
+    }
+
+    /// The log: the only thing here, besides the keys, that cannot be made again.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    /// Everything derived from the log.
+    #[must_use]
+    pub fn views(&self) -> PathBuf {
+        self.root.join("views")
+    }
+
+    /// The operator's keys.
+    ///
+    /// # Errors
+    /// When a key file is missing or not a key.
+    pub fn operator_keys(&self) -> Result<cairn_ledger::OperatorKeys, Failure> {
+        let read = |name: &str| Key::read(&self.key(name)).and_then(Key::signing);
+        let ed25519 = |name: &str| match read(name)? {
+            cairn_core::key::SecretKey::Ed25519(key) => Ok(key),
+            cairn_core::key::SecretKey::P256(_) => {
+                Err(Failure::wrong("NET-KEY", format!("the {name} key must be an ed25519 key")))
+            }
+        };
+        Ok(cairn_ledger::OperatorKeys {
+            operator: read("operator")?,
+            log: ed25519("log")?,
+            promise: ed25519("promise")?,
+            clock: read("clock")?,
+        })
+    }
+}
+
+/// `network.toml`, read.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What the network is.
+    pub network: NetworkConfig,
+    /// Which profile each class starts with.
+    pub profiles: std::collections::BTreeMap<String, PathBuf>,
+    /// The settlement chain.
+    pub settlement: Option<SettlementConfig>,
+    /// How the gateway runs.
+    #[serde(default)]
+    pub gateway: GatewayConfig,
+    /// How the log and the ledger are kept.
+    #[serde(default)]
+    pub storage: StorageConfig,
+}
+
+/// What the network is; said once, in genesis.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// The name.
+    pub name: String,
+    /// The log's origin.
+    pub origin: String,
+    /// Length of an epoch, such as `1d`.
+    pub epoch: String,
+    /// How long after its end an epoch takes reports, such as `1h`.
+    pub grace: String,
+    /// Start of epoch 0, ms since 1970 UTC.
+    pub epoch_zero_ms: u64,
+    /// `wall` or `recorded`.
+    pub clock: ClockKind,
+    /// What is rehearsed.
+    #[serde(default)]
+    pub rehearsed: Vec<String>,
+    /// The policy document, beside this file.
+    pub policy: PathBuf,
+}
+
+/// Where time comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClockKind {
+    /// The machine.
+    Wall,
+    /// The data; a rehearsal.
+    Recorded,
+}
+
+/// The settlement chain.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettlementConfig {
+    /// CAIP-2 id.
+    pub chain: String,
+    /// The distributor contract: `0x` and 40 hex digits; absent while no contract is attached.
+    pub distributor: Option<String>,
+    /// The token's CAIP-19 id; absent until there is one.
+    #[serde(default)]
+    pub token: String,
+    /// Blocks until an event is final.
+    #[serde(default)]
+    pub finality_blocks: u64,
+}
+
+/// How the gateway runs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GatewayConfig {
+    /// Address and port to listen on.
+    pub listen: String,
+    /// How often a checkpoint is published while the log grows.
+    pub checkpoint_ms: u64,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8640".to_owned(), checkpoint_ms: 1_000 }
+    }
+}
+
+/// How the log and the ledger are kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StorageConfig {
+    /// How many of the last epochs keep their snapshot.
+    pub snapshots_kept: u64,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self { snapshots_kept: cairn_ledger::LedgerOptions::default().snapshots_kept }
+    }
+}
+
+impl Config {
+    /// Reads the configuration of a folder.
+    ///
+    /// # Errors
+    /// `NET-CONFIG` names the line.
+    pub fn read(folder: &Folder) -> Result<Self, Failure> {
+        let path = folder.config();
+        let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                Failure::usage("NET-NO-NETWORK", format!("{} is not a network's folder", folder.root().display()))
+                    .hint(format!("make one with `cairn init {}`", folder.root().display()))
+            }
+            _ => Failure::io("read", &path, &error),
+        })?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|error| Failure::wrong("NET-CONFIG", format!("{}: {error}", path.display())))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// A network that is not marked as a rehearsal runs nothing that pretends.
+    fn check(&self) -> Result<(), Failure> {
+        let recorded = self.network.clock == ClockKind::Recorded;
+        let declared = self.network.rehearsed.iter().any(|what| what == NetworkClock::RECORDED_DECLARATION);
+        if recorded && !declared {
+            return Err(Failure::wrong("NET-NOT-REHEARSED", "a recorded clock, and nothing declares it as rehearsed")
+                .hint(format!(
+                    "add \"{}\" to `rehearsed`, or set clock = \"wall\"",
+                    NetworkClock::RECORDED_DECLARATION
+                )));
+        }
+        self.epoch_ms()?;
+        self.grace_ms()?;
+        self.domain_terms()?;
+        Ok(())
+    }
+
+    /// Length of an epoch.
+    ///
+    /// # Errors
+    /// `NET-CONFIG`.
+    pub fn epoch_ms(&self) -> Result<u64, Failure> {
+        duration_ms(&self.network.epoch).ok_or_else(|| bad_duration("epoch", &self.network.epoch))
+    }
+
+    /// Grace of an epoch.
+    ///
+    /// # Errors
+    /// `NET-CONFIG`.
+    pub fn grace_ms(&self) -> Result<u64, Failure> {
+        duration_ms(&self.network.grace).ok_or_else(|| bad_duration("grace", &self.network.grace))
+    }
+
+    /// Where time comes from.
+    #[must_use]
+    pub const fn clock(&self) -> NetworkClock {
+        match self.network.clock {
+            ClockKind::Wall => NetworkClock::Wall,
+            ClockKind::Recorded => NetworkClock::Recorded { start_ms: self.network.epoch_zero_ms },
+        }
+    }
+
+    /// The settlement chain as the `domain` statement says it.
+    ///
+    /// # Errors
+    /// `NET-CONFIG`.
+    pub fn domain_terms(&self) -> Result<Option<DomainTerms>, Failure> {
+        let Some(settlement) = &self.settlement else { return Ok(None) };
+        let domain = Domain::parse(&settlement.chain).map_err(|error| Failure::wrong("NET-CONFIG", error))?;
+        let mut distributor = [0u8; 32];
+        if let Some(text) = &settlement.distributor {
+            let hex = text.strip_prefix("0x").unwrap_or(text);
+            let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).unwrap_or_default();
+            if bytes.len() != 20 {
+                return Err(Failure::wrong("NET-CONFIG", format!("distributor `{text}` is not 0x and 40 hex digits")));
+            }
+            distributor[12..].copy_from_slice(&bytes);
+        }
+        let finality_blocks = settlement.finality_blocks;
+        Ok(Some(DomainTerms { domain, distributor, token: settlement.token.clone(), finality_blocks }))
+    }
+}
+
+fn bad_duration(key: &str, text: &str) -> Failure {
+    Failure::wrong("NET-CONFIG", format!("{key} = \"{text}\" is not a duration"))
+        .hint("write a number and ms, s, m, h, d or w, such as \"1d\"")
+}
+
+/// Milliseconds of a text such as `90s`, `1h`, `1d`, `1w`.
+#[must_use]
+pub fn duration_ms(text: &str) -> Option<u64> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        "w" => 604_800_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit_ms).filter(|ms| *ms > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_people_write_them() {
+        let cases = [
+            ("1w", Some(604_800_000)),
+            ("1d", Some(86_400_000)),
+            ("90s", Some(90_000)),
+            ("5ms", Some(5)),
+            ("", None),
+            ("d", None),
+            ("1", None),
+            ("0h", None),
+            ("1 d", None),
+            ("1.5h", None),
+            ("99999999999999999999d", None),
+        ];
+        for (text, ms) in cases {
+            assert_eq!(duration_ms(text), ms, "{text}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Reaching a gateway: its address, and the checkpoint it serves, verified.
+
+use cairn_api::NetworkInfo;
+use cairn_client::Client;
+use cairn_core::{Hash, NetworkId};
+use cairn_merkle::{NoteVerifier, SignedCheckpoint};
+
+use crate::failure::Failure;
+
+/// The environment variable that names the gateway.
+pub const ADDRESS_VARIABLE: &str = "CAIRN_URL";
+/// Where `cairn up` listens unless told otherwise.
+const ADDRESS: &str = "http://127.0.0.1:8640";
+
+/// Which gateway to ask.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Connect {
+    /// Address of the gateway [default: the environment's CAIRN_URL, or http://127.0.0.1:8640]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+impl Connect {
+    /// The address: the one given, the environment's, or the usual one.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.named().unwrap_or_else(|| ADDRESS.to_owned())
+    }
+
+    /// The address given or the environment's, if there is one.
+    #[must_use]
+    pub fn named(&self) -> Option<String> {
+        let of_environment = || std::env::var(ADDRESS_VARIABLE).ok().filter(|address| !address.is_empty());
+        self.url.clone().or_else(of_environment)
+    }
+
+    /// A client of the gateway.
+    ///
+    /// # Errors
+    /// `NET-URL`.
+    pub fn client(&self) -> Result<Client, Failure> {
+        Ok(Client::at(&self.address())?)
+    }
+}
+
+/// The network's id in a gateway's words.
+///
+/// # Errors
+/// `NET-ANSWER` when it is no hash.
+pub fn network_id(network: &NetworkInfo) -> Result<NetworkId, Failure> {
+    let id = Hash::from_hex(&network.network_id)
+        .ok_or_else(|| Failure::failed("NET-ANSWER", format!("`{}` is no network id", network.network_id)))?;
+    Ok(NetworkId(id))
+}
+
+/// The checkpoint that the gateway serves, with its note, if `log` has signed it.
+///
+/// # Errors
+/// When it cannot be had, or another key signed it.
+pub fn checkpoint(client: &Client, log: &NoteVerifier) -> Result<(String, SignedCheckpoint), Failure> {
+    let note = client.checkpoint()?;
+    let signed = SignedCheckpoint::open(&note, log, &[])?;
+    Ok((note, signed))
+}

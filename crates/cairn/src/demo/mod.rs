@@ -1,0 +1,16 @@
+//! The demo: a whole network over real readings, in one process, through the same doors that everybody else uses.
+//!
+//! It writes a configuration, starts what `cairn up` starts, and from then on is only a client over HTTP. What is not real
+//! is declared in genesis and repeated by every epoch statement.
+
+mod cast;
+mod plan;
+mod replay;
+mod summary;
+mod tamper;
+
+pub use cast::Cast;
+pub use plan::Plan;
+pub use replay::{Sender, Tallies, enrol, replay};
+pub use summary::{AttackerLine, Balance, Books, Line, grouped, percent, table, tokens};
+pub use tamper::{Tampered, flip_a_byte};

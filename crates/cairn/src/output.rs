@@ -1,0 +1,99 @@
+//! What a command prints: data on standard output, talk on standard error.
+//!
+//! With `--json` standard output carries exactly one JSON document, and a failure is a document too.
+
+use std::io::{IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// How to print.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    /// One JSON document on standard output instead of text.
+    pub json: bool,
+}
+
+impl Output {
+    /// Prints `document` as JSON, or what `text` makes of it.
+    ///
+    /// # Errors
+    /// When standard output is closed.
+    pub fn show<T: Serialize>(self, document: &T, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
+        let printed = if self.json {
+            serde_json::to_string_pretty(document)
+                .map_err(|error| Failure::failed("NET-JSON", format!("cannot write JSON: {error}")))?
+        } else {
+            text(document)
+        };
+        self.print(&printed)
+    }
+
+    /// Prints a document, a JSON object, of which something is wrong, and hands back the failure that the command ends
+    /// with. With `--json` document and error are printed as one.
+    ///
+    /// # Errors
+    /// Always: the failure, or that standard output is closed.
+    pub fn show_wrong<T: Serialize>(
+        self,
+        document: &T,
+        text: impl FnOnce(&T) -> String,
+        failure: Failure,
+    ) -> Result<(), Failure> {
+        if !self.json {
+            self.print(&text(document))?;
+            return Err(failure);
+        }
+        let document = serde_json::to_value(document)
+            .map_err(|error| Failure::failed("NET-JSON", format!("cannot write JSON: {error}")))?;
+        Err(failure.with_document(Some(document)))
+    }
+
+    /// Prints a block of text or data to standard output, with one line end.
+    ///
+    /// # Errors
+    /// When standard output is closed.
+    pub fn print(self, text: &str) -> Result<(), Failure> {
+        let mut out = std::io::stdout().lock();
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        write!(out, "{text}{end}")
+            .and_then(|()| out.flush())
+            .map_err(|error| Failure::failed("NET-STDOUT", format!("cannot write to standard output: {error}")))
+    }
+
+    /// Says something to the person who waits, on standard error; nothing with `--json`.
+    pub fn say(self, text: impl AsRef<str>) {
+        if !self.json {
+            eprintln!("{}", text.as_ref());
+        }
+    }
+
+    /// A progress bar on standard error when that is a terminal, else silence.
+    #[must_use]
+    pub fn progress(self, what: &'static str, total: u64) -> ProgressBar {
+        let style = ProgressStyle::with_template("{prefix:>12} {bar:36} {human_pos}/{human_len} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("=> ");
+        let target = if self.json || !std::io::stderr().is_terminal() {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
+        ProgressBar::with_draw_target(Some(total), target).with_style(style).with_prefix(what)
+    }
+
+    /// Prints a failure: the message and its hint on standard error, or a document on standard output.
+    pub fn fail(self, failure: &Failure) {
+        if self.json {
+            let mut document = failure.document.clone().unwrap_or_else(|| serde_json::json!({}));
+            document["error"] =
+                serde_json::json!({ "code": failure.code, "message": failure.message, "hint": failure.hint });
+            // A closed standard output leaves nowhere to say so but the exit code.
+            let _ = self.print(&document.to_string());
+        } else {
+            eprintln!("{failure}");
+        }
+    }
+}
