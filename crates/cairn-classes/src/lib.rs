@@ -1,1 +1,132 @@
-//! One module per resource class: body, profile, judge.
+//! One module per resource class: what is said (`body`), thresholds as data (`profile`), the verdicts (`judge`).
+//!
+//! A class is a room with the same four files; who has read one has read them all. This page is the registry: it maps a
+//! schema such as `sensing/1` to its class, so that admission, the epoch engine and the command line need no list of
+//! their own. A judge is a pure function of its profile and its docket: no clock, no float, no randomness, the same
+//! bytes on one thread or many. Not here: who may report (admission), what a verdict is paid (reward).
+
+mod docket;
+mod error;
+pub mod sensing;
+
+use cairn_core::cbor::Value;
+use cairn_core::{Reason, Verdict};
+
+pub use docket::{Docket, Flags, Report, Site};
+pub use error::ClassError;
+
+/// A resource class that this build knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// `sensing/1`: weather, air quality and other measurements of one place.
+    Sensing,
+}
+
+impl Class {
+    /// Every class, in the order of this enum.
+    pub const ALL: [Self; 1] = [Self::Sensing];
+
+    /// The class of a schema.
+    ///
+    /// # Errors
+    /// [`ClassError::UnknownClass`].
+    pub fn of_schema(schema: &str) -> Result<Self, ClassError> {
+        Self::ALL
+            .into_iter()
+            .find(|class| class.schema() == schema)
+            .ok_or_else(|| ClassError::UnknownClass { schema: schema.to_owned() })
+    }
+
+    /// The schema that reports and profiles of the class name.
+    #[must_use]
+    pub const fn schema(self) -> &'static str {
+        match self {
+            Self::Sensing => sensing::SCHEMA,
+        }
+    }
+
+    /// The revisions of the judge that this build can run, ascending. A revision never changes once it has paid.
+    #[must_use]
+    pub const fn revisions(self) -> &'static [u32] {
+        match self {
+            Self::Sensing => sensing::REVISIONS,
+        }
+    }
+
+    /// Commented profiles to start from, as (file name, document).
+    #[must_use]
+    pub const fn default_profiles(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Sensing => sensing::DEFAULT_PROFILES,
+        }
+    }
+}
+
+/// Whether a report's body has the shape of its schema; part of admission.
+///
+/// # Errors
+/// [`ClassError`] naming what is refused.
+pub fn check_body(schema: &str, body: &Value) -> Result<(), ClassError> {
+    match Class::of_schema(schema)? {
+        Class::Sensing => sensing::Body::parse(body).map(|_| ()),
+    }
+}
+
+/// Whether a profile document can be judged by; part of admission.
+///
+/// # Errors
+/// [`ClassError`] naming what is refused.
+pub fn check_profile(schema: &str, document: &str) -> Result<(), ClassError> {
+    match Class::of_schema(schema)? {
+        Class::Sensing => sensing::Profile::parse(document).map(|_| ()),
+    }
+}
+
+/// Judges a docket under a class's profile document with a numbered revision of its judge.
+///
+/// Verdicts are sorted by device, then slot.
+///
+/// # Errors
+/// [`ClassError`] for an unknown class or revision, a bad profile, or a docket that contradicts itself.
+pub fn judge(schema: &str, revision: u32, profile: &str, docket: &Docket<'_>) -> Result<Vec<Verdict>, ClassError> {
+    match Class::of_schema(schema)? {
+        Class::Sensing => sensing::judge(revision, &sensing::Profile::parse(profile)?, docket),
+    }
+}
+
+/// A reason as an English sentence with decimal units, for the person it was said of.
+///
+/// Reasons of classes unknown to this build are shown as they stand.
+#[must_use]
+pub fn sentence(schema: &str, reason: &Reason) -> String {
+    match Class::of_schema(schema) {
+        Ok(Class::Sensing) => sensing::sentence(reason),
+        Err(_) => format!("{}: {} ({} against {})", reason.code, reason.check, reason.observed, reason.threshold),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_is_found_by_its_schema_and_brings_profiles_that_parse() {
+        for class in Class::ALL {
+            assert_eq!(Class::of_schema(class.schema()), Ok(class));
+            assert!(class.revisions().is_sorted() && !class.revisions().is_empty());
+            for (name, document) in class.default_profiles() {
+                assert_eq!(check_profile(class.schema(), document), Ok(()), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_classes_are_refused_by_name() {
+        for schema in ["", "sensing", "sensing/2", "Sensing/1"] {
+            let refused = ClassError::UnknownClass { schema: schema.to_owned() };
+            assert_eq!(check_body(schema, &Value::Int(0)), Err(refused.clone()));
+            assert_eq!(check_profile(schema, ""), Err(refused.clone()));
+            assert_eq!(refused.code(), "CLS-SCHEMA");
+        }
+    }
+}
