@@ -8,8 +8,8 @@
 //!    enough slots of a window and enough distinct values, the window is a copy and scores nothing.
 //! 4. **Is it plausible?** Readings out of range lose their part of the slot.
 //! 5. **Do the neighbours agree?** The device's word on a quantity in a slot is the lower median of its readings in
-//!    range. It is held against the lower median of the nearest stations' words, one per owner, none of its own owner's:
-//!    beyond the profile's tolerance it is suspect, or fails. Too few neighbours: untested, nothing lost. Then the
+//!    range. It is held against the lower median of the nearest stations' words, one per owner, none of its own owner's
+//!    (of the 512 stations nearest to it that report in the docket): beyond the profile's tolerance it is suspect, or fails. Too few neighbours: untested, nothing lost. Then the
 //!    question is asked again without those who failed.
 //!
 //! The slot's **score is that of its worst check**: the minimum over quantities, not the product. A station that measures
