@@ -1,0 +1,169 @@
+//! What the log refuses, each with a stable code.
+
+use std::io;
+
+use cairn_core::Hash;
+use cairn_merkle::MerkleError;
+
+/// Why the log refused, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// A tree, tile, note, checkpoint or entry was refused.
+    #[error(transparent)]
+    Merkle(#[from] MerkleError),
+    /// The disk failed.
+    #[error("cannot {action} `{file}`: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file, as named in the log's folder.
+        file: String,
+        /// What the disk said.
+        source: io::Error,
+    },
+    /// Another process writes this log.
+    #[error("another process writes this log")]
+    Locked,
+    /// An earlier failure stopped the log.
+    #[error("the log stopped after a failure: {cause}")]
+    Stopped {
+        /// The first failure.
+        cause: String,
+    },
+    /// A folder that is not a log, or a log of another format.
+    #[error("not a log of format `{expected}`: {found}")]
+    Format {
+        /// The format known here.
+        expected: &'static str,
+        /// What the folder holds instead.
+        found: String,
+    },
+    /// Bytes that are not what was written.
+    #[error("`{file}` is damaged at byte {offset}{}: {what}", named_entry(*.entry))]
+    Damaged {
+        /// The file.
+        file: String,
+        /// The first byte that is wrong, or whose record is.
+        offset: u64,
+        /// The first entry affected, where that is known.
+        entry: Option<u64>,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The log lacks entries that its checkpoint holds.
+    #[error("the log has {size} entries, but a checkpoint of {checkpoint} was published")]
+    Short {
+        /// Entries found.
+        size: u64,
+        /// Entries under the checkpoint.
+        checkpoint: u64,
+    },
+    /// The entries are not those under the published checkpoint.
+    #[error("the first {size} entries have root {found}, but root {published} was published")]
+    Forked {
+        /// The size of the checkpoint.
+        size: u64,
+        /// The root of the entries found.
+        found: Hash,
+        /// The root in the checkpoint.
+        published: Hash,
+    },
+    /// The lock record is not the one this log wrote last.
+    #[error("`checkpoint` was changed by somebody else while the log was open")]
+    LockRecord,
+    /// Nothing was published yet.
+    #[error("no checkpoint was published yet")]
+    NoCheckpoint,
+    /// An entry that no checkpoint covers yet.
+    #[error("entry {index} is not covered by the checkpoint of {size} entries")]
+    NotCovered {
+        /// The entry.
+        index: u64,
+        /// Entries under the latest checkpoint.
+        size: u64,
+    },
+    /// A tile that the log does not have.
+    #[error("there is no `{path}` in a log of {size} entries")]
+    NoTile {
+        /// The path of the tile.
+        path: String,
+        /// Entries in the log.
+        size: u64,
+    },
+    /// A signed note that is not a promise.
+    #[error("not a promise: {reason}")]
+    Promise {
+        /// The rule it breaks.
+        reason: &'static str,
+    },
+    /// A folder that holds another export.
+    #[error("the folder holds {found}, which this log does not continue")]
+    Export {
+        /// What was found there.
+        found: String,
+    },
+}
+
+fn named_entry(entry: Option<u64>) -> String {
+    entry.map(|index| format!(" (entry {index})")).unwrap_or_default()
+}
+
+impl LogError {
+    /// The stable code of this refusal.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Merkle(refused) => refused.code(),
+            Self::Io { .. } => "LOG-IO",
+            Self::Locked => "LOG-LOCKED",
+            Self::Stopped { .. } => "LOG-STOPPED",
+            Self::Format { .. } => "LOG-FORMAT",
+            Self::Damaged { .. } => "LOG-DAMAGED",
+            Self::Short { .. } => "LOG-SHORT",
+            Self::Forked { .. } => "LOG-FORKED",
+            Self::LockRecord => "LOG-LOCK-RECORD",
+            Self::NoCheckpoint => "LOG-NO-CHECKPOINT",
+            Self::NotCovered { .. } => "LOG-NOT-COVERED",
+            Self::NoTile { .. } => "LOG-NO-TILE",
+            Self::Promise { .. } => "LOG-PROMISE",
+            Self::Export { .. } => "LOG-EXPORT",
+        }
+    }
+
+    /// The way out, where there is one.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Merkle(refused) => refused.hint(),
+            Self::Io { .. } => Some("check the disk: space, permissions, its own log; then start again"),
+            Self::Locked => Some("stop the other process, or read the log through it"),
+            Self::Stopped { .. } => Some("start again: the log is read back and checked when it is opened"),
+            Self::Format { .. } => Some("give the folder of a log, or an empty one to begin a log"),
+            Self::Damaged { .. } | Self::Short { .. } | Self::Forked { .. } => {
+                Some("find the first damaged entry with a check of the log, and restore the folder from a copy")
+            }
+            Self::LockRecord => Some("find who else writes this folder; one log has one writer"),
+            Self::NoCheckpoint | Self::NotCovered { .. } => Some("wait for the next checkpoint"),
+            Self::NoTile { .. } => Some("ask only for tiles of the size in the checkpoint"),
+            Self::Export { .. } => Some("export into an empty folder"),
+            Self::Promise { .. } => None,
+        }
+    }
+}
+
+impl LogError {
+    /// Adds the entry to damage found without knowing which one it hits.
+    pub(crate) fn in_entry(self, index: u64) -> Self {
+        match self {
+            Self::Damaged { file, offset, entry: None, what } => {
+                Self::Damaged { file, offset, entry: Some(index), what }
+            }
+            other => other,
+        }
+    }
+}
+
+/// Names the file and the action of a failure of the disk.
+pub(crate) fn failed(action: &'static str, file: &str) -> impl FnOnce(io::Error) -> LogError {
+    move |source| LogError::Io { action, file: file.to_owned(), source }
+}

@@ -1,0 +1,277 @@
+//! The one writer of a log.
+
+use std::sync::Arc;
+
+use cairn_core::Hash;
+use cairn_merkle::note::{Note, NoteSignature};
+use cairn_merkle::{Checkpoint, Frontier, MerkleError, NoteSigner};
+
+use crate::batch::{Batch, Standing};
+use crate::disk::{Disk, DiskFile, WriterLock};
+use crate::error::failed;
+use crate::format::{BUNDLES, CHECKPOINT, COMMITS, Commit, HASH_BYTES, PLACE_BYTES, level_name, segment_name};
+use crate::recovery::{Recovered, Recovery, recover};
+use crate::store::{Published, Segment, Shared, bundle_count, read_small, replace};
+use crate::{LogError, LogReader};
+
+/// How a log is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct LogOptions {
+    /// After this many bytes the next bundle begins a new segment. Default 1 GiB.
+    pub segment_bytes: u64,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self { segment_bytes: 1 << 30 }
+    }
+}
+
+/// What [`Log::append`] made durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// The index of the first entry; the others follow.
+    pub first_index: u64,
+    /// The leaf hash of each entry, in order.
+    pub leaf_hashes: Vec<Hash>,
+}
+
+/// A log, open for writing. There is one writer at a time; [`Log::reader`] gives any number of readers.
+pub struct Log {
+    disk: Arc<dyn Disk>,
+    options: LogOptions,
+    shared: Arc<Shared>,
+    frontier: Frontier,
+    commits: Arc<dyn DiskFile>,
+    commit_count: u64,
+    bundles: Arc<dyn DiskFile>,
+    stopped: Option<String>,
+    _writer: Box<dyn WriterLock>,
+}
+
+impl Log {
+    /// Opens the log on `disk`, or begins one if the disk is empty.
+    ///
+    /// What a crash left half-done is undone, hashes that a crash may have lost are computed again, and the entries are
+    /// held against the last checkpoint.
+    ///
+    /// # Errors
+    /// [`LogError::Locked`] if another process writes it; [`LogError::Short`] or [`LogError::Forked`] if the entries are
+    /// not those under the last checkpoint; [`LogError::Damaged`], [`LogError::Format`], [`LogError::Io`].
+    pub fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<(Self, Recovery), LogError> {
+        let writer = disk.lock_writer().map_err(|error| match error.kind() {
+            std::io::ErrorKind::WouldBlock => LogError::Locked,
+            _ => failed("lock", crate::format::WRITER_LOCK)(error),
+        })?;
+        let Recovered { view, frontier, commits, commit_count, bundles, recovery } = recover(&*disk)?;
+        let log = Self {
+            disk,
+            options,
+            shared: Arc::new(Shared::new(view)),
+            frontier,
+            commits,
+            commit_count,
+            bundles,
+            stopped: None,
+            _writer: writer,
+        };
+        Ok((log, recovery))
+    }
+
+    /// A reader of this log, for any thread.
+    #[must_use]
+    pub fn reader(&self) -> LogReader {
+        LogReader::new(self.shared.clone())
+    }
+
+    /// Number of entries.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    /// The root over all entries.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        self.shared.read().root
+    }
+
+    /// Appends entries, each of at most 65,535 bytes. When it returns they are durable at the indices it names, all of
+    /// them; if it fails, none of them counts unless a later start says so.
+    ///
+    /// Costs two syncs of the disk, however many entries there are.
+    ///
+    /// # Errors
+    /// [`MerkleError::EntryLength`] if an entry is too long: nothing was written. [`LogError::Io`] if the disk failed,
+    /// [`LogError::Stopped`] ever after.
+    pub fn append<E: AsRef<[u8]>>(&mut self, entries: &[E]) -> Result<Appended, LogError> {
+        let first_index = self.size();
+        if entries.is_empty() {
+            return Ok(Appended { first_index, leaf_hashes: Vec::new() });
+        }
+        let batch = {
+            let view = self.shared.read();
+            let segment = view.segments.last().map(|segment| (segment.first_index, segment.start));
+            let segment_bytes = self.options.segment_bytes;
+            let before = Standing { frontier: &self.frontier, end: view.end, segment, segment_bytes };
+            Batch::prepare(&before, entries)?
+        };
+        self.attempt(|log| log.commit(batch)).map(|leaf_hashes| Appended { first_index, leaf_hashes })
+    }
+
+    /// Signs a checkpoint of all entries and publishes it, with cosignatures if some are at hand.
+    ///
+    /// It is on disk as the lock record before this returns it, so a crash cannot make the log forget what others have
+    /// seen. If nothing was appended since the last checkpoint, that one is returned.
+    ///
+    /// # Errors
+    /// [`MerkleError::Origin`] if the signer bears another name than the log's earlier checkpoints, [`LogError::LockRecord`]
+    /// if somebody else changed the lock record, [`LogError::Io`] if the disk failed, [`LogError::Stopped`] ever after.
+    pub fn publish_checkpoint(
+        &mut self,
+        signer: &NoteSigner,
+        cosignatures: &[NoteSignature],
+    ) -> Result<String, LogError> {
+        let published = self.shared.read().published.clone();
+        let checkpoint = Checkpoint::new(signer.name(), self.size(), self.root())?;
+        if let Some(published) = &published {
+            if published.checkpoint.origin() != signer.name() {
+                let expected = published.checkpoint.origin().to_owned();
+                return Err(MerkleError::Origin { expected, found: signer.name().to_owned() }.into());
+            }
+            let by_signer = signed_by(&published.text, signer);
+            if published.checkpoint == checkpoint && by_signer && cosignatures.is_empty() && self.stopped.is_none() {
+                return Ok(published.text.to_string());
+            }
+        }
+        let note = checkpoint.sign(signer, cosignatures)?.to_string();
+        self.attempt(|log| {
+            log.sync_derived()?;
+            log.swap_lock_record(published.as_ref(), Published { text: note.as_str().into(), checkpoint })
+        })?;
+        Ok(note)
+    }
+
+    /// Adds the cosignatures of witnesses to the last checkpoint. Lines that it has already are left out.
+    ///
+    /// The lines are not verified: readers verify those of the witnesses they know.
+    ///
+    /// # Errors
+    /// [`LogError::NoCheckpoint`] before the first one; [`MerkleError::Note`] if there would be too many lines;
+    /// [`LogError::LockRecord`], [`LogError::Io`], [`LogError::Stopped`].
+    pub fn add_cosignatures(&mut self, cosignatures: &[NoteSignature]) -> Result<String, LogError> {
+        let published = self.shared.read().published.clone().ok_or(LogError::NoCheckpoint)?;
+        let note: Note = published.text.parse()?;
+        let mut lines = note.signatures().to_vec();
+        for line in cosignatures {
+            if !lines.contains(line) {
+                lines.push(line.clone());
+            }
+        }
+        let note = Note::new(note.text().to_owned(), lines)?.to_string();
+        let checkpoint = published.checkpoint.clone();
+        let next = Published { text: note.as_str().into(), checkpoint };
+        self.attempt(|log| log.swap_lock_record(Some(&published), next))?;
+        Ok(note)
+    }
+
+    /// Does something that must not be half done: after a failure the log does nothing more.
+    fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, LogError>) -> Result<T, LogError> {
+        if let Some(cause) = &self.stopped {
+            return Err(LogError::Stopped { cause: cause.clone() });
+        }
+        let done = work(self);
+        if let Err(error) = &done {
+            self.stopped = Some(error.to_string());
+        }
+        done
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<Vec<Hash>, LogError> {
+        let began = self.write_entries(&batch)?;
+        let place = self.commit_count * Commit::BYTES as u64;
+        self.commits.write_at(place, &batch.commit.encode()).map_err(failed("write", COMMITS))?;
+        self.commits.sync().map_err(failed("sync", COMMITS))?;
+        self.commit_count += 1;
+        let new_levels = self.write_derived(&batch)?;
+        let Batch { bundles, leaf_hashes, frontier, end, commit, .. } = batch;
+        self.frontier = frontier;
+        self.shared.change(|view| {
+            view.segments.extend(began);
+            view.levels.extend(new_levels);
+            view.bundles.extend(bundles);
+            view.end = end;
+            view.size = commit.size;
+            view.root = commit.root;
+        });
+        Ok(leaf_hashes)
+    }
+
+    /// Writes and syncs the entries; the segments that began.
+    fn write_entries(&self, batch: &Batch) -> Result<Vec<Segment>, LogError> {
+        let mut began: Vec<Segment> = Vec::new();
+        let (mut place, mut current) = {
+            let view = self.shared.read();
+            (view.end, view.segments.last().cloned())
+        };
+        for part in &batch.parts {
+            if let Some(first_index) = part.begins {
+                let name = segment_name(first_index);
+                let file = self.disk.create(&name).map_err(failed("create", &name))?;
+                began.push(Segment { first_index, start: place, name, file });
+                current = began.last().cloned();
+            }
+            let segment = current.as_ref().expect("the first entry of a log begins a segment");
+            let offset = place - segment.start;
+            segment.file.write_at(offset, &part.bytes).map_err(failed("write", &segment.name))?;
+            segment.file.sync().map_err(failed("sync", &segment.name))?;
+            place += part.bytes.len() as u64;
+        }
+        if !began.is_empty() {
+            self.disk.sync_folder().map_err(failed("sync the folder of", &began[0].name))?;
+        }
+        Ok(began)
+    }
+
+    /// Writes hashes and bundle places, which need not be durable; the hash files that began.
+    fn write_derived(&self, batch: &Batch) -> Result<Vec<Arc<dyn DiskFile>>, LogError> {
+        let size = self.frontier.size();
+        let mut levels = self.shared.read().levels.clone();
+        let known = levels.len();
+        for (level, bytes) in batch.levels.iter().enumerate() {
+            let name = level_name(level);
+            if level == levels.len() {
+                levels.push(self.disk.create(&name).map_err(failed("create", &name))?);
+            }
+            let hashes = size >> (8 * level);
+            levels[level].write_at(hashes * HASH_BYTES, bytes).map_err(failed("write", &name))?;
+        }
+        let places: Vec<u8> = batch.bundles.iter().flat_map(|place| place.to_be_bytes()).collect();
+        let offset = bundle_count(size) * PLACE_BYTES;
+        self.bundles.write_at(offset, &places).map_err(failed("write", BUNDLES))?;
+        Ok(levels.split_off(known))
+    }
+
+    /// Makes hashes and bundle places durable up to the size of the next checkpoint: recovery trusts them below it.
+    fn sync_derived(&self) -> Result<(), LogError> {
+        let levels = self.shared.read().levels.clone();
+        for (level, file) in levels.iter().enumerate() {
+            file.sync().map_err(failed("sync", &level_name(level)))?;
+        }
+        self.bundles.sync().map_err(failed("sync", BUNDLES))
+    }
+
+    fn swap_lock_record(&self, expected: Option<&Published>, next: Published) -> Result<(), LogError> {
+        let found = read_small(&*self.disk, CHECKPOINT)?;
+        if found.as_deref() != expected.map(|published| published.text.as_bytes()) {
+            return Err(LogError::LockRecord);
+        }
+        replace(&*self.disk, CHECKPOINT, next.text.as_bytes())?;
+        self.shared.change(|view| view.published = Some(next));
+        Ok(())
+    }
+}
+
+fn signed_by(note: &str, signer: &NoteSigner) -> bool {
+    note.parse::<Note>().is_ok_and(|note| note.open(core::slice::from_ref(signer.verifier())).is_ok())
+}

@@ -1,0 +1,501 @@
+//! A disk in memory that does everything that disks are allowed to do, and some things they are not, from a seed.
+//!
+//! * At a **power cut** every write since the last sync of its file is kept, lost or torn, each for itself: later ones may
+//!   survive earlier ones, and what was never written reads as zeros. Names keep their order, as in a journal: some of
+//!   the last creations, renames and removals are lost. What was synced stays.
+//! * A **killed process** loses nothing: the page cache stays.
+//! * A **failed sync** leaves some writes durable and forgets that the others are not: a later sync succeeds without them,
+//!   as on Linux. They stay readable until the power is cut.
+//! * A **full disk** takes the beginning of a write and refuses the rest.
+//!
+//! The same seed and the same calls give the same disk.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cairn_log::{Disk, DiskFile, WriterLock};
+
+/// When the disk fails next. Operations are numbered from 1; reads do not count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// The operation that the machine does not survive: it may happen in part, and every later call fails.
+    pub crash_at: Option<u64>,
+    /// The operation from which on a file cannot be synced, once.
+    pub fail_sync_at: Option<u64>,
+    /// The operation from which on nothing more can be written.
+    pub full_at: Option<u64>,
+}
+
+/// The disk; clones are the same disk.
+#[derive(Clone)]
+pub struct FaultyDisk {
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    random: u64,
+    faults: Faults,
+    operations: u64,
+    crashed: bool,
+    locked: bool,
+    /// Counts restarts; files and locks of an earlier run are dead.
+    run: u64,
+    inodes: Vec<Inode>,
+    /// Names as running programs see them.
+    names: BTreeMap<String, usize>,
+    /// Names as they are after a power cut.
+    durable_names: BTreeMap<String, usize>,
+    pending_names: Vec<NameChange>,
+}
+
+#[derive(Default)]
+struct Inode {
+    content: Vec<u8>,
+    durable: Vec<u8>,
+    pending: Vec<Change>,
+}
+
+#[derive(Clone)]
+enum Change {
+    Write { offset: usize, bytes: Vec<u8> },
+    Truncate { size: usize },
+}
+
+#[derive(Clone)]
+enum NameChange {
+    Create { name: String, inode: usize },
+    Rename { from: String, to: String },
+    Remove { name: String },
+}
+
+/// Writes are torn at multiples of this many bytes from the start of the file, and at their own ends.
+const SECTOR_BYTES: usize = 512;
+
+impl FaultyDisk {
+    /// An empty disk.
+    #[must_use]
+    pub fn new(seed: u64, faults: Faults) -> Self {
+        let state = State {
+            random: seed,
+            faults,
+            operations: 0,
+            crashed: false,
+            locked: false,
+            run: 0,
+            inodes: Vec::new(),
+            names: BTreeMap::new(),
+            durable_names: BTreeMap::new(),
+            pending_names: Vec::new(),
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Operations so far, for choosing where to fail next.
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.state().operations
+    }
+
+    /// Kills the process and starts another one: locks are released, open files are dead, all writes stay.
+    pub fn kill(&self, faults: Faults) {
+        let mut state = self.state();
+        state.faults = faults;
+        state.crashed = false;
+        state.locked = false;
+        state.run += 1;
+    }
+
+    /// Cuts the power and starts again: of what was not synced, some is kept, some lost, some torn.
+    pub fn cut_power(&self, faults: Faults) {
+        self.state().lose_unsynced();
+        self.kill(faults);
+    }
+
+    /// Flips one bit of a file, durably, as bad hardware would. `false` if there is no such byte.
+    #[must_use]
+    pub fn flip(&self, name: &str, offset: usize, bit: u8) -> bool {
+        let mut state = self.state();
+        let Some(inode) = state.names.get(name).copied() else { return false };
+        let inode = &mut state.inodes[inode];
+        for content in [&mut inode.content, &mut inode.durable] {
+            let Some(byte) = content.get_mut(offset) else { return false };
+            *byte ^= 1 << bit;
+        }
+        true
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn crashed() -> io::Error {
+    io::Error::other("the machine is down")
+}
+
+impl State {
+    /// SplitMix64 (Steele, Lea and Flood 2014).
+    fn next(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % (bound as u64)).unwrap_or(0)
+    }
+
+    /// Counts an operation. `Ok(true)` means: this is the last one, it happens and nobody hears of it.
+    fn operate(&mut self) -> io::Result<bool> {
+        if self.crashed {
+            return Err(crashed());
+        }
+        self.operations += 1;
+        self.crashed = self.faults.crash_at.is_some_and(|at| self.operations >= at);
+        Ok(self.crashed)
+    }
+
+    fn is_full(&self) -> bool {
+        self.faults.full_at.is_some_and(|at| self.operations >= at)
+    }
+
+    fn lose_unsynced(&mut self) {
+        let kept = self.pending_names.len();
+        let kept = self.below(kept + 1);
+        let kept: Vec<NameChange> = self.pending_names.drain(..).take(kept).collect();
+        for change in kept {
+            apply_name(&mut self.durable_names, change);
+        }
+        self.names = self.durable_names.clone();
+        for number in 0..self.inodes.len() {
+            self.keep_some(number);
+            let inode = &mut self.inodes[number];
+            inode.content = inode.durable.clone();
+        }
+    }
+
+    /// Makes some of the pending changes of a file durable, whole or in part, and forgets the others.
+    fn keep_some(&mut self, number: usize) {
+        let pending = std::mem::take(&mut self.inodes[number].pending);
+        for change in pending {
+            let parts = match self.below(4) {
+                0 => continue,
+                1 => self.torn(change),
+                _ => vec![change],
+            };
+            for part in parts {
+                apply(&mut self.inodes[number].durable, &part);
+            }
+        }
+    }
+
+    /// Some of the sectors of a write.
+    fn torn(&mut self, change: Change) -> Vec<Change> {
+        let Change::Write { offset, bytes } = change else { return vec![change] };
+        let mut parts = Vec::new();
+        let mut start = 0;
+        while start < bytes.len() {
+            let sector_end = (offset + start) / SECTOR_BYTES * SECTOR_BYTES + SECTOR_BYTES;
+            let end = (sector_end - offset).min(bytes.len());
+            if self.below(2) == 0 {
+                // Even a sector may end early: the file system may have grown the file to the middle of it.
+                let end = if self.below(4) == 0 { start + self.below(end - start) } else { end };
+                parts.push(Change::Write { offset: offset + start, bytes: bytes[start..end].to_vec() });
+            }
+            start = end;
+        }
+        parts
+    }
+
+    fn change_name(&mut self, change: NameChange) -> io::Result<()> {
+        let last = self.operate()?;
+        apply_name(&mut self.names, change.clone());
+        self.pending_names.push(change);
+        if last { Err(crashed()) } else { Ok(()) }
+    }
+}
+
+fn apply(content: &mut Vec<u8>, change: &Change) {
+    match change {
+        Change::Write { offset, bytes } => {
+            let end = offset + bytes.len();
+            if content.len() < end {
+                content.resize(end, 0);
+            }
+            content[*offset..end].copy_from_slice(bytes);
+        }
+        Change::Truncate { size } => content.resize(*size, 0),
+    }
+}
+
+fn apply_name(names: &mut BTreeMap<String, usize>, change: NameChange) {
+    match change {
+        NameChange::Create { name, inode } => {
+            names.insert(name, inode);
+        }
+        NameChange::Rename { from, to } => {
+            if let Some(inode) = names.remove(&from) {
+                names.insert(to, inode);
+            }
+        }
+        NameChange::Remove { name } => {
+            names.remove(&name);
+        }
+    }
+}
+
+struct FaultyFile {
+    disk: FaultyDisk,
+    inode: usize,
+    run: u64,
+}
+
+impl FaultyFile {
+    fn live(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.disk.state();
+        if state.crashed || state.run != self.run { Err(crashed()) } else { Ok(state) }
+    }
+
+    fn change(&self, change: Change) -> io::Result<()> {
+        let mut state = self.live()?;
+        let last = state.operate()?;
+        let full = state.is_full();
+        let change = match change {
+            Change::Write { offset, mut bytes } if full => {
+                let kept = state.below(bytes.len() + 1);
+                bytes.truncate(kept);
+                Change::Write { offset, bytes }
+            }
+            change => change,
+        };
+        let inode = &mut state.inodes[self.inode];
+        apply(&mut inode.content, &change);
+        inode.pending.push(change);
+        match (last, full) {
+            (true, _) => Err(crashed()),
+            (_, true) => Err(io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl DiskFile for FaultyFile {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.live()?.inodes[self.inode].content.len() as u64)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let state = self.live()?;
+        let content = &state.inodes[self.inode].content;
+        let start = usize::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof)?;
+        let bytes = start.checked_add(buffer.len()).and_then(|end| content.get(start..end));
+        buffer.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return self.live().map(|_| ());
+        }
+        let offset = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        self.change(Change::Write { offset, bytes: bytes.to_vec() })
+    }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        let size = usize::try_from(size).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        self.change(Change::Truncate { size })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut state = self.live()?;
+        let last = state.operate()?;
+        if state.faults.fail_sync_at.is_some_and(|at| state.operations >= at) {
+            state.faults.fail_sync_at = None;
+            state.keep_some(self.inode);
+            return Err(io::Error::other("the disk could not write"));
+        }
+        if last {
+            // The machine died during the sync: what the power cut leaves of it is decided there.
+            return Err(crashed());
+        }
+        let inode = &mut state.inodes[self.inode];
+        for change in std::mem::take(&mut inode.pending) {
+            apply(&mut inode.durable, &change);
+        }
+        Ok(())
+    }
+}
+
+struct FaultyLock {
+    disk: FaultyDisk,
+    run: u64,
+}
+
+impl WriterLock for FaultyLock {}
+
+impl Drop for FaultyLock {
+    fn drop(&mut self) {
+        let mut state = self.disk.state();
+        if state.run == self.run {
+            state.locked = false;
+        }
+    }
+}
+
+impl Disk for FaultyDisk {
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let state = self.state();
+        if state.crashed {
+            return Err(crashed());
+        }
+        let inode = *state.names.get(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Arc::new(FaultyFile { disk: self.clone(), inode, run: state.run }))
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let mut state = self.state();
+        if state.is_full() && !state.names.contains_key(name) {
+            state.operate()?;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let existing = state.names.get(name).copied();
+        let inode = existing.unwrap_or(state.inodes.len());
+        let file = FaultyFile { disk: self.clone(), inode, run: state.run };
+        if existing.is_none() {
+            state.inodes.push(Inode::default());
+            state.change_name(NameChange::Create { name: name.to_owned(), inode })?;
+            return Ok(Arc::new(file));
+        }
+        drop(state);
+        file.truncate(0)?;
+        Ok(Arc::new(file))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.state();
+        if !state.crashed && !state.names.contains_key(from) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        state.change_name(NameChange::Rename { from: from.to_owned(), to: to.to_owned() })
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut state = self.state();
+        if !state.crashed && !state.names.contains_key(name) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        state.change_name(NameChange::Remove { name: name.to_owned() })
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        let state = self.state();
+        if state.crashed { Err(crashed()) } else { Ok(state.names.keys().cloned().collect()) }
+    }
+
+    fn sync_folder(&self) -> io::Result<()> {
+        let mut state = self.state();
+        if state.operate()? {
+            return Err(crashed());
+        }
+        for change in std::mem::take(&mut state.pending_names) {
+            apply_name(&mut state.durable_names, change);
+        }
+        Ok(())
+    }
+
+    fn lock_writer(&self) -> io::Result<Box<dyn WriterLock>> {
+        let mut state = self.state();
+        if state.crashed {
+            return Err(crashed());
+        }
+        if state.locked {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        state.locked = true;
+        Ok(Box::new(FaultyLock { disk: self.clone(), run: state.run }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(disk: &FaultyDisk, name: &str) -> Option<Vec<u8>> {
+        let file = disk.open(name).ok()?;
+        let mut bytes = vec![0; usize::try_from(file.size().ok()?).ok()?];
+        file.read_at(0, &mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    #[test]
+    fn what_was_synced_survives_every_power_cut() {
+        for seed in 0..200 {
+            let disk = FaultyDisk::new(seed, Faults::default());
+            let file = disk.create("a").expect("no fault");
+            file.write_at(0, b"kept").expect("no fault");
+            file.sync().expect("no fault");
+            disk.sync_folder().expect("no fault");
+            file.write_at(4, b"maybe").expect("no fault");
+            disk.cut_power(Faults::default());
+            let bytes = read(&disk, "a").expect("the name was synced");
+            assert_eq!(&bytes[..4], b"kept", "seed {seed}");
+            assert!(file.sync().is_err(), "files of the earlier run are dead");
+        }
+    }
+
+    #[test]
+    fn unsynced_writes_and_names_are_sometimes_kept_lost_and_torn() {
+        let mut outcomes = BTreeMap::<usize, u32>::new();
+        for seed in 0..300 {
+            let disk = FaultyDisk::new(seed, Faults::default());
+            let file = disk.create("a").expect("no fault");
+            file.write_at(0, &[7; 2000]).expect("no fault");
+            disk.cut_power(Faults::default());
+            let sevens = read(&disk, "a").map_or(9999, |bytes| bytes.iter().filter(|byte| **byte == 7).count());
+            *outcomes.entry(sevens).or_default() += 1;
+        }
+        for outcome in [0, 2000, 9999] {
+            assert!(outcomes.contains_key(&outcome), "{outcome}: {outcomes:?}");
+        }
+        assert!(outcomes.len() > 4, "some writes are torn: {outcomes:?}");
+    }
+
+    #[test]
+    fn a_failed_sync_forgets_writes_that_stay_readable() {
+        let lost = (0..100).any(|seed| {
+            let disk = FaultyDisk::new(seed, Faults { fail_sync_at: Some(1), ..Faults::default() });
+            let file = disk.create("a").expect("no fault");
+            disk.sync_folder().expect("only files fail to sync");
+            file.write_at(0, b"x").expect("no fault");
+            file.sync().expect_err("this sync fails");
+            file.sync().expect("the next one does not");
+            assert_eq!(read(&disk, "a"), Some(b"x".to_vec()));
+            disk.cut_power(Faults::default());
+            read(&disk, "a") == Some(Vec::new())
+        });
+        assert!(lost, "in some run the write is gone although a later sync succeeded");
+    }
+
+    #[test]
+    fn the_operation_of_the_crash_is_the_last() {
+        let disk = FaultyDisk::new(1, Faults { crash_at: Some(2), ..Faults::default() });
+        let file = disk.create("a").expect("operation 1");
+        file.write_at(0, b"x").expect_err("operation 2");
+        assert!(disk.list().is_err());
+        disk.kill(Faults::default());
+        assert_eq!(read(&disk, "a"), Some(b"x".to_vec()), "the page cache outlives the process");
+    }
+
+    #[test]
+    fn a_full_disk_takes_the_beginning_of_a_write() {
+        let disk = FaultyDisk::new(3, Faults { full_at: Some(2), ..Faults::default() });
+        let file = disk.create("a").expect("operation 1");
+        let refused = file.write_at(0, &[1; 100]).expect_err("full");
+        assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+        assert!(read(&disk, "a").is_some_and(|bytes| bytes.len() <= 100));
+        assert_eq!(disk.create("b").map(|_| ()).expect_err("full").kind(), io::ErrorKind::StorageFull);
+    }
+}
