@@ -1,4 +1,3 @@
 //! Seeded devices, virtual clock, faulty disk and attackers for tests.
 
 pub mod disk;
-pub mod network;
