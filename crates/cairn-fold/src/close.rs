@@ -283,9 +283,10 @@ fn settle(state: &mut State, closing: &Closing<'_>, outcome: Option<&Outcome>) -
     Ok(())
 }
 
-/// How many closed epochs a judge may look back on; at least one, since a report may hold readings of the next epoch.
+/// How many closed epochs a judge may look back on: one more than a report may be late, since a report may hold readings
+/// of the epoch after its own.
 pub(crate) fn lookback(state: &State) -> u64 {
-    state.policy().map_or(1, |policy| u64::from(policy.read.epochs.late_epochs).max(1))
+    state.policy().map_or(1, |policy| u64::from(policy.read.epochs.late_epochs) + 1)
 }
 
 fn runs(indices: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {

@@ -38,7 +38,7 @@ mod tests {
         let expected = [
             "asset.caip19 is not set: payouts are counted, but no token pays them yet",
             "pool treasury: to is the example account, whose key nobody has",
-            "source bulletin: believed on the operator's word alone",
+            "source clock: believed on the operator's word alone",
         ];
         assert_eq!(policy.check(), expected);
     }

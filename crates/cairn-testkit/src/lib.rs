@@ -1,3 +1,4 @@
 //! Seeded devices, virtual clock, faulty disk and attackers for tests.
 
 pub mod disk;
+pub mod network;

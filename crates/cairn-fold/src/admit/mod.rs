@@ -54,7 +54,8 @@ pub enum Effect {
 /// # Errors
 /// [`Refusal`] with the code that voids it.
 pub fn admit(state: &State, index: u64, entry: &Entry<'_>, checked: Option<Checked>) -> Result<Effect, Refusal> {
-    if (index == 0) != state.network.is_none() {
+    let is_founding = state.network.is_none() && entry.kind == EntryKind::Statement;
+    if is_founding != (index == 0) {
         return Err(Refusal::of("NET-GENESIS", "entry 0 is the genesis statement, and nothing else is"));
     }
     match entry.kind {

@@ -33,7 +33,7 @@ fn the_default_document_says_what_its_comments_say() {
     assert_eq!(rules, [("readings", Rule::ProRata, 800_000), ("presence", flat, 100_000)]);
     assert_eq!(policy.pools[0].cap_per_device, Some(Amount(5_000 * 10u128.pow(18))));
     assert_eq!(policy.residual.name, "treasury");
-    assert_eq!((&*policy.observers[0].source, policy.observers[0].trust), ("bulletin", Trust::Operator));
+    assert_eq!((&*policy.observers[0].source, policy.observers[0].trust), ("clock", Trust::Operator));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn every_refusal_has_a_code_and_names_the_key_the_value_and_the_rule() {
         ("share_ppm = 100_000", "share_ppm = 200_001", "RWD-SHARES", "add up to 1000001, more than 1000000"),
         ("min_score_ppm = 500_000\n", "", "RWD-MISSING", "`pools[1].min_score_ppm` is missing"),
         ("to = \"eip155:31337:", "to = \"eip155:31337:00", "RWD-VALUE", "is not a CAIP-10 account, burn or next-epoch"),
-        ("source = \"bulletin\"", "source = \"The News\"", "RWD-VALUE", "`observers[0].source` = `The News`"),
+        ("source = \"clock\"", "source = \"The News\"", "RWD-VALUE", "`observers[0].source` = `The News`"),
         ("key = \"did:key:z6Mk", "key = \"did:key:z6Mj", "RWD-VALUE", "is not the did:key of"),
         ("trust = \"operator\"", "trust = \"me\"", "RWD-VALUE", "`observers[0].trust` = `me` is not proof, median"),
         ("# caip19 = \"eip155:1/erc20:0x0", "caip19 = \"eip155:1:erc20:0x0", "RWD-VALUE", "is not a CAIP-19 asset"),
@@ -181,10 +181,10 @@ fn observers_of_one_source_agree_on_why_they_are_believed_and_differ_in_key() {
         .map(|policy| policy.observers.len())
         .map_err(|error| error.code())
     };
-    assert_eq!(with("bulletin", other, "operator"), Ok(2));
+    assert_eq!(with("clock", other, "operator"), Ok(2));
     assert_eq!(with("price", first, "proof"), Ok(2));
-    assert_eq!(with("bulletin", first, "operator"), Err("RWD-REPEATED"));
-    assert_eq!(with("bulletin", other, "median"), Err("RWD-VALUE"));
+    assert_eq!(with("clock", first, "operator"), Err("RWD-REPEATED"));
+    assert_eq!(with("clock", other, "median"), Err("RWD-VALUE"));
 }
 
 #[test]

@@ -1,0 +1,222 @@
+//! Laws of the fold: the same bytes however it is run, resumed or signed for, and scores that arrival cannot change.
+
+use std::collections::BTreeMap;
+
+use cairn_core::entry::{Entry, EntryKind};
+use cairn_core::statement::{Body, Conflict, Deny};
+use cairn_core::{Amount, Payout, Verdict};
+use cairn_fold::{Fold, FoldError, Snapshot, State, check_reports};
+use cairn_merkle::tree::{Frontier, leaf_hash};
+use cairn_testkit::network::{DAY_MS, MemoryNetwork, SeededDevice, Terms};
+
+/// Two devices' worth of trouble in a network of eight over four weeks: late, denied, conflicting, wild and void reports.
+fn eventful(order: impl Fn(u64, usize) -> usize) -> MemoryNetwork {
+    let terms = Terms::default();
+    let mut network = MemoryNetwork::daily(terms);
+    let devices = network.enrol_grid(8);
+    for day in 0..28 {
+        let time_ms = terms.zero_ms + day * DAY_MS;
+        network.pass_to(time_ms + DAY_MS);
+        let day32 = u32::try_from(day).unwrap();
+        for place in 0..devices.len() {
+            let at = order(day, place);
+            let value = 200 + i64::try_from(day * 7 % 40).unwrap() + i64::try_from(at).unwrap();
+            match (at, day) {
+                // Device 1 is silent for a week and sends everything late.
+                (1, 7..=13) => {}
+                // Device 2 is wild every fifth day.
+                (2, _) if day % 5 == 0 => {
+                    network.send(&devices[2], day32, time_ms, value * 20);
+                }
+                _ => {
+                    network.send(&devices[at], day32, time_ms, value);
+                }
+            }
+        }
+        if day == 14 {
+            for late in 7..=13 {
+                network.send(&devices[1], late, terms.zero_ms + u64::from(late) * DAY_MS, 210);
+            }
+        }
+        if day == 10 {
+            trouble(&mut network, &devices, time_ms);
+        }
+    }
+    network.pass_to(terms.zero_ms + 36 * DAY_MS);
+    network
+}
+
+fn trouble(network: &mut MemoryNetwork, devices: &[SeededDevice], time_ms: u64) {
+    let until_ms = time_ms + 6 * DAY_MS;
+    let deny = Deny { device: devices[3].id, reason: "TEST".into(), evidence: vec![], until_ms };
+    assert_eq!(network.operate(Body::Deny(deny)).1, None);
+    let mut reports = [network.report(&devices[4], 10, time_ms, 205), network.report(&devices[4], 10, time_ms, 999)];
+    reports.sort_by_key(|bytes| cairn_core::report::Report::parse(bytes).unwrap().identity());
+    let [first, second] = reports;
+    assert_eq!(network.operate(Body::Conflict(Conflict { first, second })).1, None);
+    assert_eq!(code(network.send(&devices[4], 10, time_ms, 999)), "RPT-DUPLICATE");
+    assert_eq!(code(network.send(&SeededDevice::of(99), 0, time_ms, 1)), "RPT-UNKNOWN-DEVICE");
+}
+
+fn code(logged: (u64, Option<cairn_fold::Refusal>)) -> &'static str {
+    logged.1.map_or("valid", |refusal| refusal.code)
+}
+
+fn in_order(_: u64, place: usize) -> usize {
+    place
+}
+
+#[test]
+fn an_eventful_month_closes_balances_and_explains_itself() {
+    let network = eventful(in_order);
+    assert_eq!(network.closed.len(), 5);
+    let mut codes = BTreeMap::new();
+    for closed in &network.closed {
+        let balance = closed.statement.asset.1;
+        assert!(balance.balances(), "epoch {}: {balance:?}", closed.statement.number);
+        let paid = closed.payouts.iter().map(|row| Payout::decode(row).unwrap().amount);
+        assert_eq!(Amount::checked_sum(paid), Some(balance.paid));
+        for row in &closed.verdicts {
+            for reason in Verdict::decode(row).unwrap().reasons {
+                *codes.entry(reason.code).or_insert(0) += 1;
+            }
+        }
+        assert_eq!(cairn_fold::root_of(&closed.records), closed.statement.state_root);
+        let claims = &closed.statement.domains[0];
+        assert!(claims.leaves <= 9 && claims.cumulative >= balance.paid);
+    }
+    for expected in ["SEN-DENIED", "SEN-CONFLICT", "SEN-NEIGHBOUR-FAIL"] {
+        assert!(codes.contains_key(expected), "{expected} in {codes:?}");
+    }
+    let statements: Vec<_> = network.closed.iter().map(|closed| &closed.statement).collect();
+    for pair in statements.windows(2) {
+        assert_eq!((pair[1].previous, pair[1].from), (pair[0].hash(), pair[0].to));
+    }
+}
+
+#[test]
+fn late_reports_are_paid_less_than_the_same_reports_on_time() {
+    let network = eventful(in_order);
+    let late = SeededDevice::of(2).id;
+    let weight_of = |epoch: usize| -> u64 {
+        let payouts = network.closed[epoch].payouts.iter().map(|row| Payout::decode(row).unwrap());
+        payouts.filter(|payout| payout.device == Some(late) && payout.pool == "readings").map(|p| p.weight).sum()
+    };
+    // In epoch 2 the device delivers its own seven days and the seven late ones, at half their weight.
+    assert_eq!(weight_of(1), 0);
+    assert_eq!(weight_of(2), 7 * DAY_MS + 7 * DAY_MS / 2);
+}
+
+#[test]
+fn the_order_of_arrival_changes_indices_and_nothing_else() {
+    let straight = eventful(in_order);
+    let shuffled = eventful(|day, place| (place * 3 + usize::try_from(day).unwrap()) % 8);
+    assert_ne!(straight.entries, shuffled.entries);
+    for (a, b) in straight.closed.iter().zip(&shuffled.closed) {
+        assert_eq!(a.payouts, b.payouts, "epoch {}", a.statement.number);
+        let scores = |closed: &cairn_fold::Closed| -> Vec<_> {
+            let verdicts = closed.verdicts.iter().map(|row| Verdict::decode(row).unwrap());
+            verdicts.map(|v| (v.device, v.slot_ms, v.account, v.amount, v.score)).collect()
+        };
+        let (mut a, mut b) = (scores(a), scores(b));
+        a.sort();
+        b.sort();
+        assert_eq!(a, b);
+    }
+}
+
+#[test]
+fn one_two_and_eight_threads_and_batched_signatures_give_the_same_bytes() {
+    let network = eventful(in_order);
+    for threads in [1, 2, 8] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let closed = pool.install(|| {
+            let mut fold = Fold::start();
+            let mut closed = Vec::new();
+            for chunk in network.entries.chunks(50) {
+                let entries: Vec<Entry<'_>> = chunk.iter().map(|bytes| Entry::decode(bytes).unwrap()).collect();
+                let bodies: Vec<(EntryKind, &[u8])> = entries.iter().map(|entry| (entry.kind, entry.body)).collect();
+                let checked = check_reports(fold.state(), &bodies);
+                for ((bytes, entry), checked) in chunk.iter().zip(&entries).zip(checked) {
+                    closed.extend(fold.push(leaf_hash(bytes), entry, checked).unwrap().closed);
+                }
+            }
+            closed
+        });
+        assert_eq!(closed, network.closed, "{threads} threads");
+    }
+}
+
+#[test]
+fn a_fold_resumed_from_any_snapshot_goes_on_as_the_one_that_never_stopped() {
+    let network = eventful(in_order);
+    for closed in &network.closed {
+        let epoch = closed.statement.number;
+        let snapshot = Snapshot::decode(&Snapshot::encode(&closed.bytes, &closed.records)).unwrap();
+        let mut frontier = Frontier::new();
+        let to = usize::try_from(closed.statement.to).unwrap();
+        network.entries[..to].iter().for_each(|bytes| frontier.push(leaf_hash(bytes)));
+        let read = |index: u64| Ok::<_, FoldError>(network.entries[usize::try_from(index).unwrap()].clone());
+        let mut fold = Fold::resume(&snapshot.statement, &snapshot.records, frontier, read).unwrap();
+        let mut later = Vec::new();
+        for bytes in &network.entries[to..] {
+            let entry = Entry::decode(bytes).unwrap();
+            later.extend(fold.push(leaf_hash(bytes), &entry, None).unwrap().closed);
+        }
+        assert_eq!(later, network.closed[usize::try_from(epoch).unwrap() + 1..], "resumed after epoch {epoch}");
+        assert_eq!(fold.state(), network.fold.state(), "resumed after epoch {epoch}");
+    }
+}
+
+#[test]
+fn a_changed_snapshot_is_not_resumed() {
+    let network = eventful(in_order);
+    let closed = &network.closed[2];
+    let mut frontier = Frontier::new();
+    let to = usize::try_from(closed.statement.to).unwrap();
+    network.entries[..to].iter().for_each(|bytes| frontier.push(leaf_hash(bytes)));
+    let read = |index: u64| Ok::<_, FoldError>(network.entries[usize::try_from(index).unwrap()].clone());
+    for record in 0..closed.records.len() {
+        let mut records = closed.records.clone();
+        *records[record].last_mut().unwrap() ^= 1;
+        let resumed = Fold::resume(&closed.statement, &records, frontier.clone(), read);
+        assert_eq!(resumed.unwrap_err().code(), "NET-SNAPSHOT-DIFFERS", "record {record}");
+    }
+    let mut fewer = closed.records.clone();
+    fewer.pop();
+    assert!(Fold::resume(&closed.statement, &fewer, frontier, read).is_err());
+    assert!(Fold::resume(&closed.statement, &closed.records, Frontier::new(), read).is_err());
+}
+
+#[test]
+fn the_state_is_its_records() {
+    let network = eventful(in_order);
+    let records = network.fold.state().records();
+    assert!(records.is_sorted_by(|a, b| a < b), "no two records are the same");
+    assert_eq!(&State::from_records(&records).unwrap(), network.fold.state());
+    let mut swapped = records.clone();
+    swapped.swap(0, 1);
+    assert!(State::from_records(&swapped).is_err());
+    assert!(State::from_records(&[b"not a record"]).is_err());
+}
+
+#[test]
+fn time_that_goes_back_is_the_logs_own_fault() {
+    let mut network = MemoryNetwork::daily(Terms::default());
+    let entry = Entry { kind: EntryKind::Report, received_ms: network.now_ms - 1, body: b"" };
+    let error = network.fold.push(leaf_hash(&entry.encode()), &entry, None).unwrap_err();
+    assert_eq!(error.code(), "LOG-TIME");
+}
+
+#[test]
+fn epochs_without_reports_close_and_keep_their_books() {
+    let terms = Terms::default();
+    let mut network = MemoryNetwork::daily(terms);
+    network.pass_to(terms.zero_ms + 100 * DAY_MS);
+    assert_eq!(network.closed.len(), 14);
+    for closed in &network.closed {
+        assert!(closed.statement.asset.1.balances());
+        assert!(closed.verdicts.is_empty());
+    }
+    assert_eq!(network.closed[1].statement.from, network.closed[0].statement.to);
+}
