@@ -55,7 +55,7 @@ impl Random {
     }
 
     fn batch(&mut self) -> Vec<Vec<u8>> {
-        let count = if self.below(8) == 0 { 1 + self.below(400) } else { 1 + self.below(20) };
+        let count = if self.below(6) == 0 { 1 + self.below(600) } else { 1 + self.below(20) };
         let bytes_max = if self.below(10) == 0 { 3000 } else { 40 };
         (0..count).map(|_| (0..self.below(bytes_max)).map(|_| self.0 as u8).collect()).collect()
     }

@@ -293,23 +293,50 @@ fn a_check_names_the_first_damaged_entry_hash_place_or_record() {
 
 #[test]
 fn lost_or_damaged_hashes_and_places_are_computed_again() {
-    for file in ["hashes-0", "hashes-1", "bundles"] {
-        for damage in
-            [|path: &Path| fs::remove_file(path).unwrap(), |path: &Path| flip(path, 40 % fs::read(path).unwrap().len())]
-        {
-            let folder = tempfile::tempdir().unwrap();
-            drop(checked_log(folder.path()));
-            damage(&folder.path().join(file));
-            let disk = Arc::new(StdDisk::create(folder.path()).unwrap());
-            let (log, recovery) = Log::open(disk.clone(), LogOptions::default()).unwrap();
-            // Only damage at the right edge is noticed when opening; a missing file always is.
-            assert!([100, 700].contains(&recovery.rehashed), "{file}: {recovery:?}");
-            assert_eq!(log.root(), tree(700).root());
-            if recovery.rehashed == 700 {
-                assert_eq!(check(&*disk).unwrap().root, log.root());
-            }
-        }
+    // What opening looks at: every file's presence, and the hashes and places at the edge of the checkpoint of 600.
+    type Damage = fn(&Path);
+    let cases: [(&str, Damage); 7] = [
+        ("hashes-0", |path| fs::remove_file(path).unwrap()),
+        ("hashes-1", |path| fs::remove_file(path).unwrap()),
+        ("bundles", |path| fs::remove_file(path).unwrap()),
+        ("hashes-0", |path| flip(path, 32 * 599)),
+        ("hashes-1", |path| flip(path, 32)),
+        ("bundles", |path| flip(path, 8)),
+        ("bundles", |path| fs::write(path, b"short").unwrap()),
+    ];
+    for (case, (file, damage)) in cases.into_iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(checked_log(folder.path()));
+        damage(&folder.path().join(file));
+        let disk = Arc::new(StdDisk::create(folder.path()).unwrap());
+        let (log, recovery) = Log::open(disk.clone(), LogOptions::default()).unwrap();
+        assert_eq!(recovery.rehashed, 700, "case {case}: {file}");
+        assert_eq!(log.root(), tree(700).root());
+        assert_eq!(log.reader().entry(300).unwrap(), entry(300));
+        assert_eq!(check(&*disk).unwrap().root, log.root(), "case {case}: {file}");
     }
+}
+
+#[test]
+fn what_was_written_but_never_committed_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = open(folder.path()).unwrap();
+    grow(&mut log, 10);
+    drop(log);
+    let path = |name: &str| folder.path().join(name);
+    let (entries, commits) = (fs::read(path("entries-000000000000000")).unwrap(), fs::read(path("commits")).unwrap());
+    fs::write(path("entries-000000000000000"), [entries.as_slice(), b"half an entry"].concat()).unwrap();
+    fs::write(path("entries-000000000000256"), b"a segment that began").unwrap();
+    fs::write(path("commits"), [commits.as_slice(), &[7; 20]].concat()).unwrap();
+    fs::write(path("checkpoint.tmp"), b"unfinished").unwrap();
+    let disk = Arc::new(StdDisk::create(folder.path()).unwrap());
+    let (mut log, recovery) = Log::open(disk.clone(), LogOptions::default()).unwrap();
+    assert_eq!((recovery.size, recovery.discarded_bytes, recovery.torn_commit), (10, 13 + 20, true));
+    assert_eq!(fs::read(path("entries-000000000000000")).unwrap(), entries);
+    assert_eq!(fs::read(path("commits")).unwrap(), commits);
+    assert!(!path("entries-000000000000256").exists() && !path("checkpoint.tmp").exists());
+    grow(&mut log, 300);
+    assert_eq!(check(&*disk).unwrap().root, tree(300).root());
 }
 
 #[test]
