@@ -130,3 +130,8 @@ mod tests {
         }
     }
 }
+
+/// The code of the builder's guide, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/builder.md")]
+struct BuilderGuide;
