@@ -90,14 +90,20 @@ pub fn recover(disk: &dyn Disk) -> Result<Recovered, LogError> {
     Ok(Recovered { view, frontier: derived.frontier, commits, commit_count: tail.count, bundles, recovery })
 }
 
-/// Checks the format, or begins a log in an empty folder, and removes unfinished files.
+/// Checks the format, or begins a log in an empty folder, and removes files that were not finished.
 fn begin(disk: &dyn Disk) -> Result<(), LogError> {
+    let known = check_format(disk)?;
     for name in disk.list().map_err(failed("list", "."))? {
-        if name.ends_with(UNFINISHED) {
+        if is_unfinished(&name) {
             disk.remove(&name).map_err(failed("remove", &name))?;
         }
     }
-    if check_format(disk)? { Ok(()) } else { replace(disk, FORMAT, FORMAT_TEXT.as_bytes()) }
+    if known { Ok(()) } else { replace(disk, FORMAT, FORMAT_TEXT.as_bytes()) }
+}
+
+/// A file of ours that has not yet its name; those of others in a folder that is not ours are left alone.
+fn is_unfinished(name: &str) -> bool {
+    name.strip_suffix(UNFINISHED).is_some_and(|name| [FORMAT, CHECKPOINT].contains(&name))
 }
 
 /// Whether the folder holds a log of this format; `false` if it is empty.
@@ -107,7 +113,7 @@ pub fn check_format(disk: &dyn Disk) -> Result<bool, LogError> {
         Some(text) if text == FORMAT_TEXT.as_bytes() => Ok(true),
         Some(text) => refuse(format!("its `format` says `{}`", String::from_utf8_lossy(&text).trim_end())),
         None => {
-            let ours = |name: &String| name == WRITER_LOCK || name.ends_with(UNFINISHED);
+            let ours = |name: &String| name == WRITER_LOCK || is_unfinished(name);
             match disk.list().map_err(failed("list", "."))?.into_iter().find(|name| !ours(name)) {
                 Some(name) => refuse(format!("the folder holds `{name}` but no `format`")),
                 None => Ok(false),

@@ -380,8 +380,9 @@ fn entries_other_than_those_published_are_a_fork() {
     assert_eq!(check(&StdDisk::create(&ours).unwrap()).unwrap_err().code(), "LOG-FORKED");
     let nonsense = folder.path().join("nonsense");
     fs::create_dir(&nonsense).unwrap();
-    fs::write(nonsense.join("notes.txt"), b"not a log").unwrap();
+    fs::write(nonsense.join("notes.tmp"), b"not a log").unwrap();
     assert_eq!(open(&nonsense).map(|_| ()).unwrap_err().code(), "LOG-FORMAT");
+    assert!(nonsense.join("notes.tmp").exists(), "what is not ours is left alone");
 }
 
 proptest! {
