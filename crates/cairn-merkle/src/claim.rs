@@ -14,7 +14,7 @@ use sha3::{Digest, Keccak256};
 
 use crate::MerkleError;
 
-/// A keccak256 digest or another 32-byte word of the EVM. Not a [`Hash`]: that is SHA-256.
+/// A keccak256 digest or another 32-byte word of the EVM. Not a [`cairn_core::Hash`]: that is SHA-256.
 pub type Word = [u8; 32];
 
 /// The root of the tree without claims.
