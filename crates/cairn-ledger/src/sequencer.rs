@@ -190,25 +190,22 @@ impl Sequencer {
         let now_ms = self.now_ms();
         let mut group = Group { entries: Vec::new(), closed: Vec::new() };
         let mut all = Vec::with_capacity(requests.len());
-        {
-            let shared = self.ledger.clone();
-            let mut ledger = shared.write().expect("a writer that panicked ends the process");
-            self.close_due(&mut ledger, &mut group, now_ms)?;
-            for request in requests {
-                let answers = request.into_iter().map(|item| self.take(&mut ledger, &mut group, item, now_ms));
-                all.push(answers.collect::<Result<Vec<_>, _>>()?);
-            }
+        let shared = self.ledger.clone();
+        let mut ledger = shared.write().expect("a writer that panicked ends the process");
+        self.close_due(&mut ledger, &mut group, now_ms)?;
+        for request in requests {
+            let answers = request.into_iter().map(|item| self.take(&mut ledger, &mut group, item, now_ms));
+            all.push(answers.collect::<Result<Vec<_>, _>>()?);
         }
+        let store = ledger.store.clone();
+        // An epoch is seen closed once it is durable and its files are there; readers wait so long, once an epoch.
+        let held = (!group.closed.is_empty()).then_some(ledger);
         if !group.entries.is_empty() {
             self.log.append(&group.entries)?;
         }
-        self.store(&group.closed)?;
+        group.closed.iter().try_for_each(|(closed, names)| store.write(closed, names))?;
+        drop(held);
         all.into_iter().map(|answers| self.receipted(answers)).collect()
-    }
-
-    fn store(&self, closed: &[ClosedEpoch]) -> Result<(), LedgerError> {
-        let store = self.read().store.clone();
-        closed.iter().try_for_each(|(closed, names)| store.write(closed, names))
     }
 
     /// Closes what is due with a heartbeat of the operator's own, and logs the statements.
@@ -223,10 +220,10 @@ impl Sequencer {
 
     /// Logs an entry whose time closes epochs, and their statements after it.
     fn close_with(ledger: &mut Ledger, group: &mut Group, entry: &Entry<'_>) -> Result<(), LedgerError> {
-        let names = ledger.take_names();
         let folded = ledger.push_closing(entry)?;
         group.entries.push(entry.encode());
-        let mut names = Some(names);
+        // The entry is no report, so the names at hand are those logged before the first of the epochs ended.
+        let mut names = (!folded.closed.is_empty()).then(|| ledger.take_names());
         for closed in folded.closed {
             let statement = Entry { kind: EntryKind::Epoch, received_ms: entry.received_ms, body: &closed.bytes };
             ledger

@@ -1,9 +1,10 @@
 //! `cairn demo`: a whole network over real readings, from sensor to token, audited at the end.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use cairn_audit::{AuditOptions, AuditReport, HttpSource};
 use cairn_client::Client;
 use cairn_core::{Domain, Hash, NetworkId};
 use cairn_gateway::Running;
@@ -12,8 +13,8 @@ use serde::Serialize;
 use crate::config::{Folder, duration_ms};
 use crate::dataset::{BadRow, Dataset};
 use crate::demo::{
-    AttackerLine, Balance, Books, Cast, Line, Plan, Sender, Tallies, Tampered, enrol, flip_a_byte, grouped, replay,
-    table, tokens,
+    AttackerLine, Balance, Books, Cast, Line, Plan, Tallies, Tampered, enrol, flip_a_byte, grouped, replay, table,
+    tokens,
 };
 use crate::failure::Failure;
 use crate::keys::Key;
@@ -80,7 +81,7 @@ struct Summary {
     worst_scores: Vec<Line>,
     attackers: Vec<AttackerLine>,
     audit: &'static str,
-    audit_report: cairn_audit::AuditReport,
+    audit_report: AuditReport,
     #[serde(skip_serializing_if = "Option::is_none")]
     tampered: Option<Tampered>,
     seconds: Seconds,
@@ -128,18 +129,18 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let tallies = stage.play(&mut cast)?;
     seconds.replay = replaying.elapsed().as_secs_f64();
     let summary = stage.finish(args, &dataset, &cast, &tallies, &url, begun, seconds)?;
-    output.show(&summary, text)?;
-    let passed = summary.audit == "PASS";
-    linger(args, running, output)?;
-    if passed {
-        return Ok(());
-    }
-    let found = summary.audit_report.failure_in_words().unwrap_or_default();
+    let Some(found) = found_by(&summary.audit_report) else {
+        output.show(&summary, text)?;
+        return linger(args, running, output);
+    };
+    // A log that fails its audit is not served on.
+    running.shutdown()?;
     let failure = Failure::wrong("AUD-FAIL", format!("the audit failed: {found}"));
-    Err(match &summary.tampered {
+    let failure = match &summary.tampered {
         Some(tampered) => failure.hint(format!("that is the byte the demo flipped, in entry {}", tampered.entry)),
         None => failure.hint("keep the folder, and report this"),
-    })
+    };
+    output.show_wrong(&summary, text, failure)
 }
 
 fn load(args: &Args, output: Output) -> Result<Dataset, Failure> {
@@ -167,7 +168,8 @@ fn fresh_folder(args: &Args) -> Result<PathBuf, Failure> {
         }
         return Ok(dir.clone());
     }
-    let name = |number: u32| PathBuf::from(if number == 1 { "cairn-demo".into() } else { format!("cairn-demo-{number}") });
+    let name =
+        |number: u32| PathBuf::from(if number == 1 { "cairn-demo".into() } else { format!("cairn-demo-{number}") });
     (1..).map(name).find(|path| !path.exists()).ok_or_else(|| Failure::failed("NET-IO", "no free folder name"))
 }
 
@@ -242,14 +244,15 @@ impl Stage {
         mut seconds: Seconds,
     ) -> Result<Summary, Failure> {
         let info = self.client.network()?;
+        let network = network_id(&info.network_id)?;
         let books = Books::read(&self.client, info.epoch)?;
         let auditing = Instant::now();
-        let mut audit_report = self.audit(url, &info.network_id, info.epoch)?;
+        let mut audit_report = self.audit(network, info.epoch)?;
         seconds.audit = auditing.elapsed().as_secs_f64();
         let mut tampered = None;
         if args.tamper {
             tampered = Some(self.tamper(info.size / 2)?);
-            audit_report = self.audit(url, &info.network_id, info.epoch)?;
+            audit_report = self.audit(network, info.epoch)?;
         }
         seconds.all = begun.elapsed().as_secs_f64();
         let reports = tallies.values().map(|tally| tally.accepted).sum();
@@ -286,11 +289,16 @@ impl Stage {
         })
     }
 
-    fn audit(&self, url: &str, network_id: &str, epochs: u64) -> Result<cairn_audit::AuditReport, Failure> {
+    fn audit(&self, network_id: NetworkId, epochs: u64) -> Result<AuditReport, Failure> {
         let bar = self.output.progress("auditing", epochs);
-        let report = super::audit::audit_url(url, Some(network_id), &mut |_| bar.inc(1))?;
+        let options = AuditOptions { network: Some(network_id), ..AuditOptions::default() };
+        let report = cairn_audit::audit(&HttpSource::of(self.client.clone()), &options, &mut |progress| {
+            if let cairn_audit::Progress::Epoch(_) = progress {
+                bar.inc(1);
+            }
+        });
         bar.finish_and_clear();
-        Ok(report)
+        report.map_err(|error| Failure::failed(error.code(), &error).maybe_hint(error.hint()))
     }
 
     fn tamper(&self, from: u64) -> Result<Tampered, Failure> {
@@ -312,8 +320,9 @@ fn network_id(text: &str) -> Result<NetworkId, Failure> {
 }
 
 fn real() -> Vec<String> {
-    ["keys, signatures, the log, verdicts, payouts, claim roots and the audit: the code that `cairn up` runs".to_owned()]
-        .into()
+    ["keys, signatures, the log, verdicts, payouts, claim roots and the audit: the code that `cairn up` runs"
+        .to_owned()]
+    .into()
 }
 
 fn recorded(args: &Args, dataset: &Dataset, plan: &Plan) -> Vec<String> {
@@ -324,7 +333,10 @@ fn recorded(args: &Args, dataset: &Dataset, plan: &Plan) -> Vec<String> {
     let shown = format!("{} of its {} stations, {} readings", plan.stations(), dataset.stations.len(), plan.readings());
     let mut said = vec![format!("{from}: {shown}")];
     if args.dataset.is_none() {
-        said.push("stations are few and far apart (in 1998 one, in 2009 about 40; neighbours 94 km away at the median)".to_owned());
+        said.push(
+            "stations are few and far apart (in 1998 one, in 2009 about 40; neighbours 94 km away at the median)"
+                .to_owned(),
+        );
     }
     said
 }
@@ -378,7 +390,8 @@ fn text(summary: &Summary) -> String {
     section("Rehearsed", &summary.rehearsed);
     section(&format!("The token ({}), all epochs", summary.symbol), &[balance_line(summary)]);
     let _ = write!(text, "\nTop earners\n{}", table(&summary.top_earners, &summary.symbol, summary.decimals));
-    let _ = write!(text, "\nWorst scores, and why\n{}", table(&summary.worst_scores, &summary.symbol, summary.decimals));
+    let _ =
+        write!(text, "\nWorst scores, and why\n{}", table(&summary.worst_scores, &summary.symbol, summary.decimals));
     if !summary.attackers.is_empty() {
         let _ = writeln!(text, "\nAttackers");
         for attacker in &summary.attackers {
@@ -386,11 +399,19 @@ fn text(summary: &Summary) -> String {
                 || "nothing".to_owned(),
                 |line| format!("{} {}", tokens(line.paid, summary.decimals), summary.symbol),
             );
-            let _ = writeln!(text, "  {}\n    sent {}, was paid {paid}; {}", attacker.attack, attacker.sent, attacker.outcome);
+            let _ = writeln!(
+                text,
+                "  {}\n    sent {}, was paid {paid}; {}",
+                attacker.attack, attacker.sent, attacker.outcome
+            );
         }
     }
     let _ = writeln!(text, "\nAudit, from nothing but what is served: {}", audit_line(summary));
-    let _ = write!(text, "\nTook {:.1} s: replay {:.1} s, audit {:.1} s\n", summary.seconds.all, summary.seconds.replay, summary.seconds.audit);
+    let _ = write!(
+        text,
+        "\nTook {:.1} s: replay {:.1} s, audit {:.1} s\n",
+        summary.seconds.all, summary.seconds.replay, summary.seconds.audit
+    );
     text + &next_commands(summary)
 }
 
@@ -400,7 +421,8 @@ fn balance_line(summary: &Summary) -> String {
         let amount = balance[name].as_str().and_then(|text| cairn_core::Amount::parse(text).ok()).unwrap_or_default();
         tokens(amount, summary.decimals)
     };
-    let holds = if balance["balances"] == true { "balances in every epoch, to the base unit" } else { "DOES NOT BALANCE" };
+    let holds =
+        if balance["balances"] == true { "balances in every epoch, to the base unit" } else { "DOES NOT BALANCE" };
     format!(
         "minted {} = paid {} + burned {} + unallocated {}; {holds}",
         part("minted"),
@@ -410,8 +432,13 @@ fn balance_line(summary: &Summary) -> String {
     )
 }
 
+/// The first difference that an audit found, in words.
+fn found_by(report: &AuditReport) -> Option<String> {
+    report.difference().map(ToString::to_string)
+}
+
 fn audit_line(summary: &Summary) -> String {
-    match (&summary.tampered, summary.audit_report.failure_in_words()) {
+    match (&summary.tampered, found_by(&summary.audit_report)) {
         (None, None) => "PASS, every byte recomputed".to_owned(),
         (None, Some(found)) => format!("FAIL\n  {found}"),
         (Some(tampered), found) => format!(
@@ -428,7 +455,7 @@ fn next_commands(summary: &Summary) -> String {
     let (id, epoch) = device.map_or((String::new(), 0), |line| (line.device.clone(), line.epoch.unwrap_or(0)));
     let url = &summary.url;
     format!(
-        "\nTry next (while it serves; later `cairn up {dir}` serves it again)\n  \
+        "\nTry next (`cairn up {dir}` serves it again when the demo has ended)\n  \
          cairn explain {id} {epoch} --url {url}\n  \
          cairn epoch show {last} --url {url}\n  \
          cairn audit {url} --network {network}\n",

@@ -38,7 +38,8 @@ impl Device {
         let key = Key::generate(Algorithm::Ed25519)?.signing()?;
         let owner = Key::generate(Algorithm::Secp256k1)?.wallet()?;
         let id = DeviceId::of_key(&key.public().multicodec());
-        let account = Account::at(chain.clone(), owner.address()).map_err(|error| Failure::usage("NET-CONFIG", error))?;
+        let account =
+            Account::at(chain.clone(), owner.address()).map_err(|error| Failure::usage("NET-CONFIG", error))?;
         Ok(Self { name, id, account, key, owner, position, altitude_cm, seq: 0 })
     }
 

@@ -11,6 +11,6 @@ mod tamper;
 
 pub use cast::Cast;
 pub use plan::Plan;
-pub use replay::{Sender, Tallies, enrol, replay};
-pub use summary::{AttackerLine, Balance, Books, Line, grouped, percent, table, tokens};
+pub use replay::{Tallies, enrol, replay};
+pub use summary::{AttackerLine, Balance, Books, Line, grouped, table, tokens};
 pub use tamper::{Tampered, flip_a_byte};

@@ -78,7 +78,14 @@ const BATCH: usize = 512;
 ///
 /// # Errors
 /// When the gateway refuses an enrolment.
-pub fn enrol(client: &Client, cast: &Cast, network: NetworkId, resolution: u8, now_ms: u64, bar: &ProgressBar) -> Result<(), Failure> {
+pub fn enrol(
+    client: &Client,
+    cast: &Cast,
+    network: NetworkId,
+    resolution: u8,
+    now_ms: u64,
+    bar: &ProgressBar,
+) -> Result<(), Failure> {
     for device in cast.devices() {
         let submitted = client.submit_statement(&device.enrolment(network, resolution, now_ms))?;
         for row in &submitted.response.results {
@@ -154,7 +161,9 @@ fn sign_step(
         }
         add(Sender::Station, report);
     }
-    if let Some(report) = cast.victim.and_then(|victim| step.readings.get(&victim)).and_then(|readings| cast.forge(&network, readings)) {
+    if let Some(report) =
+        cast.victim.and_then(|victim| step.readings.get(&victim)).and_then(|readings| cast.forge(&network, readings))
+    {
         add(Sender::Forger, report);
     }
     if let Some(Attacker { device, source }) = &mut cast.copier

@@ -142,6 +142,8 @@ pub struct Line {
     /// Base units paid.
     #[serde(serialize_with = "as_text")]
     pub paid: Amount,
+    /// Slots that had too few neighbours to compare with.
+    pub untested: u64,
     /// Why it lost most of what it lost.
     pub why: Option<String>,
     /// The epoch of the example in `why`.
@@ -177,6 +179,7 @@ impl Books {
             device: device.to_string(),
             score_ppm: account.score_ppm(),
             paid: account.paid,
+            untested: account.reasons.get("SEN-UNTESTED").map_or(0, |(times, ..)| *times),
             why: worst.map(|(code, times, _, reason)| format!("{code} x{times}: {}", sentence(reason))),
             epoch: worst.map(|(_, _, epoch, _)| epoch),
         }
@@ -245,15 +248,22 @@ impl Books {
 fn attacker_line(attack: &'static str, tally: &Tally, device: Option<Line>) -> AttackerLine {
     let outcome = match &device {
         None if tally.accepted == 0 => {
-            let refused: Vec<String> = tally.rejected.iter().map(|(code, n)| format!("{n} refused as {code}")).collect();
-            let known = (tally.duplicate > 0).then(|| format!("{} answered with the first one's index", tally.duplicate));
+            let refused: Vec<String> =
+                tally.rejected.iter().map(|(code, n)| format!("{n} refused as {code}")).collect();
+            let known =
+                (tally.duplicate > 0).then(|| format!("{} answered with the first one's index", tally.duplicate));
             format!("nothing counted: {}", known.into_iter().chain(refused).collect::<Vec<_>>().join(", "))
         }
         None => format!("{} reports counted", tally.accepted),
         Some(line) => {
             let score = line.score_ppm.map_or("never scored".to_owned(), |ppm| format!("score {}", percent(ppm)));
             let why = line.why.as_deref().unwrap_or("nothing was found against it");
-            format!("{score}; {why}")
+            // Isolation is not punished, so a liar without neighbours is paid: better said than hidden.
+            let alone = match line.untested {
+                0 => String::new(),
+                slots => format!("; {slots} slots had too few neighbours to compare with, and were paid"),
+            };
+            format!("{score}; {why}{alone}")
         }
     };
     AttackerLine {
