@@ -140,12 +140,12 @@ pub struct DeviceInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Health {
-    /// `ok`, or what is wrong.
+    /// `ok`; when something is wrong, a problem document is answered instead.
     pub status: String,
     /// Entries in the log.
     pub size: u64,
     /// Entries under the last published checkpoint.
     pub checkpoint_size: u64,
-    /// Age of the last published checkpoint in ms (wall clock).
+    /// Since the checkpoint was published, or last found to cover the whole log; ms of the machine's clock.
     pub checkpoint_age_ms: u64,
 }

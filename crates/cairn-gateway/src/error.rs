@@ -1,0 +1,65 @@
+//! Why a gateway does not start, or ended otherwise than asked.
+
+use cairn_ledger::LedgerError;
+use thiserror::Error;
+
+/// Why a gateway does not start, or ended otherwise than asked.
+#[derive(Debug, Error)]
+pub enum GatewayError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {listen}: {source}")]
+    Listen {
+        /// The address asked for.
+        listen: String,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The log has no genesis statement, so there is no network to serve.
+    #[error("the log is empty: there is no network to serve")]
+    NoNetwork,
+    /// The system gives no threads or signals.
+    #[error("cannot {what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The writer stopped.
+    #[error("the writer stopped: {0}")]
+    Writer(#[from] LedgerError),
+    /// A thread ended in a panic, which its own message on the standard error explains.
+    #[error("the {thread} thread panicked")]
+    Panicked {
+        /// Which one.
+        thread: &'static str,
+    },
+}
+
+impl GatewayError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Listen { .. } => "NET-LISTEN",
+            Self::NoNetwork => "NET-GENESIS",
+            Self::System { .. } => "NET-SYSTEM",
+            Self::Writer(error) => error.code(),
+            Self::Panicked { .. } => "NET-PANIC",
+        }
+    }
+
+    /// The way out, where there is one.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Listen { .. } => {
+                Some("choose another address or port, or end what listens there; port 0 takes a free one")
+            }
+            Self::NoNetwork => Some("log the genesis statement first: `cairn init` and `cairn up` do"),
+            Self::Writer(error) => error.hint(),
+            Self::Panicked { .. } => Some("start again: the log is read back and checked when it is opened"),
+            Self::System { .. } => None,
+        }
+    }
+}

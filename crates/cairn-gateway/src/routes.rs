@@ -1,0 +1,142 @@
+//! Which path leads where, and what holds for every request: its time limit, and that every error is a problem document.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use cairn_api::Problem;
+
+use crate::front::Front;
+use crate::problem::{PROBLEM_JSON, Refused};
+use crate::{epochs, health, ledger_pages, log_files, metrics, openapi, submit};
+
+/// Every route.
+pub(crate) fn router(front: Arc<Front>) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/openapi.json", get(openapi))
+        .route("/health", get(health::health))
+        .route("/metrics", get(metrics::metrics))
+        .route("/log/checkpoint", get(log_files::checkpoint))
+        .route("/log/tile/{*path}", get(log_files::tile))
+        .route("/v1/reports", post(submit::reports))
+        .route("/v1/statements", post(submit::statements))
+        .route("/v1/observations", post(submit::observations))
+        .route("/v1/network", get(ledger_pages::network))
+        .route("/v1/policy", get(ledger_pages::policy))
+        .route("/v1/policies/{hash}", get(ledger_pages::policy_by_hash))
+        .route("/v1/devices/{id}", get(ledger_pages::device))
+        .route("/v1/devices/{id}/epochs/{n}", get(ledger_pages::device_epoch))
+        .route("/v1/accounts/{id}", get(ledger_pages::account))
+        .route("/v1/epochs", get(epochs::epochs))
+        .route("/v1/epochs/{n}", get(epochs::epoch))
+        .route("/v1/epochs/{n}/verdicts", get(epochs::verdicts))
+        .route("/v1/epochs/{n}/payouts", get(epochs::payouts))
+        .route("/v1/snapshots/{n}", get(epochs::snapshot))
+        .route("/v1/proofs/{index}", get(log_files::proof))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(front.clone(), every_request))
+        .with_state(front)
+}
+
+/// A number in a path.
+pub(crate) fn number(text: &str, what: &str) -> Result<u64, Refused> {
+    let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let parsed = text.parse().ok().filter(|_| is_plain);
+    parsed.ok_or_else(|| Refused::bad("NET-NUMBER", format!("{what} is a whole number below 2^64, not `{text}`")))
+}
+
+async fn no_route(request: Request) -> Refused {
+    let detail = format!("there is no `{}` here", request.uri().path());
+    Refused::of(StatusCode::NOT_FOUND, "NET-ROUTE", detail).hint("`/` lists the routes")
+}
+
+async fn no_method(request: Request) -> Refused {
+    let detail = format!("`{}` does not take {}", request.uri().path(), request.method());
+    Refused::of(StatusCode::METHOD_NOT_ALLOWED, "NET-METHOD", detail).hint("`/` lists the routes with their methods")
+}
+
+async fn every_request(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
+    let _under_way = front.metrics.begin();
+    let limit = front.options.request_timeout;
+    let response = match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => as_problem(response),
+        Err(_) => {
+            let detail = format!("the request was not done within {} ms", limit.as_millis());
+            let again = "send it again: what was logged meanwhile is answered as a duplicate";
+            Refused::of(StatusCode::GATEWAY_TIMEOUT, "NET-TIMEOUT", detail).hint(again).into_response()
+        }
+    };
+    front.metrics.count_response(response.status().as_u16());
+    response
+}
+
+/// An error that the framework made is a problem document like any other.
+fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_JSON) {
+        return response;
+    }
+    Refused::of(status, "NET-HTTP", "the request cannot be read").into_response()
+}
+
+/// This API as an OpenAPI document.
+#[utoipa::path(get, path = "/openapi.json", tag = "operation",
+    responses((status = 200, description = "The document.", body = String, content_type = "application/json")))]
+pub(crate) async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/json")], openapi::openapi_json()).into_response()
+}
+
+/// The network in a few lines, and the routes.
+#[utoipa::path(get, path = "/", tag = "operation",
+    responses((status = 200, description = "Plain text.", body = String, content_type = "text/plain"),
+        (status = "default", description = "Refused.", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn index(State(front): State<Arc<Front>>) -> Result<Response, Refused> {
+    let mut text = front
+        .read(|front, ledger| {
+            let state = ledger.state();
+            let mut text = String::new();
+            if let Some(network) = &state.network {
+                let genesis = &network.genesis;
+                let _ = writeln!(text, "{}\n\nnetwork    {}", genesis.name, network.id.0);
+                let _ = writeln!(text, "log        {}, {} entries", genesis.origin, front.log.size());
+                let _ = writeln!(text, "epoch      {} is open", state.epoch.number);
+                for what in &genesis.rehearsed {
+                    let _ = writeln!(text, "rehearsed  {what}");
+                }
+                if genesis.rehearsed.is_empty() {
+                    let _ = writeln!(text, "rehearsed  nothing");
+                }
+            }
+            Ok(text)
+        })
+        .await?;
+    text.push('\n');
+    for (method, path, summary) in openapi::routes() {
+        let _ = writeln!(text, "{method:<4}  {path:<28}  {summary}");
+    }
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_paths_are_plain_digits() {
+        for (text, value) in [("0", Some(0)), ("18446744073709551615", Some(u64::MAX)), ("007", Some(7))] {
+            assert_eq!(number(text, "it").ok(), value, "{text}");
+        }
+        for text in ["", "-1", "+1", "1.0", "18446744073709551616", "0x1", " 1"] {
+            assert_eq!(number(text, "it").unwrap_err().code(), "NET-NUMBER", "{text}");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The thread that owns the sequencer.
+//!
+//! Requests wait in a bounded queue. The writer takes everything that waits, up to a bound, makes it durable with one
+//! sync and answers each: under load groups grow by themselves, and alone a request waits for nobody. Between groups it
+//! closes due epochs and publishes checkpoints. After an error it ends: what it holds in memory may be ahead of the log.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use cairn_ledger::{LedgerError, Receipted, Sequencer, Submission};
+use tokio::sync::oneshot;
+
+use crate::GatewayOptions;
+use crate::problem::{Refused, report_failure};
+
+/// What the writer is asked to do.
+enum Work {
+    Log(Request),
+    End,
+}
+
+struct Request {
+    items: Vec<Submission>,
+    answer: oneshot::Sender<Receipted>,
+}
+
+/// What others may know of the writer.
+pub(crate) struct Standing {
+    started: Instant,
+    /// When the checkpoint last covered the whole log, ms after `started`.
+    fresh_ms: AtomicU64,
+    /// The code of what stopped it.
+    stopped: OnceLock<&'static str>,
+    /// Requests that wait.
+    pub waiting: AtomicUsize,
+    /// Groups made durable.
+    pub groups: AtomicU64,
+    /// Items in those groups.
+    pub items: AtomicU64,
+    /// Time spent on those groups, microseconds.
+    pub busy_us: AtomicU64,
+    /// The epoch that is open.
+    pub epoch: AtomicU64,
+}
+
+impl Standing {
+    fn just_started() -> Self {
+        Self {
+            started: Instant::now(),
+            fresh_ms: AtomicU64::new(0),
+            stopped: OnceLock::new(),
+            waiting: AtomicUsize::new(0),
+            groups: AtomicU64::new(0),
+            items: AtomicU64::new(0),
+            busy_us: AtomicU64::new(0),
+            epoch: AtomicU64::new(0),
+        }
+    }
+
+    fn since_start_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// How long ago the checkpoint was published, or found to cover the whole log; ms.
+    pub fn checkpoint_age_ms(&self) -> u64 {
+        self.since_start_ms().saturating_sub(self.fresh_ms.load(Ordering::Relaxed))
+    }
+
+    /// The refusal to answer with when the writer has stopped.
+    pub fn refusal(&self) -> Option<Refused> {
+        let code = self.stopped.get()?;
+        let detail = format!("nothing more is logged: the writer stopped after {code}");
+        let hint = "reading goes on; send it again when the operator has started the gateway anew";
+        Some(Refused::of(StatusCode::SERVICE_UNAVAILABLE, "NET-STOPPED", detail).hint(hint))
+    }
+}
+
+/// The way to the writer.
+#[derive(Clone)]
+pub(crate) struct WriterQueue {
+    queue: SyncSender<Work>,
+    standing: Arc<Standing>,
+}
+
+impl WriterQueue {
+    /// What is known of the writer.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// Has items logged, and waits until they are durable.
+    ///
+    /// # Errors
+    /// [`Refused`] when the queue is full or the writer has stopped.
+    pub async fn submit(&self, items: Vec<Submission>) -> Result<Receipted, Refused> {
+        self.hand_over(items)?.await.map_err(|_| self.stopped())
+    }
+
+    /// As [`WriterQueue::submit`], from a blocking thread.
+    pub fn submit_blocking(&self, items: Vec<Submission>) -> Result<Receipted, Refused> {
+        self.hand_over(items)?.blocking_recv().map_err(|_| self.stopped())
+    }
+
+    fn hand_over(&self, items: Vec<Submission>) -> Result<oneshot::Receiver<Receipted>, Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.standing.waiting.fetch_add(1, Ordering::Relaxed);
+        let sent = self.queue.try_send(Work::Log(Request { items, answer }));
+        if sent.is_err() {
+            self.standing.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        match sent {
+            Ok(()) => Ok(answered),
+            Err(TrySendError::Full(_)) => Err(Refused::busy("NET-BUSY", "too many requests wait for the writer")),
+            Err(TrySendError::Disconnected(_)) => Err(self.stopped()),
+        }
+    }
+
+    fn stopped(&self) -> Refused {
+        // The writer may be on its way out and not have said why yet.
+        let unsaid = || Refused::of(StatusCode::SERVICE_UNAVAILABLE, "NET-STOPPED", "nothing more is logged");
+        self.standing.refusal().unwrap_or_else(unsaid)
+    }
+
+    /// Has the writer answer what waits, publish a last checkpoint and end.
+    pub fn end(&self) {
+        // A writer that is gone has ended.
+        let _ = self.queue.send(Work::End);
+    }
+}
+
+/// The writer, before its thread starts.
+pub(crate) struct Writer {
+    sequencer: Sequencer,
+    work: Receiver<Work>,
+    standing: Arc<Standing>,
+    checkpoint: Duration,
+    group_items_max: usize,
+}
+
+impl Writer {
+    /// The writer over a sequencer, and the way to it.
+    pub fn over(sequencer: Sequencer, options: &GatewayOptions) -> (Self, WriterQueue) {
+        let (queue, work) = sync_channel(options.queue_requests_max.max(1));
+        let standing = Arc::new(Standing::just_started());
+        let writer = Self {
+            sequencer,
+            work,
+            standing: standing.clone(),
+            checkpoint: options.checkpoint,
+            group_items_max: options.group_items_max.max(1),
+        };
+        (writer, WriterQueue { queue, standing })
+    }
+
+    /// Works until it is told to end.
+    ///
+    /// # Errors
+    /// What stopped it earlier.
+    pub fn run(mut self) -> Result<(), LedgerError> {
+        let _even_after_a_panic = LastWord(self.standing.clone());
+        let result = self.work();
+        if let Err(error) = &result {
+            report_failure(&format_args!("the writer stopped: {error}"));
+            let _ = self.standing.stopped.set(error.code());
+        }
+        result
+    }
+
+    fn note_epoch(&self) {
+        if let Ok(ledger) = self.sequencer.ledger().read() {
+            self.standing.epoch.store(ledger.state().epoch.number, Ordering::Relaxed);
+        }
+    }
+
+    fn work(&mut self) -> Result<(), LedgerError> {
+        self.note_epoch();
+        let mut next_tick = Instant::now();
+        loop {
+            match self.work.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
+                Ok(Work::Log(first)) => {
+                    let (group, told_to_end) = self.gather(first);
+                    self.log(group)?;
+                    if told_to_end {
+                        break;
+                    }
+                }
+                Ok(Work::End) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if Instant::now() >= next_tick {
+                self.sequencer.tick()?;
+                self.note_epoch();
+                self.standing.fresh_ms.store(self.standing.since_start_ms(), Ordering::Relaxed);
+                next_tick = Instant::now() + self.checkpoint;
+            }
+        }
+        self.sequencer.publish()
+    }
+
+    /// Everything that waits, up to the bound, and whether the end was met.
+    fn gather(&self, first: Request) -> (Vec<Request>, bool) {
+        let mut items = first.items.len();
+        let mut group = vec![first];
+        let mut told_to_end = false;
+        while items < self.group_items_max && !told_to_end {
+            match self.work.try_recv() {
+                Ok(Work::Log(request)) => {
+                    items += request.items.len();
+                    group.push(request);
+                }
+                Ok(Work::End) => told_to_end = true,
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        self.standing.waiting.fetch_sub(group.len(), Ordering::Relaxed);
+        (group, told_to_end)
+    }
+
+    fn log(&mut self, group: Vec<Request>) -> Result<(), LedgerError> {
+        let start = Instant::now();
+        let (requests, answers): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|request| (request.items, request.answer)).unzip();
+        let items: usize = requests.iter().map(Vec::len).sum();
+        let receipted = self.sequencer.submit_group(requests)?;
+        self.note_epoch();
+        let standing = &self.standing;
+        standing.groups.fetch_add(1, Ordering::Relaxed);
+        standing.items.fetch_add(items as u64, Ordering::Relaxed);
+        standing.busy_us.fetch_add(u64::try_from(start.elapsed().as_micros()).unwrap_or(0), Ordering::Relaxed);
+        for (answer, receipted) in answers.into_iter().zip(receipted) {
+            // Who has left is not answered; what was logged stays.
+            let _ = answer.send(receipted);
+        }
+        Ok(())
+    }
+}
+
+/// However the writer ends, nobody takes it for alive.
+struct LastWord(Arc<Standing>);
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        let code = if std::thread::panicking() { "NET-PANIC" } else { "NET-ENDED" };
+        let _ = self.0.stopped.set(code);
+        self.0.waiting.store(0, Ordering::Relaxed);
+    }
+}
