@@ -1,0 +1,72 @@
+//! Where an audit reads from: anything that serves a log and, perhaps, the tables computed from it.
+
+mod folder;
+mod http;
+
+use cairn_merkle::TilePath;
+
+pub use folder::FolderSource;
+pub use http::HttpSource;
+
+/// Something that serves a network. Nothing that it gives is believed.
+///
+/// `Ok(None)` means that there is no such thing; an error means that nobody knows, and ends the audit without a result.
+pub trait Source: Sync {
+    /// What it is, for people: an address or a folder.
+    fn name(&self) -> String;
+
+    /// The signed note of the last checkpoint.
+    ///
+    /// # Errors
+    /// [`SourceError`] when it cannot be read.
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, SourceError>;
+
+    /// A tile of hashes, or an entry bundle.
+    ///
+    /// # Errors
+    /// [`SourceError`] when it cannot be read.
+    fn tile(&self, tile: TilePath) -> Result<Option<Vec<u8>>, SourceError>;
+
+    /// The canonical bytes of an epoch's statement.
+    ///
+    /// # Errors
+    /// [`SourceError`] when it cannot be read.
+    fn statement(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError>;
+
+    /// The canonical bytes of an epoch's verdicts, one after the other.
+    ///
+    /// # Errors
+    /// [`SourceError`] when they cannot be read.
+    fn verdicts(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError>;
+
+    /// The canonical bytes of an epoch's payout rows, one after the other.
+    ///
+    /// # Errors
+    /// [`SourceError`] when they cannot be read.
+    fn payouts(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError>;
+
+    /// The snapshot of the state after an epoch.
+    ///
+    /// # Errors
+    /// [`SourceError`] when it cannot be read.
+    fn snapshot(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError>;
+
+    /// How many tiles are worth asking for at once.
+    fn parallel(&self) -> usize {
+        1
+    }
+}
+
+/// A source that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read {what}: {detail}")]
+pub struct SourceError {
+    /// What was asked for.
+    pub what: String,
+    /// The stable code of the failure.
+    pub code: String,
+    /// What went wrong.
+    pub detail: String,
+    /// The way out, where there is one.
+    pub hint: Option<String>,
+}
