@@ -80,10 +80,7 @@ fn reports_that_break_a_rule_are_void_with_its_code() {
         ("RPT-PLACE", ReportBody { place: Some(ReportedPlace::Cell(7)), ..good.clone() }),
         (
             "RPT-PLACE",
-            ReportBody {
-                place: Some(ReportedPlace::Exact { lat_e7: 0, lon_e7: 0, altitude: None }),
-                ..good.clone()
-            },
+            ReportBody { place: Some(ReportedPlace::Exact { lat_e7: 0, lon_e7: 0, altitude: None }), ..good.clone() },
         ),
         ("CLS-BODY", ReportBody { body: Value::Int(7), ..good.clone() }),
         ("valid", ReportBody { time_ms: future_ms, clock: Some((ClockSource::None, 0)), ..case.body(7) }),
@@ -124,6 +121,8 @@ fn statements_need_the_signature_of_whoever_holds_the_right() {
     let payee = Body::Payee(PayeeChoice { owner: first.account.clone(), payee: second.account.clone() });
     let draft = case.draft(payee.clone()).signed_by_wallet(&second.wallet).finish();
     assert_eq!(case.state(&draft), "STM-RIGHTS");
+    let of_nobody = PayeeChoice { owner: spare.account.clone(), payee: spare.account.clone() };
+    assert_eq!(case.network.own(&spare.wallet, Body::Payee(of_nobody)).1.unwrap().code, "STM-OWNER");
     let deny = Deny { device: first.id, reason: "TEST".into(), evidence: vec![], until_ms: u64::MAX >> 1 };
     let for_operator = [
         Body::Deny(deny.clone()),
@@ -208,7 +207,8 @@ fn documents_are_fixed_before_the_time_they_rule() {
 fn nonces_rise_and_statements_expire() {
     let mut case = Case::begin();
     let owner = case.devices[0].clone();
-    let payee = |to: &SeededDevice| Body::Payee(PayeeChoice { owner: owner.account.clone(), payee: to.account.clone() });
+    let payee =
+        |to: &SeededDevice| Body::Payee(PayeeChoice { owner: owner.account.clone(), payee: to.account.clone() });
     let id = case.network.id;
     let now_ms = case.network.now_ms;
     let signed = |nonce, expiry_ms| {
@@ -250,7 +250,8 @@ fn epoch_statements_are_those_that_the_log_implies() {
     assert_eq!(case.say(EntryKind::Epoch, b"junk"), "EPO-CBOR");
     // Close the next epoch without logging its statement, then offer another one.
     let mut fold = case.network.fold.clone();
-    let body = sign_observation(&case.network.clock, &case.network.id, &ObservationBody::clock(case.zero_ms + 16 * DAY_MS));
+    let body =
+        sign_observation(&case.network.clock, &case.network.id, &ObservationBody::clock(case.zero_ms + 16 * DAY_MS));
     let received_ms = case.zero_ms + 16 * DAY_MS;
     let entry = cairn_core::entry::Entry { kind: EntryKind::Observation, received_ms, body: &body };
     let folded = fold.push(cairn_merkle::tree::leaf_hash(&entry.encode()), &entry, None).unwrap();

@@ -57,7 +57,13 @@ fn check_content(state: &State, received_ms: u64, statement: &Statement) -> Allo
         Body::Transfer(transfer) => check_transfer(state, statement, transfer),
         Body::Retire(id) => needs_owner(statement, active(state, id)?),
         Body::Rotate(rotate) => check_rotate(state, statement, rotate),
-        Body::Payee(choice) => needs_account(statement, &choice.owner),
+        Body::Payee(choice) => {
+            // Whoever owns nothing is paid nothing: the state does not grow for strangers.
+            if !state.owned.contains_key(&choice.owner) {
+                return Err(Refusal::of("STM-OWNER", format!("{} owns no device", choice.owner)));
+            }
+            needs_account(statement, &choice.owner)
+        }
         Body::Policy(policy) => check_policy(state, received_ms, statement, policy),
         Body::Profile(profile) => check_profile(state, received_ms, statement, profile),
         Body::Conflict(conflict) => check_conflict(state, conflict),
