@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use cairn_api::{
     AccountInfo, DeviceInfo, EpochInfo, EpochList, Explanation, Health, NetworkInfo, PayoutList, VerdictList,
 };
-use cairn_core::{Account, DeviceId};
+use cairn_core::{Account, DeviceId, Hash};
 use cairn_merkle::TilePath;
 use cairn_merkle::tile::TileReader;
 
@@ -14,8 +14,8 @@ use crate::{ClientError, submit::PromiseKey};
 
 /// The most that is read of a JSON document, in bytes.
 pub(crate) const JSON_BYTES_MAX: u64 = 64 << 20;
-/// The most that is read of a checkpoint: a note of 64 signature lines is far below.
-const CHECKPOINT_BYTES_MAX: u64 = 64 << 10;
+/// The most that is read of a text: a checkpoint of 64 signature lines, a receipt, a policy.
+const TEXT_BYTES_MAX: u64 = 128 << 10;
 /// The most that is read of a tile or bundle: 256 entries of 65,535 bytes, each after its length.
 const TILE_BYTES_MAX: u64 = 256 * 65_537;
 /// The most that is read of an epoch statement.
@@ -171,12 +171,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub fn checkpoint(&self) -> Result<String, ClientError> {
-        let path = "/log/checkpoint";
-        let bytes = self.get(path, "text/plain", CHECKPOINT_BYTES_MAX)?;
-        String::from_utf8(bytes).map_err(|_| ClientError::Answer {
-            url: self.transport.url(path),
-            reason: "a checkpoint is UTF-8 text".to_owned(),
-        })
+        self.text("/log/checkpoint")
     }
 
     /// The bytes of a tile or an entry bundle. Nothing about them is verified.
@@ -185,6 +180,29 @@ impl Client {
     /// [`ClientError`].
     pub fn tile_bytes(&self, tile: TilePath) -> Result<Vec<u8>, ClientError> {
         self.get(&format!("/log/{tile}"), "application/octet-stream", TILE_BYTES_MAX)
+    }
+
+    /// The receipt of an entry: a C2SP `tlog-proof` under the last checkpoint. Nothing about it is verified.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn proof(&self, index: u64) -> Result<String, ClientError> {
+        self.text(&format!("/v1/proofs/{index}"))
+    }
+
+    /// The policy in force, or the one with this SHA-256.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`ClientError::Answer`] when the document has another hash than the one asked for.
+    pub fn policy(&self, hash: Option<&Hash>) -> Result<String, ClientError> {
+        let Some(hash) = hash else { return self.text("/v1/policy") };
+        let path = format!("/v1/policies/{hash}");
+        let document = self.text(&path)?;
+        let found = Hash::of(document.as_bytes());
+        if found == *hash {
+            return Ok(document);
+        }
+        Err(ClientError::Answer { url: self.transport.url(&path), reason: format!("its SHA-256 is {found}") })
     }
 
     /// How the gateway is.
@@ -202,6 +220,13 @@ impl Client {
     pub fn metrics(&self) -> Result<String, ClientError> {
         let bytes = self.get("/metrics", "text/plain", JSON_BYTES_MAX)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn text(&self, path: &str) -> Result<String, ClientError> {
+        let bytes = self.get(path, "text/plain", TEXT_BYTES_MAX)?;
+        let refuse =
+            |_| ClientError::Answer { url: self.transport.url(path), reason: "it is not UTF-8 text".to_owned() };
+        String::from_utf8(bytes).map_err(refuse)
     }
 
     fn get(&self, path: &str, accept: &'static str, limit_bytes: u64) -> Result<Vec<u8>, ClientError> {

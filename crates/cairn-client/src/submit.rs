@@ -40,13 +40,8 @@ impl Client {
     /// # Errors
     /// [`ClientError::Nothing`] without reports; [`ClientError::Promise`] when what was accepted is not promised.
     pub fn submit_reports<R: AsRef<[u8]>>(&self, reports: &[R]) -> Result<Submitted, ClientError> {
-        let (content_type, body) = match reports {
-            [] => return Err(ClientError::Nothing),
-            [one] => ("application/cose", one.as_ref().to_vec()),
-            many => ("application/cbor-seq", many.iter().flat_map(|report| report.as_ref()).copied().collect()),
-        };
         // A report sent twice is answered with its index.
-        self.submit("/v1/reports", Ask::Post { content_type, body: &body, again: true }, reports.len())
+        self.submit("/v1/reports", "application/cose", reports, true)
     }
 
     /// Submits one signed statement.
@@ -54,9 +49,16 @@ impl Client {
     /// # Errors
     /// [`ClientError::Promise`] when it was accepted and is not promised.
     pub fn submit_statement(&self, statement: &[u8]) -> Result<Submitted, ClientError> {
+        self.submit_statements(&[statement])
+    }
+
+    /// Submits signed statements. The answer has one row for each, in this order.
+    ///
+    /// # Errors
+    /// [`ClientError::Nothing`] without statements; [`ClientError::Promise`] when what was accepted is not promised.
+    pub fn submit_statements<S: AsRef<[u8]>>(&self, statements: &[S]) -> Result<Submitted, ClientError> {
         // A statement sent twice is refused for its nonce, so it is never sent twice unasked.
-        let ask = Ask::Post { content_type: "application/cbor", body: statement, again: false };
-        self.submit("/v1/statements", ask, 1)
+        self.submit("/v1/statements", "application/cbor", statements, false)
     }
 
     /// Submits one signed observation.
@@ -64,11 +66,23 @@ impl Client {
     /// # Errors
     /// [`ClientError::Promise`] when it was accepted and is not promised.
     pub fn submit_observation(&self, observation: &[u8]) -> Result<Submitted, ClientError> {
-        let ask = Ask::Post { content_type: "application/cose", body: observation, again: false };
-        self.submit("/v1/observations", ask, 1)
+        self.submit("/v1/observations", "application/cose", &[observation], false)
     }
 
-    fn submit(&self, path: &str, ask: Ask<'_>, sent: usize) -> Result<Submitted, ClientError> {
+    /// Sends one item by itself, as `one_type`, or several as a CBOR sequence.
+    fn submit<I: AsRef<[u8]>>(
+        &self,
+        path: &str,
+        one_type: &'static str,
+        items: &[I],
+        again: bool,
+    ) -> Result<Submitted, ClientError> {
+        let (content_type, body) = match items {
+            [] => return Err(ClientError::Nothing),
+            [one] => (one_type, one.as_ref().to_vec()),
+            many => ("application/cbor-seq", many.iter().flat_map(|item| item.as_ref()).copied().collect()),
+        };
+        let (ask, sent) = (Ask::Post { content_type, body: &body, again }, items.len());
         // Before anything is sent: an acceptance that cannot be checked afterwards is worth less.
         let key = self.promise_key()?;
         let bytes = self.transport.bytes(path, ask, JSON_BYTES_MAX)?;

@@ -136,7 +136,8 @@ impl Transport {
         };
         match status {
             200 => Ok(body),
-            503 => Err(Failed::busy(url, &response, &body)),
+            // Without a time to come back, what stands still will not move by asking again.
+            503 if response.headers().contains_key("retry-after") => Err(Failed::busy(url, &response, &body)),
             _ => Err(refused(url, status, &body).into()),
         }
     }

@@ -150,7 +150,7 @@ fn a_busy_gateway_is_asked_again_on_the_same_connection() {
 
 #[test]
 fn patience_ends_and_says_so() {
-    let gateway = Gateway::with((0..3).map(|_| problem(503, "")).collect());
+    let gateway = Gateway::with((0..3).map(|_| problem(503, "retry-after: 0\r\n")).collect());
     let refused = gateway.client().checkpoint().unwrap_err();
     assert_eq!(refused.code(), "NET-BUSY");
     assert!(matches!(refused, ClientError::Busy { attempts: 3, .. }), "{refused}");
@@ -159,12 +159,13 @@ fn patience_ends_and_says_so() {
 
 #[test]
 fn a_refusal_keeps_the_gateways_words() {
-    let gateway = Gateway::with(vec![problem(404, ""), ok(b"not json".to_vec())]);
+    let gateway = Gateway::with(vec![problem(404, ""), ok(b"not json".to_vec()), problem(503, "")]);
     let client = gateway.client();
     let refused = client.epoch(9).unwrap_err();
     assert_eq!((refused.code(), refused.hint(), refused.is_not_found()), ("NET-EPOCH", Some("wait"), true));
     assert_eq!(refused.to_string(), "NET-EPOCH: epoch 9 is open");
     assert_eq!(client.epoch(9).unwrap_err().code(), "NET-ANSWER");
+    assert_eq!(client.health().unwrap_err().code(), "NET-EPOCH", "no time to come back, no second attempt");
     gateway.finish();
 }
 
@@ -180,10 +181,10 @@ fn a_page_of_somebody_else_is_no_refusal_of_the_gateway() {
 
 #[test]
 fn an_answer_beyond_its_limit_is_not_read() {
-    let gateway = Gateway::with(vec![ok(vec![b'x'; (64 << 10) + 1]), ok(vec![b'x'; 64 << 10])]);
+    let gateway = Gateway::with(vec![ok(vec![b'x'; (128 << 10) + 1]), ok(vec![b'x'; 128 << 10])]);
     let client = gateway.client();
     assert_eq!(client.checkpoint().unwrap_err().code(), "NET-TOO-LARGE");
-    assert_eq!(client.checkpoint().unwrap().len(), 64 << 10, "the limit itself is allowed");
+    assert_eq!(client.checkpoint().unwrap().len(), 128 << 10, "the limit itself is allowed");
     gateway.finish();
 }
 
@@ -239,4 +240,15 @@ fn a_promise_is_kept_broken_or_not_due_yet() {
         assert_eq!(gateway.client().kept(&promise, log.verifier()).unwrap(), expected);
         assert_eq!(gateway.finish()[1].line, format!("GET /log/{tile} HTTP/1.1"));
     }
+}
+
+#[test]
+fn a_policy_is_the_document_of_its_hash_or_refused() {
+    let gateway = Gateway::with(vec![ok("one"), ok("one"), ok("two")]);
+    let client = gateway.client();
+    let hash = Hash::of(b"one");
+    assert_eq!(client.policy(None).unwrap(), "one");
+    assert_eq!(client.policy(Some(&hash)).unwrap(), "one");
+    assert_eq!(client.policy(Some(&hash)).unwrap_err().code(), "NET-ANSWER");
+    assert_eq!(gateway.finish()[2].line, format!("GET /v1/policies/{hash} HTTP/1.1"));
 }
