@@ -2,6 +2,8 @@
 //!
 //! A change here is a change of a released format: never by accident. `CAIRN_BLESS=1` writes the file anew.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fmt::Write as _;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! Laws of the fold: the same bytes however it is run, resumed or signed for, and scores that arrival cannot change.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 
 use cairn_core::entry::{Entry, EntryKind};

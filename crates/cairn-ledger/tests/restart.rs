@@ -1,5 +1,7 @@
 //! The writer and its ledger over a real folder: repeats, conflicts, restarts, and views that can be lost.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -147,7 +149,7 @@ fn a_promise_names_what_the_log_holds() {
         assert_eq!(sequencer.reader().leaf_hash(*index).unwrap(), *leaf);
     }
     let stranger = NoteSigner::new(&name, SigningKey::from_seed([1; 32])).unwrap();
-    assert!(Promise::open(&receipted.promise, &stranger.verifier()).is_err());
+    assert!(Promise::open(&receipted.promise, stranger.verifier()).is_err());
 }
 
 #[test]
