@@ -22,6 +22,7 @@ struct Account {
     delivered: u128,
     weight: u128,
     paid: Amount,
+    passed: u64,
     /// How often each reason took something, with one that shows it.
     reasons: BTreeMap<String, (u64, u64, Option<(u64, Reason)>)>,
 }
@@ -84,6 +85,7 @@ impl Books {
         let account = self.devices.entry(verdict.device).or_default();
         account.delivered += u128::from(verdict.amount);
         account.weight += u128::from(verdict.weight());
+        account.passed += u64::from(verdict.amount > 0 && verdict.weight() == verdict.amount);
         for reason in verdict.reasons {
             let (times, lost, example) = account.reasons.entry(reason.code.clone()).or_default();
             *times += 1;
@@ -142,6 +144,8 @@ pub struct Line {
     /// Base units paid.
     #[serde(serialize_with = "as_text")]
     pub paid: Amount,
+    /// Slots with the whole score.
+    pub passed: u64,
     /// Slots that had too few neighbours to compare with.
     pub untested: u64,
     /// Why it lost most of what it lost.
@@ -179,6 +183,7 @@ impl Books {
             device: device.to_string(),
             score_ppm: account.score_ppm(),
             paid: account.paid,
+            passed: account.passed,
             untested: account.reasons.get("SEN-UNTESTED").map_or(0, |(times, ..)| *times),
             why: worst.map(|(code, times, _, reason)| format!("{code} x{times}: {}", sentence(reason))),
             epoch: worst.map(|(_, _, epoch, _)| epoch),
@@ -258,12 +263,15 @@ fn attacker_line(attack: &'static str, tally: &Tally, device: Option<Line>) -> A
         Some(line) => {
             let score = line.score_ppm.map_or("never scored".to_owned(), |ppm| format!("score {}", percent(ppm)));
             let why = line.why.as_deref().unwrap_or("nothing was found against it");
-            // Isolation is not punished, so a liar without neighbours is paid: better said than hidden.
-            let alone = match line.untested {
-                0 => String::new(),
-                slots => format!("; {slots} slots had too few neighbours to compare with, and were paid"),
+            // What is not seen is paid: better said than hidden.
+            let unseen = match (line.passed, line.untested) {
+                (0, _) => String::new(),
+                (passed, 0) => format!("; paid for {passed} slots in which nothing was found"),
+                (passed, alone) => {
+                    format!("; paid for {passed} slots in which nothing was found, {alone} of them without neighbours")
+                }
             };
-            format!("{score}; {why}{alone}")
+            format!("{score}; {why}{unseen}")
         }
     };
     AttackerLine {
