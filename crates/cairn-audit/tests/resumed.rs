@@ -62,7 +62,6 @@ fn who_is_paid_for_a_reading_that_waited_in_the_grace_is_remembered() {
 }
 
 #[test]
-#[ignore = "the fold forgets who is paid for a reading of the next epoch that came before the end of this one"]
 fn who_is_paid_for_a_reading_ahead_of_its_epoch_is_remembered() {
     resume_everywhere(&weeks(2, |network, devices, today| {
         if today == 5 {
@@ -76,7 +75,6 @@ fn who_is_paid_for_a_reading_ahead_of_its_epoch_is_remembered() {
 }
 
 #[test]
-#[ignore = "the fold keeps judged reports longer than the state says when a policy widens the lookback"]
 fn a_policy_that_takes_later_reports_does_not_change_what_a_snapshot_holds() {
     resume_everywhere(&weeks(0, |network, devices, today| match today {
         // Device 3 reports in the first week, then nothing until the wider policy holds.

@@ -62,13 +62,17 @@ impl Class {
     }
 }
 
-/// Whether a report's body has the shape of its schema; part of admission.
+/// Whether a report's body has the shape of its schema; part of admission. Answers with the time from the report's own
+/// time to its last reading, in ms.
 ///
 /// # Errors
 /// [`ClassError`] naming what is refused.
-pub fn check_body(schema: &str, body: &Value) -> Result<(), ClassError> {
+pub fn check_body(schema: &str, body: &Value) -> Result<u64, ClassError> {
     match Class::of_schema(schema)? {
-        Class::Sensing => sensing::Body::parse(body).map(|_| ()),
+        Class::Sensing => {
+            let body = sensing::Body::parse(body)?;
+            Ok(body.readings().last().map_or(0, |reading| reading.after_ms))
+        }
     }
 }
 

@@ -185,7 +185,7 @@ pub struct EpochStatement {
     pub pools: Vec<PoolSummary>,
     /// 10: RFC 6962 root over the payout rows' canonical bytes, bytewise sorted.
     pub payout_root: Hash,
-    /// 11: the asset's symbol and its balance.
+    /// 11: per asset, of which there is one so far: its symbol and its balance.
     pub asset: (String, AssetBalance),
     /// 12: per settlement chain.
     pub domains: Vec<DomainClaims>,
@@ -224,7 +224,9 @@ impl EpochStatement {
             pool.paid.encode(&mut out);
             out.uint(pool.recipients);
         }
-        out.int(10).bytes(&self.payout_root.0).int(11).array(10).text(&self.asset.0);
+        out.int(10).bytes(&self.payout_root.0);
+        // A list, though revision 1 of the engine keeps the books of one asset.
+        out.int(11).array(1).array(10).text(&self.asset.0);
         for part in self.asset.1.parts() {
             part.encode(&mut out);
         }
@@ -355,6 +357,7 @@ fn read_pool(input: &mut Decoder<'_>) -> cbor::Result<PoolSummary> {
 }
 
 fn read_asset(input: &mut Decoder<'_>) -> cbor::Result<(String, AssetBalance)> {
+    input.array_exact(1)?;
     input.array_exact(10)?;
     let symbol = input.text()?.to_owned();
     let balance = AssetBalance {
@@ -368,6 +371,7 @@ fn read_asset(input: &mut Decoder<'_>) -> cbor::Result<(String, AssetBalance)> {
         vesting: Amount::decode(input)?,
         unallocated: Amount::decode(input)?,
     };
+    input.leave();
     input.leave();
     Ok((symbol, balance))
 }

@@ -1,6 +1,7 @@
 //! Names: devices, networks, accounts and assets.
 
 use core::fmt;
+use std::sync::Arc;
 
 use data_encoding::{BASE32_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use thiserror::Error;
@@ -73,7 +74,7 @@ impl fmt::Debug for DeviceId {
 
 /// Where an account's money lives: a chain by its CAIP-2 id, `eip155:<chain>` or `solana:<genesis>`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Domain(String);
+pub struct Domain(Arc<str>);
 
 impl Domain {
     /// Parses a CAIP-2 id of a supported namespace.
@@ -94,7 +95,7 @@ impl Domain {
             }
             _ => false,
         };
-        if fits { Ok(Self(text.to_owned())) } else { Err(bad()) }
+        if fits { Ok(Self(text.into())) } else { Err(bad()) }
     }
 
     /// The CAIP-2 text.

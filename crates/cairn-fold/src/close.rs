@@ -3,6 +3,7 @@
 //! Pure: the same state and reports give the same bytes on any machine and any number of threads.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cairn_classes::{Docket, Report, Site};
 use cairn_core::epoch::{AssetBalance, ClassSummary, DomainClaims, EpochStatement, PoolSummary};
@@ -84,9 +85,9 @@ pub struct Closed {
 /// What an epoch is closed from.
 pub(crate) struct Closing<'a> {
     /// Reports to judge.
-    pub fresh: &'a [Accepted],
+    pub fresh: &'a [Arc<Accepted>],
     /// Reports that epochs of the lookback judged.
-    pub context: Vec<&'a Accepted>,
+    pub recent: Vec<&'a Accepted>,
     /// The first entry that is not of the epoch.
     pub to: u64,
     /// The log's root at `to`.
@@ -96,12 +97,10 @@ pub(crate) struct Closing<'a> {
 /// Closes the state's open epoch and moves the state past it.
 pub(crate) fn close(state: &mut State, closing: &Closing<'_>) -> Result<Closed, CloseError> {
     let epoch = state.epoch.number;
-    let (classes, verdicts) = judge_all(state, closing)?;
+    let Judged { classes, verdicts, rows: verdict_rows } = judge_all(state, closing)?;
     let outcome = allocate(state, &verdicts)?;
     settle(state, closing, outcome.as_ref())?;
     let domains = claims(state)?;
-    let mut verdict_rows: Vec<Vec<u8>> = verdicts.par_iter().map(Verdict::encode).collect();
-    verdict_rows.par_sort_unstable();
     let payout_rows = outcome.as_ref().map_or_else(Vec::new, |outcome| payout_rows(&outcome.payouts));
     let network = state.network.clone().expect("an epoch closes in a network that exists");
     let previous = state.epoch.previous;
@@ -152,16 +151,24 @@ fn payout_rows(payouts: &[Payout]) -> Vec<Vec<u8>> {
     rows
 }
 
-fn judge_all(state: &State, closing: &Closing<'_>) -> Result<(Vec<ClassSummary>, Vec<Verdict>), CloseError> {
+/// What the judges said: per class, verdict by verdict, and the verdicts' rows in order.
+#[derive(Default)]
+struct Judged {
+    classes: Vec<ClassSummary>,
+    verdicts: Vec<Verdict>,
+    rows: Vec<Vec<u8>>,
+}
+
+fn judge_all(state: &State, closing: &Closing<'_>) -> Result<Judged, CloseError> {
     let epoch = state.epoch.number;
-    let Some(policy) = state.policy() else { return Ok((Vec::new(), Vec::new())) };
-    let (mut summaries, mut all) = (Vec::new(), Vec::new());
+    let mut judged = Judged::default();
+    let Some(policy) = state.policy() else { return Ok(judged) };
     for (class, &revision) in &policy.read.classes {
         let Some(profile) = state.profile_for(class, epoch) else { continue };
         let verdicts = judge_class(state, closing, class, revision, profile)?;
         let mut rows: Vec<Vec<u8>> = verdicts.par_iter().map(Verdict::encode).collect();
         rows.par_sort_unstable();
-        summaries.push(ClassSummary {
+        judged.classes.push(ClassSummary {
             class: class.clone(),
             revision: revision.into(),
             profile_hash: Hash::of(profile.as_bytes()),
@@ -170,9 +177,11 @@ fn judge_all(state: &State, closing: &Closing<'_>) -> Result<(Vec<ClassSummary>,
             verdict_root: root_of(&rows),
             revenue: Amount::ZERO,
         });
-        all.extend(verdicts);
+        judged.verdicts.extend(verdicts);
+        judged.rows.extend(rows);
     }
-    Ok((summaries, all))
+    judged.rows.par_sort_unstable();
+    Ok(judged)
 }
 
 fn judge_class(
@@ -184,14 +193,17 @@ fn judge_class(
 ) -> Result<Vec<Verdict>, CloseError> {
     let clock = state.clock().expect("an epoch closes in a network that exists");
     let number = state.epoch.number;
-    let of_class = |accepted: &&Accepted| accepted.class == class;
-    let fresh: Vec<Report<'_>> = closing.fresh.iter().filter(of_class).map(|held| report(state, held)).collect();
-    let context = closing.context.iter().copied().filter(of_class);
+    let start_ms = clock.start_ms(number);
+    let fresh = closing.fresh.iter().filter(|held| held.class == class);
+    let fresh: Vec<Report<'_>> = fresh.map(|held| report(state, held)).collect();
+    // Where nothing came late, only those readings of earlier reports matter that waited for this epoch.
+    let since_ms = if fresh.iter().any(|report| report.time_ms < start_ms) { 0 } else { start_ms };
+    let context = closing.recent.iter().filter(|held| held.class == class && held.last_ms >= since_ms);
     let context: Vec<Report<'_>> = context.map(|held| report(state, held)).collect();
     let sites = sites(state, fresh.iter().chain(&context).map(|report| report.device));
     let docket = Docket {
         network_epoch: number,
-        start_ms: clock.start_ms(number),
+        start_ms,
         end_ms: clock.end_ms(number),
         sites: &sites,
         fresh: &fresh,
@@ -270,23 +282,22 @@ fn settle(state: &mut State, closing: &Closing<'_>, outcome: Option<&Outcome>) -
         state.unallocated = outcome.balance.closing.unallocated;
     }
     state.pending.retain(|&(judged_in, _), _| judged_in > epoch);
-    // A report received in the grace may hold readings of the next epoch, which pays them as it would have been paid now.
+    // A report may hold readings of the next epoch, which pays them as they would have been paid now.
     let ends_ms = state.clock().map_or(u64::MAX, |clock| clock.end_ms(epoch));
-    for held in closing.fresh.iter().filter(|held| held.stands_as_context() && held.received_ms >= ends_ms) {
+    let fresh = || closing.fresh.iter().map(AsRef::as_ref).filter(|held: &&Accepted| held.stands_as_context());
+    for held in fresh().chain(closing.recent.iter().copied()).filter(|held| held.last_ms >= ends_ms) {
         state.pending.insert((epoch + 1, held.index), held.pending.clone());
     }
-    let context = closing.fresh.iter().filter(|held| held.stands_as_context());
-    let judged = runs(context.map(|held| held.index));
-    state.judged.insert(epoch, judged);
-    let oldest = (epoch + 1).saturating_sub(lookback(state));
+    state.judged.insert(epoch, runs(fresh().map(|held| held.index)));
+    let oldest = (epoch + 1).saturating_sub(lookback(state, epoch + 1));
     state.judged.retain(|&judged_in, _| judged_in >= oldest);
     Ok(())
 }
 
-/// How many closed epochs a judge may look back on: one more than a report may be late, since a report may hold readings
-/// of the epoch after its own.
-pub(crate) fn lookback(state: &State) -> u64 {
-    state.policy().map_or(1, |policy| u64::from(policy.read.epochs.late_epochs) + 1)
+/// How many closed epochs the judge of an epoch may look back on: one more than a report may be late, since a report may
+/// hold readings of the epoch after its own.
+fn lookback(state: &State, epoch: u64) -> u64 {
+    state.policy_for(epoch).map_or(1, |policy| u64::from(policy.read.epochs.late_epochs) + 1)
 }
 
 fn runs(indices: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {

@@ -1,6 +1,7 @@
 //! `state = fold(entries)`: entry after entry, closing epochs where the log says they end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cairn_core::Hash;
 use cairn_core::cbor::CborError;
@@ -11,7 +12,7 @@ use cairn_merkle::tree::{self, Frontier};
 use thiserror::Error;
 
 use crate::admit::{Accepted, Checked, Effect, admit};
-use crate::close::{CloseError, Closed, Closing, close, lookback, root_of};
+use crate::close::{CloseError, Closed, Closing, close, root_of};
 use crate::records::RecordError;
 use crate::refusal::Refusal;
 use crate::state::{Pending, State};
@@ -92,9 +93,9 @@ pub struct Fold {
     state: State,
     frontier: Frontier,
     /// Accepted reports by the epoch that will judge them.
-    open: BTreeMap<u64, Vec<Accepted>>,
+    open: BTreeMap<u64, Vec<Arc<Accepted>>>,
     /// Judged reports by epoch, within the lookback.
-    recent: BTreeMap<u64, Vec<Accepted>>,
+    recent: BTreeMap<u64, Vec<Arc<Accepted>>>,
 }
 
 impl Fold {
@@ -124,7 +125,7 @@ impl Fold {
 
     /// The reports accepted so far for the epochs that are not judged yet.
     pub fn open_reports(&self) -> impl Iterator<Item = &Accepted> {
-        self.open.values().flatten()
+        self.open.values().flatten().map(AsRef::as_ref)
     }
 
     /// Folds the next entry if it is valid, and changes nothing if it is void: how a gateway decides what to log.
@@ -157,7 +158,7 @@ impl Fold {
     fn take(&mut self, index: u64, effect: &Effect) {
         self.state.apply(index, effect);
         if let Effect::Report(accepted) = effect {
-            self.open.entry(accepted.epoch).or_default().push(accepted.as_ref().clone());
+            self.open.entry(accepted.epoch).or_default().push(accepted.clone());
         }
     }
 
@@ -193,13 +194,14 @@ impl Fold {
     fn close_epoch(&mut self, to: u64) -> Result<Closed, FoldError> {
         let epoch = self.state.epoch.number;
         let mut fresh = self.open.remove(&epoch).unwrap_or_default();
-        let oldest = epoch.saturating_sub(lookback(&self.state));
-        self.recent.retain(|&judged_in, _| judged_in >= oldest);
-        let context = self.recent.values().flatten().collect();
-        let closing = Closing { fresh: &fresh, context, to, log_root: self.frontier.root() };
+        let recent = self.recent.values().flatten().map(AsRef::as_ref).collect();
+        let closing = Closing { fresh: &fresh, recent, to, log_root: self.frontier.root() };
         let closed = close(&mut self.state, &closing)?;
-        fresh.retain(Accepted::stands_as_context);
+        fresh.retain(|held| held.stands_as_context());
         self.recent.insert(epoch, fresh);
+        // Exactly what the state names, so that a fold resumed from a snapshot has the same.
+        let judged = &self.state.judged;
+        self.recent.retain(|judged_in, _| judged.contains_key(judged_in));
         Ok(closed)
     }
 
@@ -237,32 +239,28 @@ impl Fold {
 
     /// Reads again the reports that the state names but does not hold.
     fn reload<E: From<FoldError>>(&mut self, read: &mut impl FnMut(u64) -> Result<Vec<u8>, E>) -> Result<(), E> {
+        let open = self.state.epoch.number;
+        let mut judged = BTreeSet::new();
         for (&epoch, runs) in &self.state.judged {
             let reports = self.recent.entry(epoch).or_default();
             for index in runs.iter().flat_map(|&(first, count)| first..first + count) {
+                judged.insert(index);
                 let bytes = read(index)?;
-                let pending = match self.state.pending.get(&(epoch + 1, index)) {
+                let pending = match self.state.pending.get(&(open, index)) {
                     Some(waiting) => waiting.clone(),
                     None => owner_as_pending(&self.state, index, &bytes)?,
                 };
-                reports.push(reread(index, epoch, pending, &bytes)?);
+                reports.push(Arc::new(reread(index, epoch, pending, &bytes)?));
             }
         }
         for (&(epoch, index), pending) in &self.state.pending {
-            let judged_before = epoch.checked_sub(1).and_then(|before| self.state.judged.get(&before));
-            let waits = judged_before.is_some_and(|runs| runs_hold(runs, index));
-            if !waits {
+            if !judged.contains(&index) {
                 let accepted = reread(index, epoch, pending.clone(), &read(index)?)?;
-                self.open.entry(epoch).or_default().push(accepted);
+                self.open.entry(epoch).or_default().push(Arc::new(accepted));
             }
         }
         Ok(())
     }
-}
-
-fn runs_hold(runs: &[(u64, u64)], index: u64) -> bool {
-    let after = runs.partition_point(|&(first, _)| first <= index);
-    after > 0 && index - runs[after - 1].0 < runs[after - 1].1
 }
 
 /// Who is paid for a report whose readings are all judged no longer matters; the owner stands in.
@@ -279,12 +277,15 @@ fn reread(index: u64, epoch: u64, pending: Pending, bytes: &[u8]) -> Result<Acce
     let name = report.name();
     let time_ms = report.body.measured_ms(entry.received_ms);
     let body = report.body;
+    let span_ms =
+        cairn_classes::check_body(&body.schema, &body.body).map_err(|_| FoldError::SnapshotEntry { index })?;
     Ok(Accepted {
         index,
         name,
         epoch,
         class: body.schema,
         time_ms,
+        last_ms: time_ms.saturating_add(span_ms),
         received_ms: entry.received_ms,
         flags: body.flags,
         body: body.body,

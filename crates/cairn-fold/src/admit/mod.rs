@@ -6,6 +6,8 @@
 mod report;
 mod statement;
 
+use std::sync::Arc;
+
 use cairn_core::Hash;
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::epoch::EpochStatement;
@@ -30,7 +32,7 @@ pub struct Checked {
 #[derive(Debug, Clone)]
 pub enum Effect {
     /// A report is held until its epoch is judged.
-    Report(Box<Accepted>),
+    Report(Arc<Accepted>),
     /// A statement takes effect.
     Statement(Box<Statement>),
     /// An observation is noted.
@@ -60,7 +62,7 @@ pub fn admit(state: &State, index: u64, entry: &Entry<'_>, checked: Option<Check
     }
     match entry.kind {
         EntryKind::Report => {
-            admit_report(state, index, entry, checked).map(|accepted| Effect::Report(Box::new(accepted)))
+            admit_report(state, index, entry, checked).map(|accepted| Effect::Report(Arc::new(accepted)))
         }
         EntryKind::Statement => {
             let statement =

@@ -24,6 +24,8 @@ pub struct Accepted {
     pub class: String,
     /// The time that counts, ms since 1970 UTC.
     pub time_ms: u64,
+    /// The time of its last reading, ms since 1970 UTC.
+    pub last_ms: u64,
     /// When it was received, ms since 1970 UTC.
     pub received_ms: u64,
     /// See [`cairn_core::report::flag`].
@@ -66,8 +68,9 @@ pub fn admit_report(
         .ok_or_else(|| Refusal::of("RPT-UNKNOWN-DEVICE", format!("{} is not enrolled", name.device)))?;
     check_standing(device, &report)?;
     let time_ms = report.body.measured_ms(entry.received_ms);
-    let epoch = judging_epoch(state, time_ms, entry.received_ms)?;
-    check_class(state, device, &report)?;
+    let epoch = judging_epoch(state, time_ms)?;
+    let last_ms = time_ms.saturating_add(check_class(state, device, &report)?);
+    check_future(state, last_ms, entry.received_ms)?;
     check_place(state, device, report.body.place.as_ref())?;
     if device.names.contains(name.boot, name.seq) {
         let what = format!("boot {} seq {} of {} has counted", name.boot, name.seq, name.device);
@@ -86,6 +89,7 @@ pub fn admit_report(
         epoch,
         class: body.schema,
         time_ms,
+        last_ms,
         received_ms: entry.received_ms,
         flags: body.flags,
         body: body.body,
@@ -108,28 +112,35 @@ fn check_standing(device: &Device, report: &Report<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// `max(epoch of the measured time, open epoch)`, within what the policy accepts.
-fn judging_epoch(state: &State, time_ms: u64, received_ms: u64) -> Result<u64, Refusal> {
+/// `max(epoch of the measured time, open epoch)`, as far back as the policy accepts and the state remembers.
+fn judging_epoch(state: &State, time_ms: u64) -> Result<u64, Refusal> {
     let clock = state.clock().ok_or_else(|| Refusal::of("NET-GENESIS", "there is no network yet"))?;
     let policy = state.policy().ok_or_else(|| Refusal::of("RPT-POLICY", "no policy is in force yet"))?;
-    let ahead_ms = time_ms.saturating_sub(received_ms);
-    let limits = &policy.read.epochs;
-    if ahead_ms > limits.future_ms {
-        let what = format!("measured {ahead_ms} ms after it was received; at most {} ms", limits.future_ms);
-        return Err(Refusal::of("RPT-FUTURE", what));
-    }
     let measured = clock
         .epoch_at(time_ms)
         .ok_or_else(|| Refusal::of("RPT-BEFORE-START", "measured before the network's first epoch"))?;
     let open = state.epoch.number;
-    if measured.saturating_add(limits.late_epochs.into()) < open {
-        let what = format!("measured in epoch {measured}; epoch {open} is open and takes {} back", limits.late_epochs);
+    let late_epochs = u64::from(policy.read.epochs.late_epochs);
+    // Under a policy that takes later reports than the one before, slots paid by forgotten epochs must not be paid again.
+    let forgotten = state.judged.keys().next().is_some_and(|&oldest| oldest > 0 && measured <= oldest);
+    if measured.saturating_add(late_epochs) < open || forgotten {
+        let what = format!("measured in epoch {measured}; epoch {open} is open and takes at most {late_epochs} back");
         return Err(Refusal::of("RPT-TOO-LATE", what));
     }
     Ok(measured.max(open))
 }
 
-fn check_class(state: &State, device: &Device, report: &Report<'_>) -> Result<(), Refusal> {
+fn check_future(state: &State, last_ms: u64, received_ms: u64) -> Result<(), Refusal> {
+    let limit_ms = state.policy().map_or(0, |policy| policy.read.epochs.future_ms);
+    let ahead_ms = last_ms.saturating_sub(received_ms);
+    if ahead_ms <= limit_ms {
+        return Ok(());
+    }
+    Err(Refusal::of("RPT-FUTURE", format!("measured {ahead_ms} ms after it was received; at most {limit_ms} ms")))
+}
+
+/// Answers with the time from the report's own time to its last reading.
+fn check_class(state: &State, device: &Device, report: &Report<'_>) -> Result<u64, Refusal> {
     let class = &report.body.schema;
     let judged = state.policy().is_some_and(|policy| policy.read.classes.contains_key(class));
     if !judged || !device.enrol.classes.contains(class) {
