@@ -5,6 +5,7 @@ use cairn_client::Client;
 use cairn_core::{Hash, NetworkId};
 use cairn_merkle::{NoteVerifier, SignedCheckpoint};
 
+use crate::config::Config;
 use crate::failure::Failure;
 
 /// The environment variable that names the gateway.
@@ -21,6 +22,18 @@ pub struct Connect {
 }
 
 impl Connect {
+    /// The gateway at an address, if one is given.
+    #[must_use]
+    pub const fn to(url: Option<String>) -> Self {
+        Self { url }
+    }
+
+    /// The gateway named, or the one that a network's folder runs.
+    #[must_use]
+    pub fn or_listening(&self, config: &Config) -> Self {
+        Self::to(Some(self.named().unwrap_or_else(|| format!("http://{}", config.gateway.listen))))
+    }
+
     /// The address: the one given, the environment's, or the usual one.
     #[must_use]
     pub fn address(&self) -> String {

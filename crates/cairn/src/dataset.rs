@@ -1,7 +1,7 @@
 //! Recorded readings: a CSV file, plain or gzipped, and the recording that the binary carries.
 //!
 //! One row is one reading of one station: a `timestamp` (or `date`), a `station` (or `sensor_id`), `lat` and `lon`, an
-//! optional `elevation` in metres, and any of the columns of [`Quantity::column`] (`temperature` degC, `humidity` %,
+//! optional `elevation` in metres, an optional `owner`, and any of the columns of [`Quantity::column`] (`temperature` degC, `humidity` %,
 //! `pressure_pa`, `pm10`, `pm25`, ...; `pm10_ug_m3` and `pm25_ug_m3` are also understood). Other columns are ignored. A
 //! bad row is reported with its line and reason, and skipped; a bad header refuses the file.
 //!
@@ -33,6 +33,8 @@ pub struct Station {
     pub position: Position,
     /// Height above sea level in cm, when the file has it.
     pub altitude_cm: Option<i32>,
+    /// Whose it is, when the file says so; of its first row.
+    pub owner: Option<String>,
 }
 
 /// One reading.
@@ -126,11 +128,24 @@ impl Dataset {
 
     /// Reads a file, gzipped or plain.
     pub fn open(path: &Path) -> Result<Self, DatasetError> {
-        let name = path.display().to_string();
-        match std::fs::File::open(path) {
-            Ok(file) => Self::read(BufReader::new(file), &name, &BTreeMap::new()),
-            Err(source) => Err(DatasetError::Io { path: name, source }),
-        }
+        Self::open_with(path, None)
+    }
+
+    /// Reads a file, gzipped or plain, whose stations' places may stand in another file: `station, lat, lon`.
+    pub fn open_with(path: &Path, stations: Option<&Path>) -> Result<Self, DatasetError> {
+        let open = |path: &Path| {
+            let name = path.display().to_string();
+            match std::fs::File::open(path) {
+                Ok(file) => Ok((BufReader::new(file), name)),
+                Err(source) => Err(DatasetError::Io { path: name, source }),
+            }
+        };
+        let places = match stations.map(open).transpose()? {
+            Some((file, name)) => read_places(file, &name)?,
+            None => BTreeMap::new(),
+        };
+        let (file, name) = open(path)?;
+        Self::read(file, &name, &places)
     }
 
     /// Reads CSV, gzipped or plain, row by row. `places` gives the positions when the file has no `lat` and `lon`.
@@ -191,8 +206,10 @@ impl Dataset {
         let station = match names.get(name) {
             Some(&station) => self.same_place(station, position)?,
             None => {
+                let owner = columns.owner.map(|column| cell(record, column)).transpose()?.unwrap_or_default();
+                let owner = (!owner.is_empty()).then(|| owner.to_owned());
                 names.insert(name.to_owned(), self.stations.len());
-                self.stations.push(Station { name: name.to_owned(), position, altitude_cm });
+                self.stations.push(Station { name: name.to_owned(), position, altitude_cm, owner });
                 self.stations.len() - 1
             }
         };
@@ -217,6 +234,7 @@ struct Columns {
     /// `lat` and `lon`.
     place: Option<(usize, usize)>,
     elevation: Option<usize>,
+    owner: Option<usize>,
     values: Vec<(usize, Quantity)>,
 }
 
@@ -257,6 +275,7 @@ impl Columns {
             station: required(&["station", "sensor_id"])?,
             place,
             elevation: one_of(&["elevation"])?,
+            owner: one_of(&["owner"])?,
             values,
         })
     }
@@ -552,6 +571,14 @@ mod tests {
             "line 12: 4 fields where the header has 9",
         ];
         assert_eq!(bad, expected);
+    }
+
+    #[test]
+    fn a_station_belongs_to_whom_its_first_row_says() {
+        let dataset = read("date,station,lat,lon,owner,pm10\n2019-04-01,a,57,-2,ann,1\n2019-04-01,b,57,-2, ,1\n");
+        let owners: Vec<Option<&str>> = dataset.stations.iter().map(|station| station.owner.as_deref()).collect();
+        assert_eq!(owners, [Some("ann"), None]);
+        assert_eq!(read("date,station,lat,lon,pm10\n2019-04-01,a,57,-2,1\n").stations[0].owner, None);
     }
 
     #[test]

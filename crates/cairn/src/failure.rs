@@ -68,10 +68,11 @@ impl Failure {
         self
     }
 
-    /// A file that cannot be read or written.
+    /// A file that cannot be read or written. One that is not there is the input's fault, the rest is the system's.
     #[must_use]
     pub fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::failed("NET-IO", format!("cannot {what} {}: {error}", path.display()))
+        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::Wrong } else { Exit::Failed };
+        Self { exit, ..Self::failed("NET-IO", format!("cannot {what} {}: {error}", path.display())) }
     }
 }
 
@@ -118,12 +119,23 @@ impl From<cairn_client::ClientError> for Failure {
             Promise { .. } | Log(_) | Nothing => Exit::Wrong,
             _ => Exit::Failed,
         };
-        Self { exit, ..Self::failed(error.code(), &error) }.maybe_hint(error.hint())
+        let message = match &error {
+            // The code stands before the message already.
+            Refused { problem, .. } => problem.detail.clone(),
+            other => other.to_string(),
+        };
+        Self { exit, ..Self::failed(error.code(), message) }.maybe_hint(error.hint())
     }
 }
 
 impl From<cairn_merkle::MerkleError> for Failure {
     fn from(error: cairn_merkle::MerkleError) -> Self {
         Self::wrong(error.code(), &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<cairn_gateway::GatewayError> for Failure {
+    fn from(error: cairn_gateway::GatewayError) -> Self {
+        Self::failed(error.code(), &error).maybe_hint(error.hint())
     }
 }

@@ -2,16 +2,23 @@
 
 mod command;
 mod config;
+mod connect;
 pub mod dataset;
+mod demo;
 mod failure;
 mod keys;
 mod open;
 mod output;
+mod promises;
+mod propose;
+mod readings;
+mod submission;
+mod words;
 
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use failure::{Exit, Failure};
 use output::Output;
@@ -34,8 +41,69 @@ enum Command {
     Init(command::init::Args),
     /// Run a network: its log, its judge, its API.
     Up(command::up::Args),
+    /// A whole network over real readings, from sensor to token, audited at the end.
+    Demo(command::demo::Args),
     /// Make a key.
     Keygen(command::keygen::Args),
+    /// Let a device join an owner.
+    Enrol(command::enrol::Args),
+    /// Sign readings from standard input and send them.
+    Send(command::send::Args),
+    /// Show what a network is and how it is.
+    Status(command::status::Args),
+    /// Show what the network knows of a device.
+    Device(command::device::Args),
+    /// Show what an account was given, and its claim.
+    Account(command::account::Args),
+    /// Show closed epochs.
+    Epoch(command::epoch::Args),
+    /// Say why a device got what it got in an epoch, with proofs verified here.
+    Explain(command::explain::Args),
+    /// Print an epoch's payouts or verdicts as a table.
+    Export(command::export::Args),
+    /// Recompute a whole network from what it serves, and compare every byte.
+    Audit(command::audit::Args),
+    /// Prove that an entry stands in the log.
+    Proof(command::proof::Args),
+    /// Export or check the log in a network's folder.
+    Log(command::log::Args),
+    /// Judge a recording, without a network.
+    Judge(command::judge::Args),
+    /// Check, compare or propose the rules of money.
+    Policy(command::policy::Args),
+    /// Check or propose the thresholds of a class.
+    Profile(command::profile::Args),
+    /// Examine a network's folder and its gateway.
+    Doctor(command::doctor::Args),
+}
+
+/// The help of every command as one Markdown page, `docs/reference/cli.md`; a test holds the page to it.
+#[must_use]
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# The command line\n\nGenerated from the program: `CAIRN_BLESS=1 cargo test -p cairn --test cli` writes it again.\n\n\
+         With `--json` standard output carries exactly one JSON document. Exit codes: 0 done, 1 the input or the checked\n\
+         thing is wrong, 2 the call is wrong, 3 Cairn failed. A failure has a stable code and, where there is one, a way out\n\
+         on a `hint:` line. Commands that ask a gateway take its address from `--url`, else from `CAIRN_URL`.\n",
+    );
+    let mut root = Cli::command().term_width(HELP_WIDTH);
+    root.build();
+    describe(&mut root, &mut page);
+    page
+}
+
+/// Columns of the help in the reference.
+const HELP_WIDTH: usize = 100;
+
+fn describe(command: &mut clap::Command, page: &mut String) {
+    let name = command.get_bin_name().unwrap_or_else(|| command.get_name()).to_owned();
+    let help = command.render_long_help().to_string();
+    // No line of a page ends in a space.
+    let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+    page.push_str(&format!("\n## `{name}`\n\n```text\n{}\n```\n", help.join("\n").trim_end()));
+    for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
+        describe(sub, page);
+    }
 }
 
 /// Runs the command line and says how it ended: 0 done, 1 the input or the checked thing is wrong, 2 the call is wrong,
@@ -55,7 +123,23 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
     let result = match cli.command {
         Command::Init(args) => command::init::run(&args, output),
         Command::Up(args) => command::up::run(&args, output),
+        Command::Demo(args) => command::demo::run(&args, output),
         Command::Keygen(args) => command::keygen::run(&args, output),
+        Command::Enrol(args) => command::enrol::run(&args, output),
+        Command::Send(args) => command::send::run(&args, output),
+        Command::Status(args) => command::status::run(&args, output),
+        Command::Device(args) => command::device::run(&args, output),
+        Command::Account(args) => command::account::run(&args, output),
+        Command::Epoch(args) => command::epoch::run(&args, output),
+        Command::Explain(args) => command::explain::run(&args, output),
+        Command::Export(args) => command::export::run(&args, output),
+        Command::Audit(args) => command::audit::run(&args, output),
+        Command::Proof(args) => command::proof::run(&args, output),
+        Command::Log(args) => command::log::run(&args, output),
+        Command::Judge(args) => command::judge::run(&args, output),
+        Command::Policy(args) => command::policy::run(&args, output),
+        Command::Profile(args) => command::profile::run(&args, output),
+        Command::Doctor(args) => command::doctor::run(&args, output),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -91,7 +91,7 @@ impl Output {
             document["error"] =
                 serde_json::json!({ "code": failure.code, "message": failure.message, "hint": failure.hint });
             // A closed standard output leaves nowhere to say so but the exit code.
-            let _ = self.print(&document.to_string());
+            let _ = self.print(&format!("{document:#}"));
         } else {
             eprintln!("{failure}");
         }

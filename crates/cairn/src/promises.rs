@@ -98,7 +98,8 @@ mod tests {
     fn promises_come_back_as_they_were_kept() {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("device.key");
-        let notes = ["cairn/promise/1\nabc\n7 x\n\n\u{2014} log/promise AA==\n", "cairn/promise/1\nabc\n8 y\n\n\u{2014} l B\n"];
+        let notes =
+            ["cairn/promise/1\nabc\n7 x\n\n\u{2014} log/promise AA==\n", "cairn/promise/1\nabc\n8 y\n\n\u{2014} l B\n"];
         let mut file = PromiseFile::beside(&key, None).unwrap();
         file.keep(notes[0]).unwrap();
         file.keep("").unwrap();

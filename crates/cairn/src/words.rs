@@ -30,8 +30,7 @@ const fn civil(days: u64) -> (u64, u64, u64) {
 /// A duration in its two largest units, such as `2 h 5 min`.
 #[must_use]
 pub fn duration(ms: u64) -> String {
-    const UNITS: [(u64, &str); 5] =
-        [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms")];
+    const UNITS: [(u64, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms")];
     let Some(first) = UNITS.iter().position(|(unit_ms, _)| ms >= *unit_ms) else { return "0 s".to_owned() };
     let (unit_ms, unit) = UNITS[first];
     let whole = format!("{} {unit}", ms / unit_ms);

@@ -32,7 +32,13 @@ pub struct Args {
     #[command(flatten)]
     connect: Connect,
     /// Latitude in decimal degrees. Only the cell around it is sent, unless --exact is given.
-    #[arg(long, value_name = "DEGREES", allow_hyphen_values = true, requires = "lon", required_unless_present = "cell")]
+    #[arg(
+        long,
+        value_name = "DEGREES",
+        allow_hyphen_values = true,
+        requires = "lon",
+        required_unless_present = "cell"
+    )]
     lat: Option<String>,
     /// Longitude in decimal degrees.
     #[arg(long, value_name = "DEGREES", allow_hyphen_values = true, requires = "lat")]

@@ -1,0 +1,225 @@
+//! `cairn audit`: recompute a whole network from what it serves, and compare every byte.
+
+use std::path::{Path, PathBuf};
+
+use cairn_audit::{
+    AuditError, AuditOptions, AuditReport, Difference, EpochLine, FolderSource, HttpSource, Progress, Source, Start,
+};
+use cairn_core::key::PublicKey;
+use cairn_core::{Hash, NetworkId};
+
+use crate::config::Folder;
+use crate::connect::Connect;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+use crate::words::{count, duration, rehearsed_lines};
+
+/// Arguments of `cairn audit`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Address of a gateway, or a folder that `cairn log export` has written [default: the environment's CAIRN_URL, or
+    /// http://127.0.0.1:8640]
+    #[arg(value_name = "URL|DIR")]
+    source: Option<String>,
+    /// Start after an epoch, from the snapshot that is served (a number), or from a snapshot's file. What came before is
+    /// then taken on the word of that epoch's statement.
+    #[arg(long, value_name = "EPOCH|FILE")]
+    from: Option<String>,
+    /// A checkpoint remembered from earlier: the log must continue it.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// The operator's key, did:key: whom the network must belong to.
+    #[arg(long, value_name = "DID")]
+    operator: Option<String>,
+    /// The network's id: which network it must be.
+    #[arg(long, value_name = "ID")]
+    network: Option<String>,
+    /// Write the checkpoint into this file when everything is in order, for --checkpoint next time.
+    #[arg(long, value_name = "FILE")]
+    remember: Option<PathBuf>,
+    /// Compare the snapshots served, too.
+    #[arg(long)]
+    snapshots: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The first difference, or that the source cannot be read.
+pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
+    let source = args.source()?;
+    let options = args.options()?;
+    let bar = output.progress("auditing", 0);
+    let report = cairn_audit::audit(&*source, &options, &mut |progress| match progress {
+        Progress::Entries { done, of } => {
+            bar.set_length(of);
+            bar.set_position(done);
+        }
+        // A closed standard output is noticed when the report is printed.
+        Progress::Epoch(line) if !output.json => bar.suspend(|| drop(output.print(&epoch_text(line)))),
+        Progress::Epoch(_) => {}
+    });
+    bar.finish_and_clear();
+    let report = report.map_err(undone)?;
+    if let Some(difference) = report.difference() {
+        let failure = Failure::wrong(difference.code.clone(), sentence(difference)).hint(hint(&report, difference));
+        return output.show_wrong(&report, text, failure);
+    }
+    if let (Some(path), Some(checkpoint)) = (&args.remember, &report.checkpoint) {
+        std::fs::write(path, &checkpoint.note).map_err(|error| Failure::io("write", path, &error))?;
+    }
+    output.show(&report, text)
+}
+
+impl Args {
+    fn source(&self) -> Result<Box<dyn Source>, Failure> {
+        let named = self.source.as_deref();
+        let is_address = named.is_none_or(|name| name.starts_with("http://") || name.starts_with("https://"));
+        if is_address {
+            let connect = Connect::to(self.source.clone());
+            return Ok(Box::new(HttpSource::of(connect.client()?)));
+        }
+        let path = Path::new(named.unwrap_or_default());
+        if !path.is_dir() {
+            let what = format!("{} is neither an http address nor a folder", path.display());
+            return Err(Failure::usage("NET-SOURCE", what));
+        }
+        if Folder::at(path).log().is_dir() && !path.join("checkpoint").exists() {
+            let what = format!("{} is a network's own folder; an audit reads what is served", path.display());
+            return Err(Failure::usage("NET-SOURCE", what).hint(format!(
+                "cairn log export {0} OUT, then cairn audit OUT; or cairn log check {0}",
+                path.display()
+            )));
+        }
+        Ok(Box::new(FolderSource::at(path)))
+    }
+
+    fn options(&self) -> Result<AuditOptions, Failure> {
+        let read = |path: &Path| std::fs::read(path).map_err(|error| Failure::io("read", path, &error));
+        let network = self.network.as_ref().map(|text| {
+            let id = Hash::from_hex(text).map(NetworkId);
+            id.ok_or_else(|| Failure::usage("NET-ID", format!("`{text}` is not a network id: 64 hex digits")))
+        });
+        let operator = self
+            .operator
+            .as_ref()
+            .map(|did| PublicKey::parse_did(did).map_err(|error| Failure::usage("NET-KEY", error)));
+        let remembered = self.checkpoint.as_ref().map(|path| {
+            String::from_utf8(read(path)?)
+                .map_err(|_| Failure::wrong("LOG-REMEMBERED", format!("{} is not text", path.display())))
+        });
+        let start = match &self.from {
+            None => Start::Genesis,
+            Some(text) => match text.parse() {
+                Ok(epoch) => Start::After(epoch),
+                Err(_) => Start::Snapshot(read(Path::new(text))?),
+            },
+        };
+        Ok(AuditOptions {
+            network: network.transpose()?,
+            operator: operator.transpose()?,
+            remembered: remembered.transpose()?,
+            start,
+            snapshots: self.snapshots,
+            ..AuditOptions::default()
+        })
+    }
+}
+
+/// An audit that has no result: what was given may be at fault, or the way to the source.
+fn undone(error: AuditError) -> Failure {
+    let exit = match &error {
+        AuditError::Source(_) => Exit::Failed,
+        AuditError::Remembered { .. } | AuditError::NoSnapshot { .. } => Exit::Wrong,
+    };
+    let failure = Failure::failed(error.code(), &error).maybe_hint(error.hint());
+    Failure { exit, ..failure }
+}
+
+fn epoch_text(line: &EpochLine) -> String {
+    let EpochLine { number, from, to, paid, statement, compared, .. } = line;
+    let names = [
+        (compared.statement, "statement"),
+        (compared.verdicts, "verdicts"),
+        (compared.payouts, "payouts"),
+        (compared.snapshot, "snapshot"),
+    ];
+    let served: Vec<&str> = names.iter().filter(|(was, _)| *was).map(|(_, name)| *name).collect();
+    let served = if served.is_empty() { "nothing served to compare".to_owned() } else { served.join(", ") };
+    let (verdicts, payouts) = (count(line.verdicts, "verdict", "verdicts"), count(line.payouts, "payout", "payouts"));
+    let says = if line.ok { format!("same ({served})") } else { "DIFFERS".to_owned() };
+    format!(
+        "epoch {number}  entries {from} to {to}  {verdicts}  {payouts}  paid {paid}  {says}  {}",
+        &statement[..statement.len().min(16)]
+    )
+}
+
+fn hint(report: &AuditReport, difference: &Difference) -> &'static str {
+    match (difference.code.as_str(), &report.checkpoint) {
+        ("NET-PIN", _) => "check the address, and the network id or operator's key that you gave",
+        (_, None) => "is it the address of a gateway, or a folder that `cairn log export` has written?",
+        _ => "keep what was served: with the log's checkpoint it shows what is wrong to anybody",
+    }
+}
+
+fn sentence(difference: &Difference) -> String {
+    let Difference { place, detail, device, entry, epoch, expected, found, .. } = difference;
+    let mut text = format!("{place}: {detail}");
+    for part in [
+        entry.map(|entry| format!("entry {entry}")).filter(|entry| !place.starts_with(entry)),
+        epoch.map(|epoch| format!("epoch {epoch}")),
+        device.as_ref().map(|device| format!("device {device}")),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        text.push_str(&format!("\n  {part}"));
+    }
+    if !(expected.is_empty() && found.is_empty()) {
+        text.push_str(&format!("\n  expected {expected}\n  found    {found}"));
+    }
+    text
+}
+
+fn text(report: &AuditReport) -> String {
+    let mut text = String::new();
+    let verdict = if report.passed() { "PASS" } else { "FAIL" };
+    match &report.network {
+        Some(network) => {
+            text.push_str(&format!("\n{verdict}  {} ({})\n", network.name, report.source));
+            text.push_str(&format!("  network    {}\n  operator   {}\n", network.network_id, network.operator));
+            text.push_str(&rehearsed_lines("  ", &network.rehearsed));
+        }
+        None => text.push_str(&format!("\n{verdict}  {}\n", report.source)),
+    }
+    text.push_str(&format!("  pinned by  {}\n", report.pinned_by.words()));
+    if let Some(checkpoint) = &report.checkpoint {
+        let size = count(checkpoint.size, "entry", "entries");
+        text.push_str(&format!("  checkpoint {size}, root {}\n", checkpoint.root));
+    }
+    if let Some(size) = report.continues {
+        text.push_str(&format!("  continues  the remembered checkpoint over {}\n", count(size, "entry", "entries")));
+    }
+    if let Some(resumed) = &report.resumed {
+        text.push_str(&format!(
+            "  began at   entry {}, after epoch {}: {}\n",
+            resumed.from, resumed.epoch, resumed.trusting
+        ));
+    }
+    let counts = &report.counts;
+    text.push_str(&format!(
+        "  folded     {}: {}, {}, {}, {}; {} verified\n",
+        count(counts.entries, "entry", "entries"),
+        count(counts.reports, "report", "reports"),
+        count(counts.statements, "statement", "statements"),
+        count(counts.observations, "observation", "observations"),
+        count(counts.epoch_statements, "epoch statement", "epoch statements"),
+        count(counts.signatures, "signature", "signatures"),
+    ));
+    for (code, entries) in &report.void {
+        text.push_str(&format!("  void       {} {code}\n", count(*entries, "entry", "entries")));
+    }
+    let epochs = count(report.epochs.len() as u64, "epoch", "epochs");
+    text.push_str(&format!("  recomputed {epochs} in {}\n", duration(report.elapsed.total_ms)));
+    text
+}

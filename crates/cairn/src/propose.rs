@@ -1,0 +1,78 @@
+//! Proposing: a document that the operator signs and logs, to rule from an epoch that has not begun.
+
+use std::path::PathBuf;
+
+use cairn_core::Hash;
+use cairn_core::statement::{Body, Draft};
+use cairn_ledger::wall_ms;
+use serde::Serialize;
+
+use crate::config::{Config, Folder};
+use crate::connect::{Connect, network_id};
+use crate::failure::Failure;
+use crate::keys::Key;
+use crate::submission::accepted_index;
+
+/// How long the statement stays valid: a day, by the network's time.
+const EXPIRY_MS: u64 = 86_400_000;
+
+/// From when a document is to rule, and whose network it is.
+#[derive(Debug, clap::Args)]
+pub struct Proposal {
+    /// The first epoch that it rules; it must not have begun.
+    #[arg(long, value_name = "EPOCH")]
+    pub from: u64,
+    /// The network's folder, with the operator's key.
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// Address of the gateway [default: the environment's CAIRN_URL, or the folder's own]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+/// A document that was logged.
+#[derive(Debug, Serialize)]
+pub struct Proposed {
+    network_id: String,
+    index: u64,
+    first_epoch: u64,
+    hash: String,
+    rehearsed: Vec<String>,
+}
+
+impl Proposed {
+    /// In words; `what` is the document.
+    #[must_use]
+    pub fn text(&self, what: &str) -> String {
+        let Self { index, first_epoch, hash, .. } = self;
+        format!("{what} is logged by entry {index} and rules from epoch {first_epoch}\n  hash {hash}")
+    }
+}
+
+impl Proposal {
+    /// Signs and submits a statement as the operator.
+    ///
+    /// # Errors
+    /// When the folder has no operator's key, or the gateway refuses.
+    pub fn submit(&self, body: Body, hash: Hash) -> Result<Proposed, Failure> {
+        let folder = Folder::at(&self.dir);
+        let config = Config::read(&folder)?;
+        let operator = Key::read(&folder.key("operator"))?.signing()?;
+        let client = Connect::to(self.url.clone()).or_listening(&config).client()?;
+        let network = client.network()?;
+        if network.operator != operator.public().did() {
+            return Err(Failure::wrong("NET-KEYS", format!("{} has another operator", network.name))
+                .hint("name the network's own folder with --dir, or its gateway with --url"));
+        }
+        let expiry_ms = network.time_ms.max(wall_ms()).saturating_add(EXPIRY_MS);
+        let draft = Draft::of(Some(network_id(&network)?), body, wall_ms(), expiry_ms);
+        let submitted = client.submit_statement(&draft.signed_by(&operator).finish().encode())?;
+        Ok(Proposed {
+            index: accepted_index(&submitted)?,
+            first_epoch: self.from,
+            hash: hash.to_hex(),
+            network_id: network.network_id,
+            rehearsed: network.rehearsed,
+        })
+    }
+}
