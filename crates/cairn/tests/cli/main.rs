@@ -1,0 +1,19 @@
+//! The binary as people meet it: exit codes, standard output and standard error, word for word.
+//!
+//! Transcripts are compared with `goldens/cli/`; `CAIRN_BLESS=1` writes them again. What differs from run to run (hashes
+//! that hang on a network's random id, the operator's keys, folders, ports, durations) is masked, and nothing else.
+
+#![allow(clippy::unwrap_used)]
+
+mod liar;
+mod local;
+mod masks;
+mod network;
+mod transcript;
+
+use transcript::{golden, package};
+
+#[test]
+fn the_reference_page_is_what_help_says() {
+    golden(&package().join("../../docs/reference/cli.md"), &cairn::reference());
+}

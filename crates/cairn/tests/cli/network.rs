@@ -1,0 +1,337 @@
+//! A network from `init` to a failed audit, over a recorded clock, so that every entry and number is the same each time.
+
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use cairn_client::Client;
+use cairn_core::key::SecretKey;
+use cairn_core::observation::{ObservationBody, sign_observation};
+use cairn_core::{Hash, NetworkId};
+
+use crate::liar::{Lie, liar};
+use crate::transcript::{Transcript, cairn};
+
+/// 2026-01-01 00:00 UTC, when epoch 0 begins.
+const ZERO_MS: u64 = 1_767_225_600_000;
+const HOUR_MS: u64 = 3_600_000;
+const DEVICES: u8 = 5;
+/// The first device, which sends something late.
+const LATE: &str = "dev1gjpj3kvlbwc2763in7o6rzf4ki";
+const TREASURY: &str = "eip155:31337:0x00000000000000000000000000000000000000aa";
+
+/// `cairn up` in a process of its own, killed when the test ends however it ends.
+struct Up {
+    child: Child,
+    url: String,
+}
+
+impl Up {
+    fn start(folder: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cairn"));
+        command.args(["up", "net", "--listen", "127.0.0.1:0", "--json"]).current_dir(folder).env_clear();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut document = String::new();
+        let mut lines = BufReader::new(child.stdout.as_mut().unwrap());
+        while !document.ends_with("}\n") {
+            if lines.read_line(&mut document).unwrap() == 0 {
+                let mut said = String::new();
+                child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+                panic!("cairn up ended: {document}{said}");
+            }
+        }
+        let started: serde_json::Value = serde_json::from_str(&document).unwrap();
+        Self { child, url: started["url"].as_str().unwrap().to_owned() }
+    }
+
+    /// Asks it to end, as an operator would; its exit code.
+    fn end(mut self) -> i32 {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // Ended already is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn write_key(path: &Path, algorithm: &str, byte: u8) {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path).unwrap();
+    writeln!(file, "{algorithm} {}", format!("{byte:02x}").repeat(32)).unwrap();
+}
+
+/// Lets the recorded clock come to `hours` after the start.
+fn clock(session: &mut Transcript, hours: u64) {
+    let text = std::fs::read_to_string(session.folder.join("net/keys/clock.key")).unwrap();
+    let seed = text.lines().find_map(|line| line.strip_prefix("ed25519 ")).unwrap();
+    let key = SecretKey::ed25519(Hash::from_hex(seed).unwrap().0);
+    let client = Client::at(&session.url).unwrap();
+    let network = NetworkId(Hash::from_hex(&client.network().unwrap().network_id).unwrap());
+    let body = ObservationBody::clock(ZERO_MS + hours * HOUR_MS);
+    let submitted = client.submit_observation(&sign_observation(&key, &network, &body)).unwrap();
+    assert_eq!(submitted.response.results[0].code, None, "{:?}", submitted.response);
+    published(&client);
+    session.note(&format!("the recorded clock comes to hour {hours}"));
+}
+
+/// Waits until the checkpoint covers everything.
+fn published(client: &Client) {
+    for _ in 0..600 {
+        let health = client.health().unwrap();
+        if health.checkpoint_size == health.size {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("no checkpoint covers the log");
+}
+
+fn settled(session: &Transcript) {
+    published(&Client::at(&session.url).unwrap());
+}
+
+/// Temperatures of one device, every hour from `from` to `to`: all alike, the last device far off in the last three.
+fn readings(device: u8, from: u64, to: u64) -> String {
+    let mut csv = String::from("timestamp,temperature\n");
+    for hour in from..to {
+        let off = if device == DEVICES && hour >= 3 { 30 } else { 0 };
+        let tenths = (hour * 7 + u64::from(device) * 3) % 10;
+        csv.push_str(&format!("{},{}.{tenths}\n", ZERO_MS + hour * HOUR_MS + 600_000, 5 + off));
+    }
+    csv
+}
+
+fn found(session: &mut Transcript) -> Up {
+    let init = "init net --name walk --epoch 6h --grace 1h --recorded-clock-from 1767225600000 --treasury";
+    session.run(&format!("{init} {TREASURY}"));
+    session.run(&format!("{init} {TREASURY}"));
+    let up = Up::start(&session.folder);
+    session.url.clone_from(&up.url);
+    session.masks.add(&up.url, "URL");
+    session.note("cairn up net");
+    session.run("status");
+    up
+}
+
+fn enrol(session: &mut Transcript) -> Vec<String> {
+    let mut ids = Vec::new();
+    for device in 1..=DEVICES {
+        write_key(&session.folder.join(format!("d{device}.key")), "ed25519", device);
+        write_key(&session.folder.join(format!("o{device}.key")), "secp256k1", device);
+        let enrol =
+            format!("enrol --key d{device}.key --owner o{device}.key --lat 53.5{device} --lon 9.99 --altitude-m 8.5");
+        if device == 1 {
+            session.run(&enrol);
+            session.run(&enrol);
+            continue;
+        }
+        let exact = if device == 2 { " --exact --model demo" } else { "" };
+        let (document, _) = session.json(&format!("{enrol}{exact}"), "");
+        ids.push(document["device"].as_str().unwrap().to_owned());
+    }
+    ids
+}
+
+fn send(session: &mut Transcript) {
+    session.feed("send --key d1.key", &readings(1, 0, 5));
+    session.json("send --key d2.key --batch 4", &readings(2, 0, 6));
+    for device in 3..=DEVICES {
+        session.json(&format!("send --key d{device}.key"), &readings(device, 0, 6));
+    }
+    let bad = "{\"timestamp\":\"2026-01-01T04:30:00\",\"temperature\":5.5}\n{\"temperature\":\"warm\"}\n\
+               {\"timestamp\":\"2019-01-01\",\"temperature\":5.5}\n";
+    session.feed("send --key d1.key", bad);
+    session.json("send --key d1.key", bad);
+    session.run("send --key d1.key");
+    session.feed("send --key o1.key", "");
+    session.run("keygen stranger.key --algorithm p256");
+    let stranger = std::fs::read_to_string(session.folder.join("stranger.key")).unwrap();
+    assert!(stranger.contains("\np256 "));
+    write_key(&session.folder.join("other.key"), "ed25519", 99);
+    session.feed("send --key other.key", "temperature\n1\n");
+    settled(session);
+    session.run("proof promises d1.key.promises");
+}
+
+fn look(session: &mut Transcript, off: &str) {
+    session.run("status");
+    session.json("status", "");
+    session.run(&format!("device {off}"));
+    session.json(&format!("device {off}"), "");
+    session.run("device dev1nonsense");
+    session.run("device dev1aaaaaaaaaaaaaaaaaaaaaaaaaa");
+    session.run(&format!("account {TREASURY}"));
+    session.json(&format!("account {TREASURY}"), "");
+    session.run("epoch list");
+    session.json("epoch list --limit 1", "");
+    session.run("epoch show 0");
+    session.json("epoch show 0", "");
+    session.run("epoch show 9");
+    session.run(&format!("explain {off} 0"));
+    session.run(&format!("explain {off} 0 --all"));
+    session.json(&format!("explain {off} 0"), "");
+    session.run(&format!("explain {off} 1"));
+    session.run(&format!("explain {off} 9"));
+    session.run(&format!("explain {LATE} 1"));
+    session.run("export 0 --csv");
+    session.run("export 0 --csv --verdicts");
+    session.json("export 0", "");
+}
+
+fn prove(session: &mut Transcript) {
+    session.run("proof 4");
+    let (document, _) = session.json("proof 4 --out 4.tlog-proof --entry 4.entry", "");
+    let (status, _) = session.json("status", "");
+    let vkey = status["network"]["log_vkey"].as_str().unwrap();
+    assert_eq!(document["proof"], std::fs::read_to_string(session.folder.join("4.tlog-proof")).unwrap());
+    session.run(&format!("proof verify 4.tlog-proof --vkey {vkey} --entry 4.entry"));
+    session.json(&format!("proof verify 4.tlog-proof --vkey {vkey} --leaf {}", document["leaf"].as_str().unwrap()), "");
+    session.run(&format!("proof verify 4.tlog-proof --vkey {vkey} --entry d1.key"));
+    session.run("proof 100000");
+}
+
+/// What a gateway says is held to the roots and signatures that it cannot make.
+fn lie(session: &mut Transcript, off: &str) {
+    let explain = format!("explain {off} 0");
+    let lies = [
+        (explain.as_str(), "/devices/", "\"score_ppm\":0", "\"score_ppm\":9"),
+        (explain.as_str(), "/devices/", "\"amount\":\"5000", "\"amount\":\"6000"),
+        (explain.as_str(), "/devices/", "\"late\":false", "\"late\":true"),
+        (explain.as_str(), "/policies/", "\"5000\"", "\"6000\""),
+        ("export 0 --csv", "/payouts", "presence", "absences"),
+        ("export 0 --csv --verdicts", "/verdicts", "eip155:31337:0xd0", "eip155:31337:0xd1"),
+        ("policy diff net/policy.toml net/policy.toml --epochs 2", "/verdicts", "sensing/1", "sensing/2"),
+        ("proof 1", "/tile/entries/", "sensing/1", "sensing/2"),
+        ("proof 4", "/log/checkpoint", "localhost/cairn\n4", "localhost/cairn\n3"),
+        ("audit", "/epochs/1/payouts", "presence", "absences"),
+        ("send --key d2.key", "/v1/reports", "cairn/promise/1", "cairn/promise/2"),
+    ];
+    for (call, path, from, to) in lies {
+        let honest = std::mem::take(&mut session.url);
+        session.url = liar(&honest, Lie { path, from, to });
+        let address = session.url.clone();
+        session.masks.add(&address, "LIAR");
+        session.note(&format!("the gateway says {to:?} instead of {from:?}"));
+        let ran = session.feed(call, "timestamp,temperature\n2026-01-01T12:30:00,12.5\n");
+        // A document with another hash is no answer at all.
+        assert_eq!(ran.code, if path == "/policies/" { 3 } else { 1 }, "{call}: {from}");
+        session.url = honest;
+    }
+}
+
+fn govern(session: &mut Transcript) {
+    let policy = std::fs::read_to_string(session.folder.join("net/policy.toml")).unwrap();
+    let next = policy.replace("cap_per_device_tokens = \"5000\"", "cap_per_device_tokens = \"9000\"");
+    assert_ne!(policy, next);
+    std::fs::write(session.folder.join("next.toml"), next).unwrap();
+    session.run("policy diff net/policy.toml next.toml --epochs 2");
+    session.json("policy diff net/policy.toml next.toml --epochs 1", "");
+    let url = session.url.clone();
+    session.run(&format!("policy propose next.toml --from 3 --dir net --url {url}"));
+    session.run(&format!("policy propose next.toml --from 0 --dir net --url {url}"));
+    let profile = "net/profiles/sensing-station.toml";
+    session.json(&format!("profile propose {profile} --from 4 --dir net --url {url}"), "");
+    settled(session);
+    session.run(&format!("doctor net --url {url}"));
+    session.json(&format!("doctor net --url {url}"), "");
+}
+
+fn audit(session: &mut Transcript) {
+    session.run("audit --remember remembered");
+    session.run("audit --checkpoint remembered --from 0");
+    session.json("audit --snapshots", "");
+    session.run(&format!("audit --network {}", "0".repeat(64)));
+    session.run("log check net");
+    session.json("log check net", "");
+    session.run("audit net");
+    session.run("log export net out");
+    session.json("log export net out --snapshots", "");
+    session.run("audit out");
+}
+
+/// Flips a bit of an entry in the exported folder; the audit names the entry and its device.
+fn tamper(session: &mut Transcript) {
+    let (proved, _) = session.json("proof 12 --entry 12.entry", "");
+    assert_eq!(proved["kind"], "report");
+    let entry = std::fs::read(session.folder.join("12.entry")).unwrap();
+    let bundles = session.folder.join("out/tile/entries/000.p");
+    let size = std::fs::read_dir(&bundles).unwrap().count();
+    assert_eq!(size, 1, "one partial bundle holds the log");
+    let bundle = std::fs::read_dir(&bundles).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&bundle).unwrap();
+    let at = bytes.windows(entry.len()).position(|window| window == entry).unwrap();
+    bytes[at + entry.len() - 1] ^= 1;
+    std::fs::write(&bundle, bytes).unwrap();
+    session.note("a bit of entry 12 in the exported folder is flipped");
+    let ran = session.run("audit out");
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("entry 12"), "{}", ran.stderr);
+    let (document, _) = session.json("audit out", "");
+    assert_eq!(document["difference"]["entry"], 12);
+    assert_eq!(document["error"]["code"], document["difference"]["code"]);
+}
+
+#[test]
+fn a_network_from_its_first_day_to_an_audit_that_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = Transcript::of(folder.path());
+    let up = found(&mut session);
+    let ids = enrol(&mut session);
+    clock(&mut session, 6);
+    send(&mut session);
+    clock(&mut session, 7);
+    // Measured in epoch 0, sent in epoch 1: late.
+    session.feed("send --key d1.key", &readings(1, 5, 7));
+    clock(&mut session, 13);
+    look(&mut session, ids.last().unwrap());
+    prove(&mut session);
+    lie(&mut session, ids.last().unwrap());
+    govern(&mut session);
+    audit(&mut session);
+    tamper(&mut session);
+    assert_eq!(up.end(), 0, "it ends in order when told to");
+    session.run("log check net");
+    session.run("doctor net");
+    let again = Up::start(&session.folder);
+    session.masks.add(&again.url, "URL");
+    session.url.clone_from(&again.url);
+    session.note("cairn up net, again");
+    session.run("epoch list");
+    drop(again);
+    session.note("cairn up was killed");
+    session.run("log check net");
+    session.compare("network.txt");
+}
+
+#[test]
+fn on_the_wall_clock_epochs_close_by_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let call = |url: &str, call: &str, stdin: &str| {
+        let ran = cairn(folder.path(), url, &call.split(' ').collect::<Vec<_>>(), stdin);
+        assert_eq!(ran.code, 0, "cairn {call}: {}{}", ran.stdout, ran.stderr);
+        ran.stdout
+    };
+    call("", "init net --epoch 1s --grace 100ms", "");
+    let up = Up::start(folder.path());
+    write_key(&folder.path().join("d.key"), "ed25519", 1);
+    write_key(&folder.path().join("o.key"), "secp256k1", 1);
+    call(&up.url, "enrol --key d.key --owner o.key --cell 881f1532e3fffff --mobile", "");
+    call(&up.url, "send --key d.key", "{\"temperature\": 12.5}\n");
+    let judged = (0..600).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        call(&up.url, &format!("device {LATE}"), "").contains("1 verdict")
+    });
+    assert!(judged, "no epoch judged the report");
+    call(&up.url, "audit", "");
+    call(&up.url, "proof promises d.key.promises", "");
+    let said = call(&up.url, "doctor net", "");
+    assert!(said.contains("warn  profile"), "an epoch of one second holds no slot of an hour: {said}");
+}
