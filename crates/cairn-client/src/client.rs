@@ -33,7 +33,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the gateway at `url`, such as `http://127.0.0.1:7171`. Nothing is sent yet.
+    /// A client of the gateway at `url`, such as `http://127.0.0.1:8640`. Nothing is sent yet.
     ///
     /// # Errors
     /// [`ClientError::Address`].
@@ -256,11 +256,11 @@ mod tests {
 
     #[test]
     fn only_addresses_of_gateways_are_taken() {
-        for url in ["http://127.0.0.1:7171", "https://net.example/", "http://net.example/prefix//"] {
+        for url in ["http://127.0.0.1:8640", "https://net.example/", "http://net.example/prefix//"] {
             assert!(!Client::at(url).unwrap().url().ends_with('/'), "{url}");
         }
         for url in
-            ["", "127.0.0.1:7171", "ftp://host", "http://", "http:///path", "http://:80", "http://h?q=1", "http://h o"]
+            ["", "127.0.0.1:8640", "ftp://host", "http://", "http:///path", "http://:80", "http://h?q=1", "http://h o"]
         {
             assert_eq!(Client::at(url).unwrap_err().code(), "NET-URL", "{url}");
         }

@@ -103,7 +103,7 @@ impl ClientError {
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Address { .. } => Some("give the address of a gateway, such as http://127.0.0.1:7171"),
+            Self::Address { .. } => Some("give the address of a gateway, such as http://127.0.0.1:8640"),
             Self::Connection { .. } => Some("is the gateway running there? `cairn up` starts one"),
             Self::Busy { .. } => Some("send less at a time, or later"),
             Self::Refused { problem, .. } => problem.hint.as_deref(),

@@ -77,9 +77,11 @@ fn found(folder: &Folder, config: &Config, keys: &OperatorKeys, sequencer: &mut 
         statements.push(Draft::of(Some(network), body, nonce, expiry_ms).signed_by(&keys.operator).finish());
     }
     // One request, so that a crash leaves all of it or nothing.
-    let request = statements
-        .iter()
-        .map(|statement| Submission { kind: EntryKind::Statement, body: statement.encode(), checked: None });
+    let request = statements.iter().map(|statement| Submission {
+        kind: EntryKind::Statement,
+        body: statement.encode(),
+        checked: None,
+    });
     let receipted = sequencer.submit(request.collect())?;
     for (statement, answer) in statements.iter().zip(&receipted.answers) {
         if let Answer::Rejected(refusal) = answer {

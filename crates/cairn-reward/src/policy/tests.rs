@@ -26,7 +26,7 @@ fn the_default_document_says_what_its_comments_say() {
     assert_eq!(policy.epochs, Epochs { late_epochs: 4, late: Ppm::of(500_000).unwrap(), future_ms: 300_000 });
     assert_eq!((policy.h3_resolution, policy.devices_per_owner), (8, Some(50)));
     assert_eq!(policy.emission.at(103), Amount(100_000 * 10u128.pow(18)));
-    assert_eq!(policy.emission.supply(), Ok(Some(Amount(19_500_000 * 10u128.pow(18)))));
+    assert_eq!(policy.emission.supply(), Ok(Some(Amount(27_300_000 * 10u128.pow(18)))));
     assert_eq!(policy.classes, BTreeMap::from([("sensing/1".to_owned(), 1)]));
     let rules: Vec<_> = policy.pools.iter().map(|pool| (&*pool.name, pool.rule, pool.share.get())).collect();
     let flat = Rule::Flat { min_score: Ppm::of(500_000).unwrap() };
@@ -197,7 +197,7 @@ fn operators_are_warned_of_what_is_valid_but_risky() {
         ("h3_resolution = 8", "h3_resolution = 10", "finer than 8"),
         ("devices_per_owner = 50", "devices_per_owner = 0", "any number of devices"),
         ("{ from_epoch = 0,", "{ from_epoch = 10,", "begins at epoch 10"),
-        ("max_supply_tokens = \"20000000\"", "max_supply_tokens = \"10450000\"", "reached in epoch 105"),
+        ("max_supply_tokens = \"30000000\"", "max_supply_tokens = \"10450000\"", "reached in epoch 105"),
         (
             "cap_per_device_tokens = \"5000\"",
             "cap_per_device_tokens = \"0\"",
@@ -220,6 +220,6 @@ fn operators_are_warned_of_what_is_valid_but_risky() {
         let fresh: Vec<_> = warnings.iter().filter(|text| !base.contains(text)).collect();
         assert!(matches!(&fresh[..], [text] if text.contains(warning)), "{to}: {fresh:?}");
     }
-    let unlimited = edited("max_supply_tokens", "# ").replace("{ from_epoch = 416, amount_tokens = \"0\" },", "");
+    let unlimited = edited("max_supply_tokens", "# ").replace("{ from_epoch = 1040, amount_tokens = \"0\" },", "");
     assert!(parse(&unlimited).unwrap().check().iter().any(|text| text.contains("unlimited")));
 }
