@@ -9,7 +9,7 @@ from __future__ import annotations
 from formats import EPOCH, OBSERVATION, REPORT, STATEMENT, Malformed, Observation, Report, Statement, Void, parse_epoch
 from formats import COSE, EIP712, LINE
 from names import Key, cell_resolution, device_name, sha256, split_account
-from policy import Policy
+from policy import KNOWN_CLASSES, Policy
 from state import Names, State
 
 VALUE_MAX = 10**12
@@ -21,9 +21,9 @@ BRIDGE, BUYER = 1, 2
 class Accepted:
     """A valid report, as it is held until its epoch is judged."""
 
-    def __init__(self, index, report, epoch, received_ms, account, denied):
+    def __init__(self, index, report, epoch, last_ms, account, denied):
         self.index, self.device, self.schema, self.epoch = index, report.device, report.says["schema"], epoch
-        self.received_ms, self.account, self.denied = received_ms, account, denied
+        self.last_ms, self.account, self.denied = last_ms, account, denied
 
 
 def admit(state: State, index, kind, received_ms, body):
@@ -62,10 +62,13 @@ def admit_report(state, index, received_ms, report):
         raise Void("RPT-ROLE", "a buyer does not report")
     if policy is None:
         raise Void("RPT-POLICY", "no policy is in force yet")
-    epoch = judging_epoch(state, policy, report.measured_ms(received_ms), received_ms)
+    time_ms = report.measured_ms(received_ms)
+    epoch = judging_epoch(state, policy, time_ms)
     if says["schema"] not in policy.classes or says["schema"] not in device["classes"]:
         raise Void("RPT-CLASS", f"class {says['schema']} is not judged, or the device is not enrolled in it")
-    check_sensing(says["body"])
+    last_ms = time_ms + sensing_span_ms(says["body"])
+    if last_ms - received_ms > policy.future_ms:
+        raise Void("RPT-FUTURE", f"measured {last_ms - received_ms} ms after it was received")
     check_place(policy, device, says["place"])
     _, boot, seq = report.name
     if boot << 32 | seq in device["names"]:
@@ -74,20 +77,19 @@ def admit_report(state, index, received_ms, report):
         raise Void("RPT-SIGNATURE", "the device's signature does not verify")
     owner, denial = device["owner"], state.denials.get(report.device)
     denied = denial["index"] if denial and received_ms < denial["until_ms"] else 0
-    accepted = Accepted(index, report, epoch, received_ms, state.payees.get(owner, owner), denied)
+    accepted = Accepted(index, report, epoch, last_ms, state.payees.get(owner, owner), denied)
     device["names"].add(boot << 32 | seq)
     state.pending[epoch, index] = (accepted.account, denied)
     return accepted
 
 
-def judging_epoch(state, policy, time_ms, received_ms):
-    """`max(epoch of the measured time, open epoch)`, within what the policy accepts."""
-    if time_ms - received_ms > policy.future_ms:
-        raise Void("RPT-FUTURE", f"measured {time_ms - received_ms} ms after it was received")
+def judging_epoch(state, policy, time_ms):
+    """`max(epoch of the measured time, open epoch)`, as far back as the policy accepts and the state remembers."""
     if time_ms < state.genesis["epoch_zero_ms"]:
         raise Void("RPT-BEFORE-START", "measured before the network's first epoch")
     measured = (time_ms - state.genesis["epoch_zero_ms"]) // state.genesis["epoch_ms"]
-    if measured + policy.late_epochs < state.epoch:
+    oldest = min(state.judged, default=0)
+    if measured + policy.late_epochs < state.epoch or (oldest > 0 and measured <= oldest):
         raise Void("RPT-TOO-LATE", f"measured in epoch {measured}, and epoch {state.epoch} is open")
     return max(measured, state.epoch)
 
@@ -102,8 +104,8 @@ def check_place(policy, device, place):
         raise Void("RPT-PLACE", "an exact place without opt-in")
 
 
-def check_sensing(body):
-    """The body of `sensing/1`: values by quantity, or a list of `[ms after time, values]` that ascends."""
+def sensing_span_ms(body):
+    """How long the readings of a `sensing/1` body last: values by quantity, or `[ms after time, values]` that ascend."""
     readings = [[0, body]] if type(body) is dict else body
     if type(readings) is not list or not 0 < len(readings) <= READINGS_MAX:
         raise Void("CLS-BODY", "not a map of values or a list of readings")
@@ -126,6 +128,7 @@ def check_sensing(body):
         if any(abs(value) > VALUE_MAX for value in values.values()):
             raise Void("CLS-VALUE", "a value beyond 10^12")
         before = after_ms
+    return before
 
 
 # Observations and epoch statements.
@@ -299,6 +302,8 @@ def rotate(state, _index, _received_ms, statement, body):
 
 def payee(state, _index, _received_ms, statement, body):
     """An owner names the account that is paid: the owner signs."""
+    if not state.owned(body["owner"]):
+        raise Void("STM-OWNER", f"{body['owner']} owns no device")
     needs_account(statement, body["owner"])
     return lambda: state.payees.update({body["owner"]: body["payee"]})
 
@@ -322,12 +327,22 @@ def policy(state, _index, received_ms, statement, body):
 
 def profile(state, _index, received_ms, statement, body):
     """A class's thresholds from an epoch on: the operator signs."""
+    if body["class"] not in KNOWN_CLASSES or not is_text(body["document"]):
+        raise Void("STM-PROFILE", f"no judge of {body['class']} reads it")
     is_first = body["class"] not in state.profiles
     if not (is_first and body["first_epoch"] == state.epoch):
         not_started(state, received_ms, body["first_epoch"])
     needs_operator(state, statement)
     documents = state.profiles.get(body["class"], {})
     return lambda: state.profiles.update({body["class"]: {**documents, body["first_epoch"]: body["document"]}})
+
+
+def is_text(data):
+    """Whether bytes are UTF-8."""
+    try:
+        return data.decode("utf-8") is not None
+    except UnicodeDecodeError:
+        return False
 
 
 def conflict(state, index, _received_ms, _statement, body):

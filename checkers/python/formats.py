@@ -389,7 +389,7 @@ EPOCH_FIELDS = {
     8: ("classes", array_of(row(tstr, uint, hash_field, uint, uint, hash_field, amount))),
     9: ("pools", array_of(row(tstr, amount, amount, uint, amount, uint))),
     10: ("payout_root", hash_field),
-    11: ("asset", row(tstr, *[amount] * 9)),
+    11: ("assets", array_of(row(tstr, *[amount] * 9), least=1, most=1)),
     12: ("domains", array_of(row(domain_field, hash_field, hash_field, uint, amount))),
     13: ("state_root", hash_field),
     14: ("rehearsed", array_of(tstr)),
@@ -399,7 +399,7 @@ ROW_NAMES = {
     "range": ("from", "to"),
     "classes": ("class", "revision", "profile_hash", "subjects", "passed", "verdict_root", "revenue"),
     "pools": ("name", "size", "weight", "devices", "paid", "recipients"),
-    "asset": ("symbol",) + BALANCE,
+    "assets": ("symbol",) + BALANCE,
     "domains": ("domain", "distributor", "claim_root", "leaves", "cumulative"),
 }
 
@@ -417,6 +417,6 @@ def encode_epoch(epoch):
         for name, size, weight, devices, paid, recipients in epoch["pools"]
     ]
     domains = [item[:4] + [amount_bytes(item[4])] for item in epoch["domains"]]
-    asset = epoch["asset"][:1] + [amount_bytes(part) for part in epoch["asset"][1:]]
-    written = {**epoch, "classes": classes, "pools": pools, "domains": domains, "asset": asset}
+    assets = [[symbol] + [amount_bytes(part) for part in parts] for symbol, *parts in epoch["assets"]]
+    written = {**epoch, "classes": classes, "pools": pools, "domains": domains, "assets": assets}
     return encode({key: written[name] for key, (name, _) in EPOCH_FIELDS.items()})

@@ -12,12 +12,14 @@ from formats import EPOCH, EPOCH_FIELDS, OBSERVATION, PPM, REPORT, ROW_NAMES, ST
 from names import claim_account, claim_domain, device_name, sha256
 from policy import ENGINE_REVISION
 from rewards import allocate
-from state import State, parse_snapshot, record_name
+from state import State, in_force, parse_snapshot, record_name
 from strict_cbor import shown, split
 from trees import Frontier, claim_hash, claim_root, leaf_hash, root_of
 
 # How many entries may follow the end of an epoch without its statement.
 UNLOGGED_ENTRIES_MAX = 1_000
+# How many epochs one entry may close.
+EPOCHS_PER_ENTRY_MAX = 1_000_000
 SCORED_CLASSES = {"sensing/1"}
 
 
@@ -43,6 +45,7 @@ class Replay:
         self.state, self.frontier = State(), Frontier()
         self.reports = {}  # every accepted report by index
         self.open = {}  # those that wait, by the epoch that will judge them
+        self.recent = {}  # those that epochs of the lookback judged, by epoch
         self.paid_slots = set()
         self.closed_at, self.statements = {}, []
         self.counts = {"entries": 0, "reports": 0, "statements": 0, "observations": 0, "epoch_statements": 0}
@@ -60,6 +63,7 @@ class Replay:
             detail = "the sequencer's time went back"
             expected = f"{self.state.received_ms} ms or later"
             raise Difference("LOG-TIME", f"entry {index}", detail, expected, f"{received_ms} ms", entry=index)
+        self.bound_epochs(index, received_ms)
         while self.state.network is not None and received_ms >= self.state.closes_ms():
             self.close_epoch(index)
         self.state.received_ms = received_ms
@@ -78,6 +82,14 @@ class Replay:
             self.void.setdefault(void.code, []).append((index, void.detail))
             self.signatures += void.code == "RPT-SIGNATURE"
         self.frontier.push(leaf_hash(data))
+
+    def bound_epochs(self, index, received_ms):
+        """Refuses a time of receipt that would keep every reader busy with empty epochs."""
+        if self.state.network is not None:
+            due = (received_ms - self.state.closes_ms()) // self.state.genesis["epoch_ms"]
+            if due > EPOCHS_PER_ENTRY_MAX:
+                detail = f"its time of receipt would close more than {EPOCHS_PER_ENTRY_MAX} epochs at once"
+                raise Difference("LOG-TIME", f"entry {index}", detail, entry=index)
 
     def count(self, kind):
         """Counts an entry."""
@@ -130,7 +142,7 @@ class Replay:
             state.unallocated = balance["unallocated"]
         for account, units in totals.items():
             state.cumulative[account] = state.cumulative.get(account, 0) + units
-        self.move_reports(epoch, fresh, policy)
+        self.move_reports(epoch, fresh)
         previous, first = state.previous, state.first
         state.epoch, state.first = epoch + 1, to
         records = state.records()
@@ -146,7 +158,7 @@ class Replay:
                 "classes": classes,
                 "pools": pools,
                 "payout_root": root_of(payouts),
-                "asset": [policy.symbol if policy else ""] + [balance[name] for name in formats.BALANCE],
+                "assets": [[policy.symbol if policy else ""] + [balance[name] for name in formats.BALANCE]],
                 "domains": self.claims(),
                 "state_root": root_of(records),
                 "rehearsed": state.genesis["rehearsed"],
@@ -159,23 +171,25 @@ class Replay:
         self.statements.append(statement)
         self.on_epoch(epoch, first, to, statement, len(rows), len(payouts), balance)
 
-    def move_reports(self, epoch, fresh, policy):
-        """Judged reports wait no longer, but for those received in the grace: the next epoch sees them too."""
+    def move_reports(self, epoch, fresh):
+        """Judged reports wait no longer, but for those with readings of the next epoch, which pays them."""
         state, ends_ms = self.state, self.state.start_ms(epoch + 1)
+        fresh = [report for report in fresh if not report.denied]
         state.pending = {key: held for key, held in state.pending.items() if key[0] > epoch}
-        context = [report for report in fresh if not report.denied]
-        for report in context:
-            if report.received_ms >= ends_ms:
+        for report in fresh + [report for reports in self.recent.values() for report in reports]:
+            if report.last_ms >= ends_ms:
                 state.pending[epoch + 1, report.index] = (report.account, report.denied)
         runs = []
-        for report in context:
+        for report in fresh:
             if runs and sum(runs[-1]) == report.index:
                 runs[-1][1] += 1
             else:
                 runs.append([report.index, 1])
-        state.judged[epoch] = runs
-        lookback = policy.late_epochs + 1 if policy else 1
-        state.judged = {number: held for number, held in state.judged.items() if number >= epoch + 1 - lookback}
+        policy = in_force(state.policies, epoch + 1)
+        oldest = epoch - (policy.late_epochs if policy else 0)
+        state.judged[epoch], self.recent[epoch] = runs, fresh
+        state.judged = {number: held for number, held in state.judged.items() if number >= oldest}
+        self.recent = {number: held for number, held in self.recent.items() if number >= oldest}
 
     def claims(self):
         """Per settlement chain: what may be claimed on it, over everything ever granted."""

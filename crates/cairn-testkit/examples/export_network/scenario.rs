@@ -131,7 +131,7 @@ impl Story {
             let value = 200 + i64::try_from(day * 7 % 40 + at as u64).expect("a small number");
             match at {
                 1 if (14..21).contains(&day) => {}
-                2 if day % 5 == 0 => {
+                2 if day.is_multiple_of(5) => {
                     valid(self.network.send(&device, seq, time_ms, value * 20));
                 }
                 6 if day > 22 => {}
@@ -183,6 +183,11 @@ impl Story {
                 body.body = Value::Array(vec![reading(0, pm10), reading(3_600_000, pm10 + 3)]);
             }
             _ => {
+                // The last day of the week, and with its last reading the first moment of the next epoch.
+                let reading = |after_ms: u64, pm10| {
+                    Value::Array(vec![Value::Int(i64::try_from(after_ms).expect("a day")), values(pm10)])
+                };
+                body.body = Value::Array(vec![reading(0, pm10), reading(DAY_MS, pm10 - 2)]);
                 body.answers = vec![Hash([3; 32])];
                 body.blobs = vec![(Hash([4; 32]), 70_000)];
             }
@@ -218,6 +223,9 @@ impl Story {
         };
         let body = choice(&self.devices[1]);
         void(self.network.own(&self.devices[1].wallet, body.clone()), "STM-RIGHTS");
+        let stranger = SeededDevice::of(99);
+        let choice = PayeeChoice { owner: stranger.account.clone(), payee: stranger.account };
+        void(self.network.own(&stranger.wallet, Body::Payee(choice)), "STM-OWNER");
         let early = Draft::of(Some(self.network.id), body.clone(), 1, NEVER_MS).signed_by_wallet(&first.wallet);
         void(self.network.log(EntryKind::Statement, &early.finish().encode()), "STM-NONCE");
         let nonce = self.network.next_nonce();
