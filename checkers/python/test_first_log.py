@@ -100,8 +100,8 @@ class FirstLog(Copy):
     def test_it_passes_for_ever(self):
         code, report = check(FIRST_LOG, "--operator", OPERATOR)
         self.assertEqual((code, report["result"]), (0, "pass"), report.get("difference"))
-        self.assertEqual((report["entries"], len(report["epochs"])), (482, 6))
-        self.assertEqual((report["by_zip215"], sum(report["void"].values())), (1, 17))
+        self.assertEqual((report["entries"], len(report["epochs"])), (483, 6))
+        self.assertEqual((report["by_zip215"], sum(report["void"].values())), (1, 18))
         self.assertEqual(report["log_vkey"] + "\n", self.read("log.vkey").decode())
 
     def test_it_is_the_network_that_was_pinned_or_none(self):
@@ -145,12 +145,12 @@ class Bytes(Copy):
 
     def test_any_length_in_a_bundle_is_named(self):
         for at in (0, 1):
-            self.flip("tile/entries/001.p/226", at)
+            self.flip("tile/entries/001.p/227", at)
             self.assertEqual(check(self.folder, "--log-only")[0], 1)
-            self.flip("tile/entries/001.p/226", at)
+            self.flip("tile/entries/001.p/227", at)
 
     def test_any_byte_of_a_tile_is_named_with_the_tile(self):
-        for name in ("tile/0/000", "tile/0/001.p/226", "tile/1/000.p/1"):
+        for name in ("tile/0/000", "tile/0/001.p/227", "tile/1/000.p/1"):
             for at in range(0, len(self.read(name)), 509):
                 self.flip(name, at)
                 self.assert_named("LOG-TILE", name, "--log-only")
@@ -210,7 +210,7 @@ class Tables(Copy):
             ("range", [statement["range"][0], statement["range"][1] + 1], "range.to"),
             ("payout_root", bytes(32), "payout_root"),
             ("state_root", bytes(32), "state_root"),
-            ("asset", statement["asset"][:4] + [7] + statement["asset"][5:], "asset.paid"),
+            ("assets", [statement["assets"][0][:4] + [7] + statement["assets"][0][5:]], "assets[0].paid"),
             ("rehearsed", [], "rehearsed"),
         ]
         for field, value, path in edits:
