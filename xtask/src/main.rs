@@ -1,2 +1,47 @@
-//! The project's own chores.
-fn main() {}
+//! The project's own chores: `cargo xtask test | docs | bench`.
+//!
+//! Nothing is checked only on a server: what continuous integration runs is `cargo xtask test`. This program starts other
+//! programs and reads what they say; it depends on nothing but the standard library, so that it builds at once.
+
+mod bench;
+mod docs;
+mod links;
+mod run;
+mod test;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test [STEP...]    run every test, or only the steps named
+  docs              write the reference pages that are generated from code
+  bench [--write]   measure, and print ratios of the same run; --write keeps them in docs/benchmarks.md
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = arguments.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+    let done = match (command, rest) {
+        ("test", steps) => test::run(steps),
+        ("docs", []) => docs::generate(),
+        ("bench", []) => bench::run(false),
+        ("bench", [flag]) if flag == "--write" => bench::run(true),
+        ("help" | "--help" | "-h", _) => {
+            print!("{USAGE}\n{}", test::steps_help());
+            return ExitCode::SUCCESS;
+        }
+        _ => Err(run::Failure::Usage(format!("{USAGE}\n{}", test::steps_help()))),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(run::Failure::Usage(text)) => {
+            eprint!("{text}");
+            ExitCode::from(2)
+        }
+        Err(run::Failure::Wrong(what)) => {
+            eprintln!("\nFAILED: {what}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! `cargo xtask test`: everything that has to hold, step by step.
+//!
+//! Rust is all it needs. The checkers in Python and Go are run where their tools are installed; where they are not, it
+//! says what was left out, and with `CI=true` that is a failure.
+
+use crate::run::{Done, Failure, Program, Scratch, cargo, json_text, root, wrong};
+use crate::{docs, links};
+
+/// A step by its name.
+struct Step {
+    name: &'static str,
+    what: &'static str,
+    run: fn(&mut LeftOut) -> Done,
+}
+
+/// What was left out, with the reason.
+type LeftOut = Vec<String>;
+
+const STEPS: [Step; 7] = [
+    Step { name: "fmt", what: "the code is formatted", run: fmt },
+    Step { name: "links", what: "links between documents lead somewhere", run: |_| links::check() },
+    Step { name: "clippy", what: "no warnings, in any target", run: clippy },
+    Step { name: "rust", what: "all Rust tests: units, laws, goldens, generated pages", run: rust },
+    Step { name: "python", what: "the second implementation, over goldens and tampered logs", run: python },
+    Step { name: "go", what: "Go's reference tools, over the committed log", run: go },
+    Step { name: "demo", what: "both checkers over a network that is made now", run: demo },
+];
+
+/// The steps, for people.
+pub fn steps_help() -> String {
+    let line = |step: &Step| format!("  {:<8} {}\n", step.name, step.what);
+    format!("steps of `test`:\n{}", STEPS.iter().map(line).collect::<String>())
+}
+
+/// Runs the steps named, or all.
+pub fn run(names: &[String]) -> Done {
+    if let Some(stranger) = names.iter().find(|name| STEPS.iter().all(|step| step.name != name.as_str())) {
+        return Err(Failure::Usage(format!("there is no step `{stranger}`\n\n{}", steps_help())));
+    }
+    let mut left_out = LeftOut::new();
+    for step in STEPS.iter().filter(|step| names.is_empty() || names.iter().any(|name| name == step.name)) {
+        println!("\n== {}: {}", step.name, step.what);
+        (step.run)(&mut left_out)?;
+    }
+    finish(&left_out)
+}
+
+fn finish(left_out: &LeftOut) -> Done {
+    if left_out.is_empty() {
+        println!("\nAll tests passed; nothing was left out.");
+        return Ok(());
+    }
+    println!("\nAll tests that ran passed. Left out:");
+    left_out.iter().for_each(|what| println!("  {what}"));
+    if std::env::var("CI").is_ok_and(|value| value == "true") {
+        return wrong("with CI=true nothing may be left out");
+    }
+    Ok(())
+}
+
+fn fmt(_: &mut LeftOut) -> Done {
+    Program::of(&cargo(), ["fmt", "--all", "--check"]).run()
+}
+
+fn clippy(_: &mut LeftOut) -> Done {
+    Program::of(&cargo(), ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()
+}
+
+/// The tests of the crates hold the generated pages to the code; without blessing, whatever the environment says.
+fn rust(_: &mut LeftOut) -> Done {
+    Program::of(&cargo(), ["test", "--workspace"]).env_without(docs::BLESS).run()
+}
+
+/// Python with the packages that the checker needs: `CAIRN_PYTHON`, else `python3`.
+fn find_python() -> Option<String> {
+    let python = std::env::var("CAIRN_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let needs = "import sys, cryptography, cbor2\nif sys.version_info < (3, 11): import tomli";
+    Program::of(&python, ["-c", needs]).works().then_some(python)
+}
+
+fn no_python(left_out: &mut LeftOut, what: &str) {
+    left_out.push(format!(
+        "{what}: needs python3 with the packages of checkers/python/requirements.txt (CAIRN_PYTHON names another Python)"
+    ));
+}
+
+fn python(left_out: &mut LeftOut) -> Done {
+    let Some(python) = find_python() else {
+        no_python(left_out, "the Python checker's tests");
+        return Ok(());
+    };
+    Program::of(&python, ["-m", "unittest", "discover", "-s", "checkers/python"]).run()
+}
+
+/// How Go finds `golang.org/x/mod`: as a module, or where Debian's packages put it.
+#[derive(Clone, Copy)]
+enum Go {
+    Modules,
+    Packages,
+}
+
+/// Where `golang-golang-x-mod-dev` installs.
+const GO_PACKAGES: &str = "/usr/share/gocode";
+
+impl Go {
+    fn find() -> Option<Self> {
+        [Self::Packages, Self::Modules].into_iter().find(|go| go.program(["vet", "."]).works())
+    }
+
+    fn program<const N: usize>(self, arguments: [&str; N]) -> Program {
+        let program = Program::of("go", arguments).within("checkers/go");
+        match self {
+            Self::Modules => program,
+            Self::Packages => program.env("GO111MODULE", "off").env("GOPATH", GO_PACKAGES),
+        }
+    }
+}
+
+fn no_go(left_out: &mut LeftOut, what: &str) {
+    left_out.push(format!("{what}: needs Go with golang.org/x/mod (Debian: golang-go golang-golang-x-mod-dev)"));
+}
+
+fn go(left_out: &mut LeftOut) -> Done {
+    let Some(go) = Go::find() else {
+        no_go(left_out, "Go's reader of the committed log");
+        return Ok(());
+    };
+    go.program(["test", "."]).run()
+}
+
+/// Makes a network from recorded readings, exports it, and has it checked by programs that share no code with it.
+fn demo(left_out: &mut LeftOut) -> Done {
+    let (python, go) = (find_python(), Go::find());
+    let Some(python) = python else {
+        no_python(left_out, "both checkers over a fresh network");
+        return Ok(());
+    };
+    let scratch = Scratch::folder()?;
+    let (network, exported) = (scratch.path("network"), scratch.path("exported"));
+    let cairn = |arguments: &[&str]| {
+        let fixed = ["run", "--quiet", "--release", "--package", "cairn", "--"];
+        Program::of(&cargo(), fixed.into_iter().chain(arguments.iter().copied()))
+    };
+    let made = cairn(&["demo", "--days", "60", "--once", "--json", "--dir", &network]).read()?;
+    if json_text(&made, "audit").is_none() && !made.contains("\"audit\"") {
+        return wrong("the demo's document has no `audit`");
+    }
+    cairn(&["log", "export", &network, &exported]).run()?;
+    cairn(&["audit", &exported]).run()?;
+    let checker = root().join("checkers/python/cairn_check.py");
+    let checker = checker.to_string_lossy();
+    Program::of(&python, [&*checker, &exported]).run()?;
+    let said = Program::of(&python, [&*checker, &exported, "--log-only", "--json"]).read()?;
+    let Some(vkey) = json_text(&said, "log_vkey") else { return wrong("the checker named no log key") };
+    match go {
+        Some(go) => go.program(["run", ".", "-vkey", vkey, &exported]).run(),
+        None => {
+            no_go(left_out, "Go's reader over a fresh network");
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_does_not_exist_is_a_wrong_call() {
+        assert!(matches!(run(&["novel".to_owned()]), Err(Failure::Usage(text)) if text.contains("novel")));
+        for step in &STEPS {
+            assert!(steps_help().contains(step.name));
+        }
+    }
+}
