@@ -16,6 +16,15 @@ use crate::failure::Failure;
 /// Rows of the tables of earners and scores.
 const SHOWN: usize = 5;
 
+/// What one reason took.
+#[derive(Debug, Clone, Default)]
+struct Losses {
+    times: u64,
+    lost_ppm: u64,
+    /// One that shows it, with its epoch.
+    example: Option<(u64, Reason)>,
+}
+
 /// What a device got, over all epochs.
 #[derive(Debug, Clone, Default)]
 struct Account {
@@ -23,8 +32,8 @@ struct Account {
     weight: u128,
     paid: Amount,
     passed: u64,
-    /// How often each reason took something, with one that shows it.
-    reasons: BTreeMap<String, (u64, u64, Option<(u64, Reason)>)>,
+    /// What each reason took, by code.
+    reasons: BTreeMap<String, Losses>,
 }
 
 /// Everything paid and judged, over all epochs.
@@ -87,11 +96,11 @@ impl Books {
         account.weight += u128::from(verdict.weight());
         account.passed += u64::from(verdict.amount > 0 && verdict.weight() == verdict.amount);
         for reason in verdict.reasons {
-            let (times, lost, example) = account.reasons.entry(reason.code.clone()).or_default();
-            *times += 1;
-            *lost += u64::from(reason.lost_ppm);
-            if example.as_ref().is_none_or(|(_, worst)| worst.lost_ppm < reason.lost_ppm) {
-                *example = Some((epoch, reason));
+            let losses = account.reasons.entry(reason.code.clone()).or_default();
+            losses.times += 1;
+            losses.lost_ppm += u64::from(reason.lost_ppm);
+            if losses.example.as_ref().is_none_or(|(_, worst)| worst.lost_ppm < reason.lost_ppm) {
+                losses.example = Some((epoch, reason));
             }
         }
     }
@@ -125,10 +134,10 @@ impl Account {
 
     /// The reason that took most, with the epoch of an example.
     fn worst_reason(&self) -> Option<(&str, u64, u64, &Reason)> {
-        let lost = self.reasons.iter().filter(|(_, (_, lost, _))| *lost > 0);
-        let (code, (times, _, example)) = lost.max_by_key(|(_, (_, lost, _))| *lost)?;
-        let (epoch, reason) = example.as_ref()?;
-        Some((code, *times, *epoch, reason))
+        let lost = self.reasons.iter().filter(|(_, losses)| losses.lost_ppm > 0);
+        let (code, losses) = lost.max_by_key(|(_, losses)| losses.lost_ppm)?;
+        let (epoch, reason) = losses.example.as_ref()?;
+        Some((code, losses.times, *epoch, reason))
     }
 }
 
@@ -184,7 +193,7 @@ impl Books {
             score_ppm: account.score_ppm(),
             paid: account.paid,
             passed: account.passed,
-            untested: account.reasons.get("SEN-UNTESTED").map_or(0, |(times, ..)| *times),
+            untested: account.reasons.get("SEN-UNTESTED").map_or(0, |losses| losses.times),
             why: worst.map(|(code, times, _, reason)| format!("{code} x{times}: {}", sentence(reason))),
             epoch: worst.map(|(_, _, epoch, _)| epoch),
         }
@@ -324,7 +333,7 @@ pub fn grouped(number: u128) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
