@@ -5,14 +5,16 @@
 //! statement may do is decided by `admit`.
 
 mod body;
+mod device;
+mod operator;
+mod read;
 mod signer;
 #[cfg(test)]
 mod tests;
 
-pub use body::{
-    Appeal, AuditorSet, Body, Conflict, Deny, DomainTerms, Enrol, Genesis, Mobility, PayeeChoice, PolicyDocument,
-    ProfileDocument, Role, Rotate, Schema, Successor, Transfer,
-};
+pub use body::{Body, Schema};
+pub use device::{Appeal, Conflict, Enrol, Mobility, PayeeChoice, Role, Rotate, Transfer};
+pub use operator::{AuditorSet, Deny, DomainTerms, Genesis, PolicyDocument, ProfileDocument, Successor};
 pub use signer::{Signed, Signer};
 use thiserror::Error;
 
