@@ -69,17 +69,17 @@ fn write_key(path: &Path, algorithm: &str, byte: u8) {
 }
 
 /// Lets the recorded clock come to `hours` after the start.
-fn clock(session: &mut Transcript, hours: u64) {
-    let text = std::fs::read_to_string(session.folder.join("net/keys/clock.key")).unwrap();
+fn clock(terminal: &mut Transcript, hours: u64) {
+    let text = std::fs::read_to_string(terminal.folder.join("net/keys/clock.key")).unwrap();
     let seed = text.lines().find_map(|line| line.strip_prefix("ed25519 ")).unwrap();
     let key = SecretKey::ed25519(Hash::from_hex(seed).unwrap().0);
-    let client = Client::at(&session.url).unwrap();
+    let client = Client::at(&terminal.url).unwrap();
     let network = NetworkId(Hash::from_hex(&client.network().unwrap().network_id).unwrap());
     let body = ObservationBody::clock(ZERO_MS + hours * HOUR_MS);
     let submitted = client.submit_observation(&sign_observation(&key, &network, &body)).unwrap();
     assert_eq!(submitted.response.results[0].code, None, "{:?}", submitted.response);
     published(&client);
-    session.note(&format!("the recorded clock comes to hour {hours}"));
+    terminal.note(&format!("the recorded clock comes to hour {hours}"));
 }
 
 /// Waits until the checkpoint covers everything.
@@ -94,8 +94,8 @@ fn published(client: &Client) {
     panic!("no checkpoint covers the log");
 }
 
-fn settled(session: &Transcript) {
-    published(&Client::at(&session.url).unwrap());
+fn settled(terminal: &Transcript) {
+    published(&Client::at(&terminal.url).unwrap());
 }
 
 /// Temperatures of one device, every hour from `from` to `to`: all alike, the last device far off in the last three.
@@ -109,97 +109,98 @@ fn readings(device: u8, from: u64, to: u64) -> String {
     csv
 }
 
-fn found(session: &mut Transcript) -> Up {
+fn found(terminal: &mut Transcript) -> Up {
     let init = "init net --name walk --epoch 6h --grace 1h --recorded-clock-from 1767225600000 --treasury";
-    session.run(&format!("{init} {TREASURY}"));
-    session.run(&format!("{init} {TREASURY}"));
-    let up = Up::start(&session.folder);
-    session.url.clone_from(&up.url);
-    session.masks.add(&up.url, "URL");
-    session.note("cairn up net");
-    session.run("status");
+    terminal.run(&format!("{init} {TREASURY}"));
+    terminal.run(&format!("{init} {TREASURY}"));
+    let up = Up::start(&terminal.folder);
+    terminal.url.clone_from(&up.url);
+    terminal.masks.add(&up.url, "URL");
+    terminal.note("cairn up net");
+    terminal.run("status");
     up
 }
 
-fn enrol(session: &mut Transcript) -> Vec<String> {
+fn enrol(terminal: &mut Transcript) -> Vec<String> {
     let mut ids = Vec::new();
     for device in 1..=DEVICES {
-        write_key(&session.folder.join(format!("d{device}.key")), "ed25519", device);
-        write_key(&session.folder.join(format!("o{device}.key")), "secp256k1", device);
+        write_key(&terminal.folder.join(format!("d{device}.key")), "ed25519", device);
+        write_key(&terminal.folder.join(format!("o{device}.key")), "secp256k1", device);
         let enrol =
             format!("enrol --key d{device}.key --owner o{device}.key --lat 53.5{device} --lon 9.99 --altitude-m 8.5");
         if device == 1 {
-            session.run(&enrol);
-            session.run(&enrol);
+            terminal.run(&enrol);
+            terminal.run(&enrol);
             continue;
         }
         let exact = if device == 2 { " --exact --model demo" } else { "" };
-        let (document, _) = session.json(&format!("{enrol}{exact}"), "");
+        let (document, _) = terminal.json(&format!("{enrol}{exact}"), "");
         ids.push(document["device"].as_str().unwrap().to_owned());
     }
     ids
 }
 
-fn send(session: &mut Transcript) {
-    session.feed("send --key d1.key", &readings(1, 0, 5));
-    session.json("send --key d2.key --batch 4", &readings(2, 0, 6));
+fn send(terminal: &mut Transcript) {
+    terminal.feed("send --key d1.key", &readings(1, 0, 5));
+    terminal.json("send --key d2.key --batch 4", &readings(2, 0, 6));
     for device in 3..=DEVICES {
-        session.json(&format!("send --key d{device}.key"), &readings(device, 0, 6));
+        terminal.json(&format!("send --key d{device}.key"), &readings(device, 0, 6));
     }
     let bad = "{\"timestamp\":\"2026-01-01T04:30:00\",\"temperature\":5.5}\n{\"temperature\":\"warm\"}\n\
                {\"timestamp\":\"2019-01-01\",\"temperature\":5.5}\n";
-    session.feed("send --key d1.key", bad);
-    session.json("send --key d1.key", bad);
-    session.run("send --key d1.key");
-    session.feed("send --key o1.key", "");
-    session.run("keygen stranger.key --algorithm p256");
-    let stranger = std::fs::read_to_string(session.folder.join("stranger.key")).unwrap();
+    terminal.feed("send --key d1.key", bad);
+    terminal.json("send --key d1.key", bad);
+    terminal.run("send --key d1.key");
+    terminal.feed("send --key o1.key", "");
+    terminal.run("keygen stranger.key --algorithm p256");
+    let stranger = std::fs::read_to_string(terminal.folder.join("stranger.key")).unwrap();
     assert!(stranger.contains("\np256 "));
-    write_key(&session.folder.join("other.key"), "ed25519", 99);
-    session.feed("send --key other.key", "temperature\n1\n");
-    settled(session);
-    session.run("proof promises d1.key.promises");
+    write_key(&terminal.folder.join("other.key"), "ed25519", 99);
+    terminal.feed("send --key other.key", "temperature\n1\n");
+    settled(terminal);
+    terminal.run("proof promises d1.key.promises");
 }
 
-fn look(session: &mut Transcript, off: &str) {
-    session.run("status");
-    session.json("status", "");
-    session.run(&format!("device {off}"));
-    session.json(&format!("device {off}"), "");
-    session.run("device dev1nonsense");
-    session.run("device dev1aaaaaaaaaaaaaaaaaaaaaaaaaa");
-    session.run(&format!("account {TREASURY}"));
-    session.json(&format!("account {TREASURY}"), "");
-    session.run("epoch list");
-    session.json("epoch list --limit 1", "");
-    session.run("epoch show 0");
-    session.json("epoch show 0", "");
-    session.run("epoch show 9");
-    session.run(&format!("explain {off} 0"));
-    session.run(&format!("explain {off} 0 --all"));
-    session.json(&format!("explain {off} 0"), "");
-    session.run(&format!("explain {off} 1"));
-    session.run(&format!("explain {off} 9"));
-    session.run(&format!("explain {LATE} 1"));
-    session.run("export 0 --csv");
-    session.run("export 0 --csv --verdicts");
-    session.json("export 0", "");
+fn look(terminal: &mut Transcript, off: &str) {
+    terminal.run("status");
+    terminal.json("status", "");
+    terminal.run(&format!("device {off}"));
+    terminal.json(&format!("device {off}"), "");
+    terminal.run("device dev1nonsense");
+    terminal.run("device dev1aaaaaaaaaaaaaaaaaaaaaaaaaa");
+    terminal.run(&format!("account {TREASURY}"));
+    terminal.json(&format!("account {TREASURY}"), "");
+    terminal.run("epoch list");
+    terminal.json("epoch list --limit 1", "");
+    terminal.run("epoch show 0");
+    terminal.json("epoch show 0", "");
+    terminal.run("epoch show 9");
+    terminal.run(&format!("explain {off} 0"));
+    terminal.run(&format!("explain {off} 0 --all"));
+    terminal.json(&format!("explain {off} 0"), "");
+    terminal.run(&format!("explain {off} 1"));
+    terminal.run(&format!("explain {off} 9"));
+    terminal.run(&format!("explain {LATE} 1"));
+    terminal.run("export 0 --csv");
+    terminal.run("export 0 --csv --verdicts");
+    terminal.json("export 0", "");
 }
 
-fn prove(session: &mut Transcript) {
-    session.run("proof 4");
-    let (document, _) = session.json("proof 4 --out 4.tlog-proof --entry 4.entry", "");
-    let (status, _) = session.json("status", "");
+fn prove(terminal: &mut Transcript) {
+    terminal.run("proof 4");
+    let (document, _) = terminal.json("proof 4 --out 4.tlog-proof --entry 4.entry", "");
+    let (status, _) = terminal.json("status", "");
     let vkey = status["network"]["log_vkey"].as_str().unwrap();
-    assert_eq!(document["proof"], std::fs::read_to_string(session.folder.join("4.tlog-proof")).unwrap());
-    session.run(&format!("proof verify 4.tlog-proof --vkey {vkey} --entry 4.entry"));
-    session.json(&format!("proof verify 4.tlog-proof --vkey {vkey} --leaf {}", document["leaf"].as_str().unwrap()), "");
-    session.run(&format!("proof verify 4.tlog-proof --vkey {vkey} --entry d1.key"));
-    session.run("proof 100000");
+    assert_eq!(document["proof"], std::fs::read_to_string(terminal.folder.join("4.tlog-proof")).unwrap());
+    terminal.run(&format!("proof verify 4.tlog-proof --vkey {vkey} --entry 4.entry"));
+    terminal
+        .json(&format!("proof verify 4.tlog-proof --vkey {vkey} --leaf {}", document["leaf"].as_str().unwrap()), "");
+    terminal.run(&format!("proof verify 4.tlog-proof --vkey {vkey} --entry d1.key"));
+    terminal.run("proof 100000");
 }
 
 /// What a gateway says is held to the roots and signatures that it cannot make.
-fn lie(session: &mut Transcript, off: &str) {
+fn lie(terminal: &mut Transcript, off: &str) {
     let explain = format!("explain {off} 0");
     let lies = [
         (explain.as_str(), "/devices/", "\"score_ppm\":0", "\"score_ppm\":9"),
@@ -215,54 +216,54 @@ fn lie(session: &mut Transcript, off: &str) {
         ("send --key d2.key", "/v1/reports", "cairn/promise/1", "cairn/promise/2"),
     ];
     for (call, path, from, to) in lies {
-        let honest = std::mem::take(&mut session.url);
-        session.url = liar(&honest, Lie { path, from, to });
-        let address = session.url.clone();
-        session.masks.add(&address, "LIAR");
-        session.note(&format!("the gateway says {to:?} instead of {from:?}"));
-        let ran = session.feed(call, "timestamp,temperature\n2026-01-01T12:30:00,12.5\n");
+        let honest = std::mem::take(&mut terminal.url);
+        terminal.url = liar(&honest, Lie { path, from, to });
+        let address = terminal.url.clone();
+        terminal.masks.add(&address, "LIAR");
+        terminal.note(&format!("the gateway says {to:?} instead of {from:?}"));
+        let ran = terminal.feed(call, "timestamp,temperature\n2026-01-01T12:30:00,12.5\n");
         // A document with another hash is no answer at all.
         assert_eq!(ran.code, if path == "/policies/" { 3 } else { 1 }, "{call}: {from}");
-        session.url = honest;
+        terminal.url = honest;
     }
 }
 
-fn govern(session: &mut Transcript) {
-    let policy = std::fs::read_to_string(session.folder.join("net/policy.toml")).unwrap();
+fn govern(terminal: &mut Transcript) {
+    let policy = std::fs::read_to_string(terminal.folder.join("net/policy.toml")).unwrap();
     let next = policy.replace("cap_per_device_tokens = \"5000\"", "cap_per_device_tokens = \"9000\"");
     assert_ne!(policy, next);
-    std::fs::write(session.folder.join("next.toml"), next).unwrap();
-    session.run("policy diff net/policy.toml next.toml --epochs 2");
-    session.json("policy diff net/policy.toml next.toml --epochs 1", "");
-    let url = session.url.clone();
-    session.run(&format!("policy propose next.toml --from 3 --dir net --url {url}"));
-    session.run(&format!("policy propose next.toml --from 0 --dir net --url {url}"));
+    std::fs::write(terminal.folder.join("next.toml"), next).unwrap();
+    terminal.run("policy diff net/policy.toml next.toml --epochs 2");
+    terminal.json("policy diff net/policy.toml next.toml --epochs 1", "");
+    let url = terminal.url.clone();
+    terminal.run(&format!("policy propose next.toml --from 3 --dir net --url {url}"));
+    terminal.run(&format!("policy propose next.toml --from 0 --dir net --url {url}"));
     let profile = "net/profiles/sensing-station.toml";
-    session.json(&format!("profile propose {profile} --from 4 --dir net --url {url}"), "");
-    settled(session);
-    session.run(&format!("doctor net --url {url}"));
-    session.json(&format!("doctor net --url {url}"), "");
+    terminal.json(&format!("profile propose {profile} --from 4 --dir net --url {url}"), "");
+    settled(terminal);
+    terminal.run(&format!("doctor net --url {url}"));
+    terminal.json(&format!("doctor net --url {url}"), "");
 }
 
-fn audit(session: &mut Transcript) {
-    session.run("audit --remember remembered");
-    session.run("audit --checkpoint remembered --from 0");
-    session.json("audit --snapshots", "");
-    session.run(&format!("audit --network {}", "0".repeat(64)));
-    session.run("log check net");
-    session.json("log check net", "");
-    session.run("audit net");
-    session.run("log export net out");
-    session.json("log export net out --snapshots", "");
-    session.run("audit out");
+fn audit(terminal: &mut Transcript) {
+    terminal.run("audit --remember remembered");
+    terminal.run("audit --checkpoint remembered --from 0");
+    terminal.json("audit --snapshots", "");
+    terminal.run(&format!("audit --network {}", "0".repeat(64)));
+    terminal.run("log check net");
+    terminal.json("log check net", "");
+    terminal.run("audit net");
+    terminal.run("log export net out");
+    terminal.json("log export net out --snapshots", "");
+    terminal.run("audit out");
 }
 
 /// Flips a bit of an entry in the exported folder; the audit names the entry and its device.
-fn tamper(session: &mut Transcript) {
-    let (proved, _) = session.json("proof 12 --entry 12.entry", "");
+fn tamper(terminal: &mut Transcript) {
+    let (proved, _) = terminal.json("proof 12 --entry 12.entry", "");
     assert_eq!(proved["kind"], "report");
-    let entry = std::fs::read(session.folder.join("12.entry")).unwrap();
-    let bundles = session.folder.join("out/tile/entries/000.p");
+    let entry = std::fs::read(terminal.folder.join("12.entry")).unwrap();
+    let bundles = terminal.folder.join("out/tile/entries/000.p");
     let size = std::fs::read_dir(&bundles).unwrap().count();
     assert_eq!(size, 1, "one partial bundle holds the log");
     let bundle = std::fs::read_dir(&bundles).unwrap().next().unwrap().unwrap().path();
@@ -270,11 +271,11 @@ fn tamper(session: &mut Transcript) {
     let at = bytes.windows(entry.len()).position(|window| window == entry).unwrap();
     bytes[at + entry.len() - 1] ^= 1;
     std::fs::write(&bundle, bytes).unwrap();
-    session.note("a bit of entry 12 in the exported folder is flipped");
-    let ran = session.run("audit out");
+    terminal.note("a bit of entry 12 in the exported folder is flipped");
+    let ran = terminal.run("audit out");
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("entry 12"), "{}", ran.stderr);
-    let (document, _) = session.json("audit out", "");
+    let (document, _) = terminal.json("audit out", "");
     assert_eq!(document["difference"]["entry"], 12);
     assert_eq!(document["error"]["code"], document["difference"]["code"]);
 }
@@ -282,33 +283,33 @@ fn tamper(session: &mut Transcript) {
 #[test]
 fn a_network_from_its_first_day_to_an_audit_that_fails() {
     let folder = tempfile::tempdir().unwrap();
-    let mut session = Transcript::of(folder.path());
-    let up = found(&mut session);
-    let ids = enrol(&mut session);
-    clock(&mut session, 6);
-    send(&mut session);
-    clock(&mut session, 7);
+    let mut terminal = Transcript::of(folder.path());
+    let up = found(&mut terminal);
+    let ids = enrol(&mut terminal);
+    clock(&mut terminal, 6);
+    send(&mut terminal);
+    clock(&mut terminal, 7);
     // Measured in epoch 0, sent in epoch 1: late.
-    session.feed("send --key d1.key", &readings(1, 5, 7));
-    clock(&mut session, 13);
-    look(&mut session, ids.last().unwrap());
-    prove(&mut session);
-    lie(&mut session, ids.last().unwrap());
-    govern(&mut session);
-    audit(&mut session);
-    tamper(&mut session);
+    terminal.feed("send --key d1.key", &readings(1, 5, 7));
+    clock(&mut terminal, 13);
+    look(&mut terminal, ids.last().unwrap());
+    prove(&mut terminal);
+    lie(&mut terminal, ids.last().unwrap());
+    govern(&mut terminal);
+    audit(&mut terminal);
+    tamper(&mut terminal);
     assert_eq!(up.end(), 0, "it ends in order when told to");
-    session.run("log check net");
-    session.run("doctor net");
-    let again = Up::start(&session.folder);
-    session.masks.add(&again.url, "URL");
-    session.url.clone_from(&again.url);
-    session.note("cairn up net, again");
-    session.run("epoch list");
+    terminal.run("log check net");
+    terminal.run("doctor net");
+    let again = Up::start(&terminal.folder);
+    terminal.masks.add(&again.url, "URL");
+    terminal.url.clone_from(&again.url);
+    terminal.note("cairn up net, again");
+    terminal.run("epoch list");
     drop(again);
-    session.note("cairn up was killed");
-    session.run("log check net");
-    session.compare("network.txt");
+    terminal.note("cairn up was killed");
+    terminal.run("log check net");
+    terminal.compare("network.txt");
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub fn cairn(folder: &Path, url: &str, arguments: &[&str], stdin: &str) -> Ran {
     Ran { code: done.status.code().unwrap(), stdout: text(done.stdout), stderr: text(done.stderr) }
 }
 
-/// A session at a terminal, written down.
+/// What was typed at a terminal and what came back, written down.
 pub struct Transcript {
     pub folder: PathBuf,
     pub url: String,
@@ -55,7 +55,7 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    /// A session in a folder.
+    /// Nothing typed yet, in a folder.
     pub fn of(folder: &Path) -> Self {
         let masks = Masks::of(folder);
         Self { folder: folder.to_owned(), url: "http://127.0.0.1:9".to_owned(), masks, text: String::new() }
@@ -99,7 +99,7 @@ impl Transcript {
         self.text.push_str(&format!("# {what}\n\n"));
     }
 
-    /// Compares the session with its golden file.
+    /// Compares the transcript with its golden file.
     pub fn compare(&self, name: &str) {
         golden(&package().join("goldens/cli").join(name), &self.text);
     }
