@@ -311,4 +311,23 @@ mod tests {
             assert_eq!(duration_ms(text), ms, "{text}");
         }
     }
+
+    #[test]
+    fn a_recorded_clock_runs_only_where_it_is_declared_as_rehearsed() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = |clock: &str, rehearsed: &str| {
+            format!(
+                "[network]\nname = \"n\"\norigin = \"o\"\nepoch = \"1d\"\ngrace = \"1h\"\nepoch_zero_ms = 0\n\
+                 clock = \"{clock}\"\nrehearsed = [{rehearsed}]\npolicy = \"policy.toml\"\n[profiles]\n"
+            )
+        };
+        let declared = format!("\"{}\"", NetworkClock::RECORDED_DECLARATION);
+        let cases =
+            [("wall", "", None), ("recorded", declared.as_str(), None), ("recorded", "", Some("NET-NOT-REHEARSED"))];
+        for (clock, rehearsed, code) in cases {
+            std::fs::write(folder.path().join(FILE), text(clock, rehearsed)).unwrap();
+            let refused = Config::read(&Folder::at(folder.path())).err().map(|failure| failure.code);
+            assert_eq!(refused.as_deref(), code, "{clock} {rehearsed}");
+        }
+    }
 }
