@@ -271,9 +271,40 @@ fn a_slot_is_paid_once() {
     let again = town.first();
     assert_eq!((again.amount, again.score.get(), codes(&again)), (0, 0, vec!["SEN-SLOT-JUDGED"]));
     assert_eq!(again.reasons[0].evidence, [100]);
-    // What could not be paid does not use the slot up.
+    // Maintenance leaves the slot open.
     town.context[0].flags = Flags::MAINTENANCE;
     assert_eq!(town.first().amount, DAY_MS);
+}
+
+#[test]
+fn a_slot_that_was_judged_stays_judged_whatever_is_said_later() {
+    type Edit = fn(&mut Sent);
+    let unchanged: Edit = |_| ();
+    let without_pm10 = |profile: &mut Profile| drop(profile.quantities.remove(&Quantity::Pm10));
+    let stricter_clock = |profile: &mut Profile| profile.future_ms = 0;
+    let cases: &[(&str, Edit, &dyn Fn(&mut Profile))] = &[
+        ("the profile no longer judges PM10", unchanged, &without_pm10),
+        ("a clock ahead is no longer tolerated", |sent| sent.received_ms = sent.time_ms - 1_000, &stricter_clock),
+        ("the earlier value was denied", |sent| sent.denied = Some(55), &|_| ()),
+        ("the earlier value is in conflict", |sent| sent.conflict = Some(66), &|_| ()),
+    ];
+    for (case, edit, change) in cases {
+        let mut town = Town::of(1);
+        let late = Body::one([(Quantity::Pm25, 90)]).unwrap().encode();
+        town.fresh = vec![Sent { body: late, received_ms: 8 * DAY_MS, ..pm10(0, 6, 0) }];
+        town.context = vec![pm10(0, 6, 180)];
+        edit(&mut town.context[0]);
+        let mut profile = Profile::parse(SENSING_DAILY_PM).unwrap();
+        change(&mut profile);
+        let verdicts = town.with(|docket| judge(1, &profile, docket)).unwrap();
+        let [verdict] = verdicts.as_slice() else { panic!("{case}: one slot, {verdicts:?}") };
+        assert_eq!((verdict.amount, verdict.score.get(), codes(verdict)), (0, 0, vec!["SEN-SLOT-JUDGED"]), "{case}");
+        assert_eq!(verdict.reasons[0].evidence, [100], "{case}");
+        // Without the earlier value the late one would be paid.
+        town.context.clear();
+        let alone = town.with(|docket| judge(1, &profile, docket)).unwrap();
+        assert_eq!(alone[0].amount, DAY_MS, "{case}");
+    }
 }
 
 #[test]

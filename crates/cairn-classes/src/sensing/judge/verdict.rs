@@ -111,14 +111,13 @@ impl Hall<'_> {
         }
     }
 
-    /// The entries by which the slot was judged in an earlier epoch; empty when it was not. Values that could not have
-    /// been paid (maintenance, impossible times, quantities nobody asked for) do not use a slot up.
+    /// The entries by which the slot was judged in an earlier epoch; empty when it was not.
+    ///
+    /// What was judged stays judged: whatever the profile, a denial or a conflict says of those values by now, they use
+    /// the slot up. Only maintenance leaves it open, because its own flag says so and nothing later can change that.
     fn judged_before(&self, samples: &[Sample]) -> Vec<u64> {
-        let paid = |sample: &&Sample| {
-            sample.phase == Phase::Past
-                && matches!(sample.standing, Standing::Usable | Standing::Denied | Standing::Conflict)
-        };
-        self.indices(samples.iter().filter(paid), EVIDENCE_MAX)
+        let judged = |sample: &&Sample| sample.phase == Phase::Past && sample.standing != Standing::Maintenance;
+        self.indices(samples.iter().filter(judged), EVIDENCE_MAX)
     }
 
     /// The reasons of values that may not speak. What is denied or in conflict takes all, unless the slot is `spared`: good
