@@ -9,13 +9,15 @@ from __future__ import annotations
 from formats import EPOCH, OBSERVATION, REPORT, STATEMENT, Malformed, Observation, Report, Statement, Void, parse_epoch
 from formats import COSE, EIP712, LINE
 from names import Key, cell_resolution, device_name, sha256, split_account
-from policy import KNOWN_CLASSES, Policy
+from policy import KNOWN_CLASSES, Policy, tomllib
 from state import Names, State
 
 VALUE_MAX = 10**12
 SPAN_MAX_MS = 31 * 86_400_000
 READINGS_MAX = 8_192
-BRIDGE, BUYER = 1, 2
+BRIDGE, BUYER, ANCHOR = 1, 2, 4
+OBSERVATION_BYTES_MAX = 32_000
+SIGNERS_MAX, FORMER_KEYS_MAX, DOMAINS_MAX = 3, 8, 16
 
 
 class Accepted:
@@ -35,6 +37,8 @@ def admit(state: State, index, kind, received_ms, body):
     if kind == STATEMENT:
         admit_statement(state, index, received_ms, Statement(body))
     elif kind == OBSERVATION:
+        if len(body) > OBSERVATION_BYTES_MAX:
+            raise Void("OBS-TOO-LARGE", f"the observation has {len(body)} bytes")
         admit_observation(state, Observation(body))
     elif kind == EPOCH:
         admit_epoch(state, body)
@@ -69,6 +73,10 @@ def admit_report(state, index, received_ms, report):
     last_ms = time_ms + sensing_span_ms(says["body"])
     if last_ms - received_ms > policy.future_ms:
         raise Void("RPT-FUTURE", f"measured {last_ms - received_ms} ms after it was received")
+    if last_ms >= state.start_ms(state.epoch + 2):
+        raise Void("RPT-FUTURE", "measured later than in the epoch after the open one")
+    if time_ms < device["enrolled_ms"]:
+        raise Void("RPT-BEFORE-ENROLMENT", "measured before the device was enrolled")
     check_place(policy, device, says["place"])
     _, boot, seq = report.name
     if boot << 32 | seq in device["names"]:
@@ -107,28 +115,35 @@ def check_place(policy, device, place):
 def sensing_span_ms(body):
     """How long the readings of a `sensing/1` body last: values by quantity, or `[ms after time, values]` that ascend."""
     readings = [[0, body]] if type(body) is dict else body
-    if type(readings) is not list or not 0 < len(readings) <= READINGS_MAX:
+    if type(readings) is not list:
         raise Void("CLS-BODY", "not a map of values or a list of readings")
-    before = -1
     for reading in readings:
-        if (
-            type(reading) is not list
-            or len(reading) != 2
-            or type(reading[0]) is not int
-            or type(reading[1]) is not dict
-        ):
-            raise Void("CLS-BODY", "not a list of [ms after time, values]")
-        after_ms, values = reading
-        if not values or any(type(value) is not int for value in values.values()):
-            raise Void("CLS-BODY", "not a map of integer values")
-        if any(not 1 <= quantity <= 15 for quantity in values):
-            raise Void("CLS-QUANTITY", "an unknown quantity")
+        check_reading(reading)
+    if not 0 < len(readings) <= READINGS_MAX:
+        raise Void("CLS-BODY", f"{len(readings)} readings")
+    before = -1
+    for after_ms, values in readings:
         if not before < after_ms <= SPAN_MAX_MS:
             raise Void("CLS-TIME", f"a reading {after_ms} ms after the report's time")
+        if not values:
+            raise Void("CLS-BODY", "a reading without values")
         if any(abs(value) > VALUE_MAX for value in values.values()):
             raise Void("CLS-VALUE", "a value beyond 10^12")
         before = after_ms
     return before
+
+
+def check_reading(reading):
+    """The shape of one reading."""
+    if type(reading) is not list or len(reading) != 2 or type(reading[0]) is not int or type(reading[1]) is not dict:
+        raise Void("CLS-BODY", "not a list of [ms after time, values]")
+    if reading[0] < 0:
+        raise Void("CLS-TIME", "a reading before the report's time")
+    for quantity, value in reading[1].items():
+        if not 1 <= quantity <= 15:
+            raise Void("CLS-QUANTITY", f"quantity {quantity}")
+        if type(value) is not int:
+            raise Void("CLS-BODY", "not a map of integer values")
 
 
 # Observations and epoch statements.
@@ -168,6 +183,8 @@ def admit_statement(state, index, received_ms, statement):
     """A statement counts when it is in time, its nonces ascend, its content holds, and the right ones signed."""
     if received_ms > statement.expiry_ms:
         raise Void("STM-EXPIRED", f"it expired at {statement.expiry_ms} ms")
+    if len(statement.signed) > SIGNERS_MAX:
+        raise Void("STM-SIGNERS", "no statement needs more than three signatures")
     for name, _, _ in statement.signed:
         if statement.nonce <= state.nonces.get(name, -1):
             raise Void("STM-NONCE", f"nonce {statement.nonce} is not above the signer's last")
@@ -240,7 +257,7 @@ def genesis(state, _index, _received_ms, statement, body):
     return effect
 
 
-def enrol(state, index, _received_ms, statement, body):
+def enrol(state, index, received_ms, statement, body):
     """A device joins an owner: both sign."""
     key, device, policy = body["key"], body["key"].key_id(), state.policy()
     if device in state.devices:
@@ -255,6 +272,8 @@ def enrol(state, index, _received_ms, statement, body):
     resolution = cell_resolution(body["cell"])
     if resolution is None or resolution > policy.h3_resolution:
         raise Void("STM-CELL", "not an H3 cell that the policy allows")
+    if body["role"] == ANCHOR:
+        needs_operator(state, statement)
     needs_key(statement, key)
     needs_account(statement, body["owner"])
 
@@ -266,7 +285,9 @@ def enrol(state, index, _received_ms, statement, body):
             "role": body["role"],
             "classes": body["classes"],
             "exact": body["exact"] is not None,
+            "former": [],
             "enrolled": index,
+            "enrolled_ms": received_ms,
             "retired": 0,
             "names": Names(),
         }
@@ -297,7 +318,8 @@ def rotate(state, _index, _received_ms, statement, body):
         raise Void("STM-KEY", "the key is not canonical, outside the prime-order group, or taken")
     needs_account(statement, held["owner"])
     needs_key(statement, key)
-    return lambda: held.update(key=key)
+    former = (held["former"] + [held["key"]])[-FORMER_KEYS_MAX:]
+    return lambda: held.update(key=key, former=former)
 
 
 def payee(state, _index, _received_ms, statement, body):
@@ -312,6 +334,7 @@ def policy(state, _index, received_ms, statement, body):
     """The rules of money from an epoch on: the operator signs."""
     try:
         read = Policy(body["document"])
+        read.check_supply()
     except Malformed as error:
         raise Void("STM-POLICY", str(error)) from None
     if not state.policies and body["first_epoch"] == 0:
@@ -329,12 +352,26 @@ def profile(state, _index, received_ms, statement, body):
     """A class's thresholds from an epoch on: the operator signs."""
     if body["class"] not in KNOWN_CLASSES or not is_text(body["document"]):
         raise Void("STM-PROFILE", f"no judge of {body['class']} reads it")
+    slot_ms = profile_slot_ms(body["document"])
+    if any(length_ms % slot_ms for length_ms in (state.genesis["epoch_zero_ms"], state.genesis["epoch_ms"])):
+        raise Void("STM-SLOTS", f"epochs are not whole slots of {slot_ms} ms")
     is_first = body["class"] not in state.profiles
     if not (is_first and body["first_epoch"] == state.epoch):
         not_started(state, received_ms, body["first_epoch"])
     needs_operator(state, statement)
     documents = state.profiles.get(body["class"], {})
     return lambda: state.profiles.update({body["class"]: {**documents, body["first_epoch"]: body["document"]}})
+
+
+def profile_slot_ms(document):
+    """The length of the slots that a profile judges by."""
+    try:
+        slot_ms = tomllib.loads(document.decode()).get("slot_ms")
+    except tomllib.TOMLDecodeError as error:
+        raise Void("STM-PROFILE", str(error)) from None
+    if type(slot_ms) is not int or slot_ms < 1_000:
+        raise Void("STM-PROFILE", "slot_ms is not a whole number of a second or more")
+    return slot_ms
 
 
 def is_text(data):
@@ -356,11 +393,15 @@ def conflict(state, index, _received_ms, _statement, body):
         raise Void("STM-CONFLICT", "not two payloads under one name, in order of their SHA-256")
     if first.name in state.conflicts:
         raise Void("STM-CONFLICT", "this conflict is known")
-    key = known(state, first.device)["key"]
+    held = known(state, first.device)
+    _, boot, seq = first.name
+    if boot << 32 | seq not in held["names"]:
+        raise Void("STM-CONFLICT", "no report of that name has counted")
     for report in reports:
-        fits = report.sign1.algorithm == key.algorithm
-        if not fits or not key.holds(report.message(state.network), report.sign1.signature):
-            raise Void("STM-CONFLICT", "a report is not signed by the device's key")
+        message, sign1 = report.message(state.network), report.sign1
+        keys = [key for key in [held["key"], *held["former"]] if key.algorithm == sign1.algorithm]
+        if not any(key.holds(message, sign1.signature) for key in keys):
+            raise Void("STM-CONFLICT", "a report is not signed by a key of the device")
     return lambda: state.conflicts.update({first.name: index})
 
 
@@ -384,6 +425,8 @@ def appeal(state, index, _received_ms, statement, body):
 
 def domain(state, _index, _received_ms, statement, body):
     """A settlement chain: the operator signs."""
+    if len(state.domains) >= DOMAINS_MAX and body["domain"] not in state.domains:
+        raise Void("STM-DOMAIN", f"a network has at most {DOMAINS_MAX} settlement chains")
     needs_operator(state, statement)
     return lambda: state.domains.update({body["domain"]: statement.raw_body})
 

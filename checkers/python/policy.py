@@ -217,6 +217,13 @@ class Policy:
         to = self.residual["to"]
         return to if to in ("burn", "next-epoch") else canonical_account(to)
 
+    def check_supply(self):
+        """Refuses an emission whose total passes 128 bits within a million epochs past the table's end."""
+        ends = [from_epoch for from_epoch, _ in self.emission[1:]] + [self.emission[-1][0] + 1_000_001]
+        total = sum(units * (end - start) for (start, units), end in zip(self.emission, ends))
+        if (total if self.max_supply is None else min(total, self.max_supply)) >= 2**128:
+            raise Malformed("policy: the emission passes 128 bits")
+
     def minted(self, epoch, before):
         """What an epoch mints when `before` base units were minted already."""
         units = 0

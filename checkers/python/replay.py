@@ -172,10 +172,13 @@ class Replay:
         self.on_epoch(epoch, first, to, statement, len(rows), len(payouts), balance)
 
     def move_reports(self, epoch, fresh):
-        """Judged reports wait no longer, but for those with readings of the next epoch, which pays them."""
+        """Judged reports wait no longer, but for those with readings of the next epoch, which pays them, and those denied."""
         state, ends_ms = self.state, self.state.start_ms(epoch + 1)
-        fresh = [report for report in fresh if not report.denied]
-        state.pending = {key: held for key, held in state.pending.items() if key[0] > epoch}
+        policy = in_force(state.policies, epoch + 1)
+        oldest = epoch - (policy.late_epochs if policy else 0)
+        state.pending = {
+            key: held for key, held in state.pending.items() if key[0] > epoch or (held[1] and key[0] >= oldest)
+        }
         for report in fresh + [report for reports in self.recent.values() for report in reports]:
             if report.last_ms >= ends_ms:
                 state.pending[epoch + 1, report.index] = (report.account, report.denied)
@@ -185,8 +188,6 @@ class Replay:
                 runs[-1][1] += 1
             else:
                 runs.append([report.index, 1])
-        policy = in_force(state.policies, epoch + 1)
-        oldest = epoch - (policy.late_epochs if policy else 0)
         state.judged[epoch], self.recent[epoch] = runs, fresh
         state.judged = {number: held for number, held in state.judged.items() if number >= oldest}
         self.recent = {number: held for number, held in self.recent.items() if number >= oldest}

@@ -77,8 +77,8 @@ class State:
         return in_force(self.profiles.get(schema, {}), self.epoch)
 
     def owned(self, account):
-        """How many devices an account owns that have not retired."""
-        return sum(device["owner"] == account and not device["retired"] for device in self.devices.values())
+        """How many devices an account owns, retired ones included."""
+        return sum(device["owner"] == account for device in self.devices.values())
 
     def records(self):
         """Every record `[table, key, value]`, bytewise sorted."""
@@ -95,7 +95,9 @@ class State:
             put(NETWORK, encode(4), encode(self.successor))
         for device, held in self.devices.items():
             enrol = {**held["raw"], 2: held["owner"]}
-            value = [enrol, held["key"].multicodec, held["enrolled"], held["retired"], held["names"].numbers()]
+            former = [key.multicodec for key in held["former"]]
+            value = [enrol, held["key"].multicodec, former, held["enrolled"], held["enrolled_ms"], held["retired"]]
+            value.append(held["names"].numbers())
             put(DEVICE, device, encode(value))
         for signer, nonce in self.nonces.items():
             put(NONCE, signer, encode(nonce))

@@ -86,6 +86,16 @@ pub fn check_profile(schema: &str, document: &str) -> Result<(), ClassError> {
     }
 }
 
+/// The length of the slots that a profile document judges by, in ms.
+///
+/// # Errors
+/// [`ClassError`] naming what is refused.
+pub fn slot_ms(schema: &str, document: &str) -> Result<u64, ClassError> {
+    match Class::of_schema(schema)? {
+        Class::Sensing => Ok(sensing::Profile::parse(document)?.slot_ms),
+    }
+}
+
 /// Judges a docket under a class's profile document with a numbered revision of its judge.
 ///
 /// Verdicts are sorted by device, then slot.

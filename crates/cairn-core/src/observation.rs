@@ -14,6 +14,9 @@ use crate::{NetworkId, cbor};
 /// the clock.
 pub const SOURCE_CLOCK: &str = "clock";
 
+/// The most bytes of one observation, signature and headers included.
+pub const OBSERVATION_BYTES_MAX: usize = 32_000;
+
 /// The payload of an observation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservationBody {

@@ -6,14 +6,14 @@ use cairn_core::statement::{Body, Statement};
 use cairn_core::{Account, Hash, NetworkId};
 
 use crate::admit::Effect;
-use crate::state::{Denial, Device, Network, PolicyInForce, State};
+use crate::state::{Denial, Device, FORMER_KEYS_MAX, Network, PolicyInForce, State};
 
 impl State {
     /// Applies the effect of the valid entry at `index`.
     ///
     /// # Panics
     /// When the effect is not one that `admit` gave for this state.
-    pub(crate) fn apply(&mut self, index: u64, effect: &Effect) {
+    pub(crate) fn apply(&mut self, index: u64, received_ms: u64, effect: &Effect) {
         match effect {
             Effect::Report(accepted) => {
                 let device = self.devices.get_mut(&accepted.name.device).expect("admit found the device");
@@ -21,7 +21,7 @@ impl State {
                 assert!(counted, "admit found the name free");
                 self.pending.insert((accepted.epoch, index), accepted.pending.clone());
             }
-            Effect::Statement(statement) => self.apply_statement(index, statement),
+            Effect::Statement(statement) => self.apply_statement(index, received_ms, statement),
             Effect::Observation { source, observer, round } => {
                 self.rounds.insert((source.clone(), *observer), *round);
             }
@@ -31,7 +31,7 @@ impl State {
         }
     }
 
-    fn apply_statement(&mut self, index: u64, statement: &Statement) {
+    fn apply_statement(&mut self, index: u64, received_ms: u64, statement: &Statement) {
         for signed in &statement.signed {
             self.nonces.insert(signed.signer.bytes(), statement.nonce);
         }
@@ -45,7 +45,9 @@ impl State {
                 let device = Device {
                     key: enrol.key,
                     enrol: enrol.clone(),
+                    former_keys: Vec::new(),
                     enrolled_index: index,
+                    enrolled_ms: received_ms,
                     retired_index: None,
                     names: crate::names::NameRanges::default(),
                 };
@@ -59,13 +61,15 @@ impl State {
                 *self.owned.entry(transfer.owner.clone()).or_default() += 1;
             }
             Body::Retire(id) => {
-                let device = self.devices.get_mut(id).expect("admit found the device");
-                device.retired_index = Some(index);
-                let owner = device.enrol.owner.clone();
-                self.loses_one(&owner);
+                self.devices.get_mut(id).expect("admit found the device").retired_index = Some(index);
             }
             Body::Rotate(rotate) => {
-                self.devices.get_mut(&rotate.device).expect("admit found the device").key = rotate.key;
+                let device = self.devices.get_mut(&rotate.device).expect("admit found the device");
+                let former = core::mem::replace(&mut device.key, rotate.key);
+                if device.former_keys.len() == FORMER_KEYS_MAX {
+                    device.former_keys.remove(0);
+                }
+                device.former_keys.push(former);
             }
             Body::Payee(choice) => {
                 self.payees.insert(choice.owner.clone(), choice.payee.clone());

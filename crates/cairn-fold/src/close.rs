@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cairn_classes::{Docket, Report, Site};
+use cairn_core::cbor::{Decoder, Value};
 use cairn_core::epoch::{AssetBalance, ClassSummary, DomainClaims, EpochStatement, PoolSummary};
 use cairn_core::geo::{Cell, Position};
 use cairn_core::statement::Mobility;
@@ -194,12 +195,17 @@ fn judge_class(
     let clock = state.clock().expect("an epoch closes in a network that exists");
     let number = state.epoch.number;
     let start_ms = clock.start_ms(number);
-    let fresh = closing.fresh.iter().filter(|held| held.class == class);
-    let fresh: Vec<Report<'_>> = fresh.map(|held| report(state, held)).collect();
-    // Where nothing came late, only those readings of earlier reports matter that waited for this epoch.
-    let since_ms = if fresh.iter().any(|report| report.time_ms < start_ms) { 0 } else { start_ms };
-    let context = closing.recent.iter().filter(|held| held.class == class && held.last_ms >= since_ms);
-    let context: Vec<Report<'_>> = context.map(|held| report(state, held)).collect();
+    let fresh: Vec<&Accepted> =
+        closing.fresh.iter().map(AsRef::as_ref).filter(|held: &&Accepted| held.class == class).collect();
+    // Where nothing came late, only those readings of earlier reports matter that waited for this epoch: slots do not
+    // straddle epochs.
+    let since_ms = if fresh.iter().any(|held| held.time_ms < start_ms) { 0 } else { start_ms };
+    let context = closing.recent.iter().copied().filter(|held| held.class == class && held.last_ms >= since_ms);
+    let context: Vec<&Accepted> = context.collect();
+    let (fresh_bodies, context_bodies) = (bodies(&fresh), bodies(&context));
+    let report = |(held, body)| report(state, held, body);
+    let fresh: Vec<Report<'_>> = fresh.into_iter().zip(&fresh_bodies).map(report).collect();
+    let context: Vec<Report<'_>> = context.into_iter().zip(&context_bodies).map(report).collect();
     let sites = sites(state, fresh.iter().chain(&context).map(|report| report.device));
     let docket = Docket {
         network_epoch: number,
@@ -217,7 +223,13 @@ fn judge_class(
     })
 }
 
-fn report<'a>(state: &State, held: &'a Accepted) -> Report<'a> {
+/// Bodies are held as bytes and read when they are judged: read, they take many times their size.
+fn bodies(held: &[&Accepted]) -> Vec<Value> {
+    let read = |held: &&Accepted| Decoder::over(&held.body).value().expect("admission read the body");
+    held.par_iter().map(read).collect()
+}
+
+fn report<'a>(state: &State, held: &Accepted, body: &'a Value) -> Report<'a> {
     Report {
         index: held.index,
         device: held.name.device,
@@ -225,7 +237,7 @@ fn report<'a>(state: &State, held: &'a Accepted) -> Report<'a> {
         time_ms: held.time_ms,
         received_ms: held.received_ms,
         flags: u32::try_from(held.flags).expect("defined flags are three bits"),
-        body: &held.body,
+        body,
         denied: held.pending.denied,
         conflict: state.conflicts.get(&held.name).copied(),
     }
@@ -281,15 +293,16 @@ fn settle(state: &mut State, closing: &Closing<'_>, outcome: Option<&Outcome>) -
             .ok_or_else(|| reward(cairn_reward::RewardError::Overflow { what: "everything minted" }))?;
         state.unallocated = outcome.balance.closing.unallocated;
     }
-    state.pending.retain(|&(judged_in, _), _| judged_in > epoch);
+    let oldest = (epoch + 1).saturating_sub(lookback(state, epoch + 1));
+    // Those denied are remembered as long as they may stand as context, where they vouch for nobody.
+    state.pending.retain(|&(judged_in, _), held| judged_in > epoch || (held.denied.is_some() && judged_in >= oldest));
     // A report may hold readings of the next epoch, which pays them as they would have been paid now.
     let ends_ms = state.clock().map_or(u64::MAX, |clock| clock.end_ms(epoch));
-    let fresh = || closing.fresh.iter().map(AsRef::as_ref).filter(|held: &&Accepted| held.stands_as_context());
+    let fresh = || closing.fresh.iter().map(AsRef::as_ref);
     for held in fresh().chain(closing.recent.iter().copied()).filter(|held| held.last_ms >= ends_ms) {
         state.pending.insert((epoch + 1, held.index), held.pending.clone());
     }
     state.judged.insert(epoch, runs(fresh().map(|held| held.index)));
-    let oldest = (epoch + 1).saturating_sub(lookback(state, epoch + 1));
     state.judged.retain(|&judged_in, _| judged_in >= oldest);
     Ok(())
 }

@@ -141,7 +141,7 @@ impl Fold {
         let index = self.size();
         let effect = admit(&self.state, index, entry, checked)?;
         self.state.received_ms = entry.received_ms;
-        self.take(index, &effect);
+        self.take(index, entry.received_ms, &effect);
         let leaf = tree::leaf_hash(&entry.encode());
         self.frontier.push(leaf);
         Ok(leaf)
@@ -155,8 +155,8 @@ impl Fold {
         admit(&self.state, self.size(), entry, None)
     }
 
-    fn take(&mut self, index: u64, effect: &Effect) {
-        self.state.apply(index, effect);
+    fn take(&mut self, index: u64, received_ms: u64, effect: &Effect) {
+        self.state.apply(index, received_ms, effect);
         if let Effect::Report(accepted) = effect {
             self.open.entry(accepted.epoch).or_default().push(accepted.clone());
         }
@@ -185,7 +185,7 @@ impl Fold {
         self.state.received_ms = entry.received_ms;
         let effect = admit(&self.state, index, entry, checked);
         if let Ok(effect) = &effect {
-            self.take(index, effect);
+            self.take(index, entry.received_ms, effect);
         }
         self.frontier.push(leaf);
         Ok(Folded { closed, effect })
@@ -193,11 +193,10 @@ impl Fold {
 
     fn close_epoch(&mut self, to: u64) -> Result<Closed, FoldError> {
         let epoch = self.state.epoch.number;
-        let mut fresh = self.open.remove(&epoch).unwrap_or_default();
+        let fresh = self.open.remove(&epoch).unwrap_or_default();
         let recent = self.recent.values().flatten().map(AsRef::as_ref).collect();
         let closing = Closing { fresh: &fresh, recent, to, log_root: self.frontier.root() };
         let closed = close(&mut self.state, &closing)?;
-        fresh.retain(|held| held.stands_as_context());
         self.recent.insert(epoch, fresh);
         // Exactly what the state names, so that a fold resumed from a snapshot has the same.
         let judged = &self.state.judged;
@@ -246,8 +245,9 @@ impl Fold {
             for index in runs.iter().flat_map(|&(first, count)| first..first + count) {
                 judged.insert(index);
                 let bytes = read(index)?;
-                let pending = match self.state.pending.get(&(open, index)) {
-                    Some(waiting) => waiting.clone(),
+                let waiting = self.state.pending.get(&(open, index));
+                let pending = match waiting.or_else(|| self.state.pending.get(&(epoch, index))) {
+                    Some(known) => known.clone(),
                     None => owner_as_pending(&self.state, index, &bytes)?,
                 };
                 reports.push(Arc::new(reread(index, epoch, pending, &bytes)?));
@@ -288,7 +288,7 @@ fn reread(index: u64, epoch: u64, pending: Pending, bytes: &[u8]) -> Result<Acce
         last_ms: time_ms.saturating_add(span_ms),
         received_ms: entry.received_ms,
         flags: body.flags,
-        body: body.body,
+        body: body.body.encode(),
         pending,
     })
 }

@@ -23,4 +23,4 @@ pub use records::RecordError;
 pub use refusal::Refusal;
 pub use signatures::check_reports;
 pub use snapshot::Snapshot;
-pub use state::{Denial, Device, Network, OpenEpoch, Pending, PolicyInForce, State};
+pub use state::{DOMAINS_MAX, Denial, Device, FORMER_KEYS_MAX, Network, OpenEpoch, Pending, PolicyInForce, State};

@@ -115,8 +115,12 @@ impl State {
     fn write_devices(&self, records: &mut Writer) {
         for (id, device) in &self.devices {
             records.put(table::DEVICE, &id.0, |out| {
-                out.array(5).encoded(&Body::Enrol(device.enrol.clone()).encode()).bytes(&device.key.multicodec());
-                out.uint(device.enrolled_index);
+                out.array(7).encoded(&Body::Enrol(device.enrol.clone()).encode()).bytes(&device.key.multicodec());
+                out.array(device.former_keys.len());
+                for key in &device.former_keys {
+                    out.bytes(&key.multicodec());
+                }
+                out.uint(device.enrolled_index).uint(device.enrolled_ms);
                 // Zero is genesis, so it stands for "not retired".
                 out.uint(device.retired_index.unwrap_or(0));
                 device.names.encode(out);
@@ -223,7 +227,7 @@ impl State {
             }
             state.read_record(record).map_err(|problem| problem.at(position))?;
         }
-        for device in state.devices.values().filter(|device| device.retired_index.is_none()) {
+        for device in state.devices.values() {
             *state.owned.entry(device.enrol.owner.clone()).or_default() += 1;
         }
         Ok(state)
@@ -352,20 +356,29 @@ impl State {
 
     fn read_device(&mut self, key: &[u8], value: &[u8]) -> Result<(), Problem> {
         let mut input = Decoder::over(value);
-        input.array_exact(5)?;
+        input.array_exact(7)?;
         let enrol = read_enrol(input.raw_value()?)?;
-        let at = input.position();
+        let current = read_key(&mut input)?;
+        let former = input.array()?;
+        let former_keys = (0..former).map(|_| read_key(&mut input)).collect::<Result<_, _>>()?;
+        input.leave();
         let device = Device {
             enrol,
-            key: PublicKey::from_multicodec(input.bytes()?)
-                .ok_or(CborError::Range { at, what: "not an Ed25519 or P-256 key" })?,
+            key: current,
+            former_keys,
             enrolled_index: input.uint()?,
+            enrolled_ms: input.uint()?,
             retired_index: some_index(input.uint()?),
             names: NameRanges::decode(&mut input)?,
         };
         self.devices.insert(DeviceId(fixed(key)?), device);
         Ok(())
     }
+}
+
+fn read_key(input: &mut Decoder<'_>) -> Result<PublicKey, CborError> {
+    let at = input.position();
+    PublicKey::from_multicodec(input.bytes()?).ok_or(CborError::Range { at, what: "not an Ed25519 or P-256 key" })
 }
 
 struct Writer {

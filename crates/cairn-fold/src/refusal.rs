@@ -30,6 +30,7 @@ impl Refusal {
             "RPT-CONFLICT" => "never sign two payloads under one (boot, seq)",
             "RPT-NAME-CLOSED" => "the device left too many gaps in its names; go on above the highest one",
             "RPT-PLACE" => "send a cell no finer than the policy's resolution",
+            "STM-SLOTS" => "let `slot_ms` of the profile divide the epoch's length and its start",
             "STM-NONCE" => "use a nonce above the signer's last one; the time in milliseconds does well",
             "STM-EXPIRED" => "sign it again with a later expiry",
             "STM-SIGNATURE" => "sign the payload for this network's id",

@@ -23,6 +23,12 @@ pub struct PolicyInForce {
     pub read: Policy,
 }
 
+/// How many former keys of a device are remembered.
+pub const FORMER_KEYS_MAX: usize = 8;
+
+/// The most settlement chains of a network: each has its line in every epoch statement.
+pub const DOMAINS_MAX: usize = 16;
+
 /// An enrolled device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
@@ -30,8 +36,12 @@ pub struct Device {
     pub enrol: Enrol,
     /// The key it signs with now.
     pub key: PublicKey,
+    /// The keys that it signed with before, the last [`FORMER_KEYS_MAX`] of them: what it signed twice stays provable.
+    pub former_keys: Vec<PublicKey>,
     /// The entry that enrolled it.
     pub enrolled_index: u64,
+    /// When that entry was received, ms since 1970 UTC: nothing measured before is the device's.
+    pub enrolled_ms: u64,
     /// The entry that retired it.
     pub retired_index: Option<u64>,
     /// The report names it has used.
@@ -91,7 +101,7 @@ pub struct State {
     pub epoch: OpenEpoch,
     /// Devices by id.
     pub devices: BTreeMap<DeviceId, Device>,
-    /// Devices that each owner has now.
+    /// Devices that each owner enrolled or was given, retired ones included.
     pub owned: BTreeMap<Account, u32>,
     /// The last nonce of each signer.
     pub nonces: BTreeMap<Vec<u8>, u64>,
@@ -111,7 +121,7 @@ pub struct State {
     pub conflicts: BTreeMap<ReportName, u64>,
     /// The last round of each source and observer.
     pub rounds: BTreeMap<(String, [u8; 16]), u64>,
-    /// Reports accepted and not yet judged, by judging epoch and index.
+    /// By epoch and index: reports that the epoch is still to judge, and, of the epochs of the lookback, those denied.
     pub pending: BTreeMap<(u64, u64), Pending>,
     /// Reports judged in the epochs of the lookback, as runs `(first index, count)`.
     pub judged: BTreeMap<u64, Vec<(u64, u64)>>,

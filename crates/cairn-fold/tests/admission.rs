@@ -293,3 +293,91 @@ fn entry_zero_is_genesis_and_nothing_else_is() {
     let entry = cairn_core::entry::Entry { kind: EntryKind::Report, received_ms: 0, body: b"" };
     assert_eq!(fold.check(&entry).unwrap_err().code, "NET-GENESIS");
 }
+
+#[test]
+fn slots_fit_epochs_whole_so_that_none_is_paid_in_two() {
+    let mut case = Case::begin();
+    let text = cairn_classes::sensing::SENSING_DAILY_PM.replace("slot_ms = 86_400_000", "slot_ms = 86_000_000");
+    let body = Body::Profile(ProfileDocument { first_epoch: 3, class: CLASS.into(), document: text.into_bytes() });
+    assert_eq!(case.network.operate(body).1.unwrap().code, "STM-SLOTS");
+}
+
+#[test]
+fn nothing_measured_before_its_enrolment_is_a_devices_own() {
+    let mut case = Case::begin();
+    let late = SeededDevice::of(60);
+    let statement = case.network.enrolment(&late, 500_000_000, 100_000_000);
+    assert_eq!(case.state(&statement), "valid");
+    let body = case.body(0);
+    assert_eq!(case.report(&late.key, late.id, &body), "RPT-BEFORE-ENROLMENT");
+    let now = ReportBody { time_ms: case.network.now_ms, ..body };
+    assert_eq!(case.report(&late.key, late.id, &now), "valid");
+}
+
+#[test]
+fn retiring_frees_no_place_and_anchors_are_not_self_declared() {
+    let mut case = Case::begin();
+    let owner = case.devices[0].clone();
+    assert_eq!(case.network.own(&owner.wallet, Body::Retire(owner.id)).1, None);
+    assert_eq!(case.network.fold.state().owned[&owner.account], 1);
+    let spare = SeededDevice::of(61);
+    let anchor = Enrol { role: Role::Anchor, ..enrol(&spare) };
+    let draft =
+        |case: &mut Case| case.draft(Body::Enrol(anchor.clone())).signed_by(&spare.key).signed_by_wallet(&spare.wallet);
+    let alone = draft(&mut case).finish();
+    assert_eq!(case.state(&alone), "STM-RIGHTS");
+    let operator = case.network.operator.clone();
+    let crowd = draft(&mut case).signed_by(&operator).signed_by(&SecretKey::ed25519([62; 32])).finish();
+    assert_eq!(case.state(&crowd), "STM-SIGNERS");
+    let together = draft(&mut case).signed_by(&operator).finish();
+    assert_eq!(case.state(&together), "valid");
+}
+
+#[test]
+fn a_rotated_key_still_answers_for_what_it_signed_twice() {
+    let mut case = Case::begin();
+    let device = case.devices[0].clone();
+    let spare = SeededDevice::of(63);
+    let (time_ms, id) = (case.zero_ms, case.network.id);
+    let report = |value| {
+        let body = ReportBody::of(0, 5, time_ms, CLASS, Value::map(vec![(4, Value::Int(value))]));
+        sign_report(&device.key, device.id, &id, &body)
+    };
+    let mut both = [report(1), report(2)];
+    both.sort_by_key(|bytes| cairn_core::report::Report::parse(bytes).unwrap().identity());
+    let [first, second] = both.clone();
+    let conflict = Body::Conflict(cairn_core::statement::Conflict { first, second });
+    let stranger = case.draft(conflict.clone()).signed_by(&spare.key).finish();
+    assert_eq!(case.state(&stranger), "STM-CONFLICT", "no report of that name has counted");
+    assert_eq!(case.say(EntryKind::Report, &both[0]), "valid");
+    let rotate = Body::Rotate(Rotate { device: device.id, key: spare.key.public() });
+    let draft = case.draft(rotate).signed_by_wallet(&device.wallet).signed_by(&spare.key).finish();
+    assert_eq!(case.state(&draft), "valid");
+    let shown = case.draft(conflict).signed_by(&SecretKey::ed25519([64; 32])).finish();
+    assert_eq!(case.state(&shown), "valid");
+}
+
+#[test]
+fn what_could_not_be_logged_or_closed_is_refused() {
+    let mut case = Case::begin();
+    assert_eq!(case.say(EntryKind::Observation, &[0; 32_001]), "OBS-TOO-LARGE");
+    for chain in 1..=cairn_fold::DOMAINS_MAX {
+        let domain = cairn_core::Domain::parse(&format!("eip155:{chain}")).unwrap();
+        let terms = cairn_core::statement::DomainTerms {
+            domain,
+            distributor: [0; 32],
+            token: String::new(),
+            finality_blocks: 0,
+        };
+        let refused = case.network.operate(Body::Domain(terms)).1.map(|refusal| refusal.code);
+        // The network has one of its own already.
+        assert_eq!(refused, (chain == cairn_fold::DOMAINS_MAX).then_some("STM-DOMAIN"));
+    }
+    let policy = String::from_utf8(case.network.fold.state().policy().unwrap().document.clone()).unwrap();
+    let huge = policy
+        .replace("max_supply_tokens", "# max_supply_tokens")
+        .replace("amount_tokens = \"100000\"", "amount_tokens = \"340000000000000000000\"");
+    assert_ne!(huge, policy);
+    let body = Body::Policy(PolicyDocument { first_epoch: 1, document: huge.into_bytes() });
+    assert_eq!(case.network.operate(body).1.unwrap().code, "STM-POLICY");
+}

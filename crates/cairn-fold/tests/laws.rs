@@ -222,3 +222,31 @@ fn epochs_without_reports_close_and_keep_their_books() {
     }
     assert_eq!(network.closed[1].statement.from, network.closed[0].statement.to);
 }
+
+#[test]
+fn a_slot_that_was_denied_is_not_paid_when_it_is_sent_again() {
+    let terms = Terms::default();
+    let mut network = MemoryNetwork::daily(terms);
+    let devices = network.enrol_grid(5);
+    let until_ms = terms.zero_ms + 8 * DAY_MS;
+    let deny = Deny { device: devices[0].id, reason: "TEST".into(), evidence: vec![], until_ms };
+    assert_eq!(network.operate(Body::Deny(deny)).1, None);
+    for day in 0..7 {
+        network.pass_to(terms.zero_ms + (day + 1) * DAY_MS);
+        for device in &devices {
+            let time_ms = terms.zero_ms + day * DAY_MS;
+            assert_eq!(network.send(device, u32::try_from(day).unwrap(), time_ms, 200).1, None);
+        }
+    }
+    network.pass_to(terms.zero_ms + 9 * DAY_MS);
+    for day in 0..7 {
+        let again = u32::try_from(100 + day).unwrap();
+        assert_eq!(network.send(&devices[0], again, terms.zero_ms + day * DAY_MS, 200).1, None);
+    }
+    network.pass_to(terms.zero_ms + 16 * DAY_MS);
+    assert_eq!(network.closed.len(), 2);
+    for closed in &network.closed {
+        let paid = closed.payouts.iter().filter(|row| Payout::decode(row).unwrap().device == Some(devices[0].id));
+        assert_eq!(paid.count(), 0, "epoch {}", closed.statement.number);
+    }
+}

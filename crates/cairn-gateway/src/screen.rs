@@ -125,7 +125,9 @@ fn note_device(state: &State, devices: &mut State, id: DeviceId) {
         devices.devices.entry(id).or_insert_with(|| Device {
             enrol: device.enrol.clone(),
             key: device.key,
+            former_keys: Vec::new(),
             enrolled_index: device.enrolled_index,
+            enrolled_ms: device.enrolled_ms,
             retired_index: device.retired_index,
             names: cairn_fold::NameRanges::default(),
         });

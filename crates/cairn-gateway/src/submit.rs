@@ -156,7 +156,7 @@ fn answered(answer: Answer) -> ResultRow {
     let logged = |status, index| ResultRow { status, index: Some(index), code: None, detail: None, hint: None };
     match answer {
         Answer::Accepted { index, .. } => logged(ResultStatus::Accepted, index),
-        Answer::Duplicate { index } => logged(ResultStatus::Duplicate, index),
+        Answer::Duplicate { index, .. } => logged(ResultStatus::Duplicate, index),
         Answer::Rejected(refusal) => rejected(&refusal),
     }
 }

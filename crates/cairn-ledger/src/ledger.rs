@@ -163,7 +163,7 @@ impl Ledger {
         self.state().network.as_ref().map(|network| network.id)
     }
 
-    /// The entry that counted a report's name.
+    /// The entry that counted a report's name, if that was in the open epoch or one that reports may still be late for.
     ///
     /// # Errors
     /// [`LedgerError`] when a view cannot be read.
@@ -174,7 +174,9 @@ impl Ledger {
         if !self.state().devices.get(&name.device).is_some_and(|device| device.names.contains(name.boot, name.seq)) {
             return Ok(None);
         }
-        for epoch in (0..self.state().epoch.number).rev() {
+        let open = self.state().epoch.number;
+        let late_epochs = self.state().policy().map_or(0, |policy| u64::from(policy.read.epochs.late_epochs));
+        for epoch in (open.saturating_sub(late_epochs + 2)..open).rev() {
             if let Some(index) = self.store.find_name(epoch, name)? {
                 return Ok(Some(index));
             }

@@ -18,6 +18,9 @@ use cairn_merkle::NoteSigner;
 
 use crate::{Ledger, LedgerError, NetworkClock};
 
+/// The most bytes of an entry: its length is written in two.
+const ENTRY_BYTES_MAX: usize = 65_535;
+
 /// The most epochs that one step of the clock may close.
 const EPOCHS_PER_STEP_MAX: u64 = 100_000;
 
@@ -59,6 +62,8 @@ pub enum Answer {
     Duplicate {
         /// The index of the first.
         index: u64,
+        /// Its leaf hash.
+        leaf: Hash,
     },
     /// Not logged.
     Rejected(Refusal),
@@ -71,7 +76,7 @@ pub struct Receipted {
     pub answers: Vec<Answer>,
     /// Entries in the log.
     pub size: u64,
-    /// The promise over what was accepted; empty when nothing was.
+    /// The promise over what was accepted or known; empty when nothing was.
     pub promise: String,
 }
 
@@ -251,6 +256,12 @@ impl Sequencer {
             return Self::take_clock(ledger, group, &item, received_ms.max(round));
         }
         let entry = Entry { kind: item.kind, received_ms, body: &item.body };
+        if entry.encode().len() > ENTRY_BYTES_MAX {
+            let detail = format!("an entry has at most {ENTRY_BYTES_MAX} bytes");
+            return Ok(Answer::Rejected(Refusal { code: "LOG-ENTRY-LENGTH", detail }));
+        }
+        // The item before may have been genesis, with an epoch that is over by now.
+        self.close_due(ledger, group, received_ms)?;
         let index = ledger.fold().size();
         match ledger.offer(&entry, item.checked) {
             Ok(leaf) => {
@@ -289,8 +300,8 @@ impl Sequencer {
         let entries: Vec<(u64, Hash)> = answers
             .iter()
             .filter_map(|answer| match answer {
-                Answer::Accepted { index, leaf } => Some((*index, *leaf)),
-                _ => None,
+                Answer::Accepted { index, leaf } | Answer::Duplicate { index, leaf } => Some((*index, *leaf)),
+                Answer::Rejected(_) => None,
             })
             .collect();
         let size = self.log.size();
@@ -313,10 +324,9 @@ struct Group {
 }
 
 impl Group {
-    /// The payload of a report that this group has logged at `index`, before it is durable.
-    fn payload_at(&self, first_index: u64, index: u64) -> Option<Vec<u8>> {
-        let at = usize::try_from(index.checked_sub(first_index)?).ok()?;
-        payload_of(self.entries.get(at)?)
+    /// The entry at `index` if it is of this group, before it is durable.
+    fn entry_at(&self, first_index: u64, index: u64) -> Option<&Vec<u8>> {
+        self.entries.get(usize::try_from(index.checked_sub(first_index)?).ok()?)
     }
 }
 
@@ -337,16 +347,16 @@ fn clock_round(item: &Submission) -> Option<u64> {
 fn repeated(ledger: &Ledger, group: &Group, item: &Submission, refusal: Refusal) -> Result<Answer, LedgerError> {
     let Ok(report) = Report::parse(&item.body) else { return Ok(Answer::Rejected(refusal)) };
     let Some(index) = ledger.find_name(&report.name())? else {
-        let detail = "the name lies in a gap that was closed, so it counts no more".to_owned();
+        let detail = "the name counted in an epoch that is long closed, or lies in a gap that was".to_owned();
         return Ok(Answer::Rejected(Refusal { code: "RPT-NAME-CLOSED", detail }));
     };
     let durable = ledger.reader().size();
-    let first = match group.payload_at(durable, index) {
-        Some(payload) => Some(payload),
-        None => payload_of(&ledger.reader().entry(index)?),
+    let first = match group.entry_at(durable, index) {
+        Some(entry) => entry.clone(),
+        None => ledger.reader().entry(index)?,
     };
-    if first.as_deref() == Some(report.sign1.payload) {
-        return Ok(Answer::Duplicate { index });
+    if payload_of(&first).as_deref() == Some(report.sign1.payload) {
+        return Ok(Answer::Duplicate { index, leaf: cairn_merkle::tree::leaf_hash(&first) });
     }
     let detail = format!("entry {index} has the same name and another payload");
     Ok(Answer::Rejected(Refusal { code: "RPT-CONFLICT", detail }))

@@ -1,18 +1,19 @@
 //! Closed epochs on disk: statement, verdicts, payouts, snapshot and report names, one folder each.
 //!
-//! All of it is derived from the log: files are written without syncing, read back with their hashes checked, and may be
-//! deleted at any time.
+//! All of it is derived from the log, and may be deleted at any time. Files are synced before their folder takes its name;
+//! tables are held against the roots of their statement whenever they are read.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use cairn_core::DeviceId;
 use cairn_core::cbor::Decoder;
 use cairn_core::epoch::EpochStatement;
 use cairn_core::report::ReportName;
+use cairn_core::{DeviceId, Hash};
 use cairn_fold::{Closed, Snapshot};
+use cairn_merkle::tree;
 
 use crate::LedgerError;
 
@@ -77,7 +78,11 @@ impl EpochStore {
         ];
         for (name, bytes) in files {
             let path = making.join(name);
-            fs::write(&path, bytes).map_err(io_error("write", &path))?;
+            let written = fs::File::create(&path).and_then(|mut file| {
+                file.write_all(&bytes)?;
+                file.sync_data()
+            });
+            written.map_err(io_error("write", &path))?;
         }
         fs::rename(&making, &folder).map_err(io_error("rename", &making))?;
         if let Some(old) = epoch.checked_sub(self.snapshots_kept) {
@@ -112,14 +117,38 @@ impl EpochStore {
             .map_err(|error| self.broken(epoch, STATEMENT, error.to_string()))
     }
 
-    /// The canonical verdict rows, sorted, concatenated as a CBOR sequence.
-    pub fn verdict_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
-        self.read(epoch, VERDICTS)
+    /// The canonical verdict rows, sorted, concatenated as a CBOR sequence; checked against the statement.
+    pub fn verdict_bytes(&self, statement: &EpochStatement) -> Result<Vec<u8>, LedgerError> {
+        let epoch = statement.number;
+        let bytes = self.read(epoch, VERDICTS)?;
+        let broken = |detail: String| self.broken(epoch, VERDICTS, detail);
+        let rows = split_rows(&bytes).map_err(|error| broken(error.to_string()))?;
+        let mut known = 0;
+        for class in &statement.classes {
+            let of_class: Vec<Hash> = rows
+                .iter()
+                .filter(|row| class_of_row(row) == Some(class.class.as_str()))
+                .map(|row| tree::leaf_hash(row))
+                .collect();
+            known += of_class.len();
+            if tree::root_parallel(&of_class) != class.verdict_root {
+                return Err(broken(format!("the verdicts of {} do not have the statement's root", class.class)));
+            }
+        }
+        if known == rows.len() { Ok(bytes) } else { Err(broken("verdicts of unknown classes".to_owned())) }
     }
 
-    /// The canonical payout rows, sorted, concatenated as a CBOR sequence.
-    pub fn payout_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
-        self.read(epoch, PAYOUTS)
+    /// The canonical payout rows, sorted, concatenated as a CBOR sequence; checked against the statement.
+    pub fn payout_bytes(&self, statement: &EpochStatement) -> Result<Vec<u8>, LedgerError> {
+        let epoch = statement.number;
+        let bytes = self.read(epoch, PAYOUTS)?;
+        let broken = |detail: String| self.broken(epoch, PAYOUTS, detail);
+        let rows = split_rows(&bytes).map_err(|error| broken(error.to_string()))?;
+        let leaves: Vec<Hash> = rows.iter().map(|row| tree::leaf_hash(row)).collect();
+        if tree::root_parallel(&leaves) == statement.payout_root {
+            return Ok(bytes);
+        }
+        Err(broken("the payouts do not have the statement's root".to_owned()))
     }
 
     /// A snapshot's bytes.
@@ -131,7 +160,7 @@ impl EpochStore {
         })
     }
 
-    /// A snapshot.
+    /// A snapshot. That it belongs to its statement is checked where it is resumed from.
     pub fn snapshot(&self, epoch: u64) -> Result<Snapshot, LedgerError> {
         Snapshot::decode(&self.snapshot_bytes(epoch)?).map_err(|error| self.broken(epoch, SNAPSHOT, error.to_string()))
     }
@@ -203,6 +232,13 @@ pub fn split_rows(bytes: &[u8]) -> cairn_core::cbor::Result<Vec<&[u8]>> {
         rows.push(input.raw_value()?);
     }
     Ok(rows)
+}
+
+/// The class that a canonical verdict row is of, without reading the rest.
+fn class_of_row(row: &[u8]) -> Option<&str> {
+    let mut input = Decoder::over(row);
+    input.array().ok()?;
+    input.text().ok()
 }
 
 /// The device that a canonical verdict row is about, without reading the rest.

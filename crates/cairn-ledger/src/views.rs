@@ -95,8 +95,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::NoEpoch`], or that a view cannot be read.
     pub fn verdict_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
-        self.closed(epoch)?;
-        self.store.verdict_bytes(epoch)
+        self.store.verdict_bytes(&self.closed(epoch)?)
     }
 
     /// The canonical payout rows of a closed epoch as a CBOR sequence.
@@ -104,8 +103,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::NoEpoch`], or that a view cannot be read.
     pub fn payout_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
-        self.closed(epoch)?;
-        self.store.payout_bytes(epoch)
+        self.store.payout_bytes(&self.closed(epoch)?)
     }
 
     /// The snapshot after a closed epoch.

@@ -73,14 +73,14 @@ fn run(folder: &Path, weeks: u64) -> (Sequencer, MemoryNetwork, Vec<SeededDevice
         let receipted = sequencer.submit_group(vec![reports, repeats]).unwrap();
         let indices = |answers: &[Answer]| -> Vec<u64> {
             let index = |answer: &Answer| match answer {
-                Answer::Accepted { index, .. } | Answer::Duplicate { index } => *index,
+                Answer::Accepted { index, .. } | Answer::Duplicate { index, .. } => *index,
                 Answer::Rejected(refusal) => panic!("{refusal}"),
             };
             answers.iter().map(index).collect()
         };
         if day % 5 == 0 {
             assert_eq!(indices(&receipted[0].answers), indices(&receipted[1].answers), "a repeat has the first index");
-            assert_eq!(receipted[1].promise, "", "nothing is promised for a repeat");
+            assert_eq!(receipted[0].promise, receipted[1].promise, "a repeat is promised like the first");
         }
     }
     observe(&mut sequencer, &network, zero_ms + (weeks * 7 + 2) * DAY_MS);
@@ -119,6 +119,28 @@ fn a_restart_and_lost_or_broken_views_tell_the_same_story() {
         let too_late = matches!(&answers[0], Answer::Rejected(refusal) if refusal.code == "RPT-TOO-LATE");
         assert!(matches!(answers[0], Answer::Duplicate { .. }) || too_late, "day {day}: {answers:?}");
     }
+    for table in ["verdicts.cborseq", "payouts.cborseq"] {
+        std::fs::write(views.join("epochs/0000000000").join(table), b"").unwrap();
+    }
+    let ledger = sequencer.ledger();
+    let ledger = ledger.read().unwrap();
+    let torn = [ledger.verdict_bytes(0).unwrap_err(), ledger.payout_bytes(0).unwrap_err()];
+    assert!(torn.iter().all(|error| error.code() == "NET-VIEW"), "a torn table is not served: {torn:?}");
+}
+
+#[test]
+fn a_network_whose_first_epochs_are_over_before_it_begins_still_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = MemoryNetwork::daily(Terms { zero_ms: 0, ..Terms::default() });
+    let mut sequencer = open(folder.path()).unwrap();
+    let genesis = Entry::decode(&network.entries[0]).unwrap().body.to_vec();
+    let items = vec![item(EntryKind::Statement, genesis), item(EntryKind::Observation, vec![0; 70_000])];
+    let answers = sequencer.submit(items).unwrap().answers;
+    assert!(matches!(answers[0], Answer::Accepted { .. }));
+    assert!(matches!(&answers[1], Answer::Rejected(refusal) if refusal.code == "LOG-ENTRY-LENGTH"));
+    let another = item(EntryKind::Report, b"junk".to_vec());
+    assert!(matches!(&sequencer.submit(vec![another]).unwrap().answers[0], Answer::Rejected(_)));
+    assert_eq!(story(&sequencer).1.len(), 100, "every epoch that was over has closed");
 }
 
 #[test]

@@ -116,8 +116,9 @@ pub struct NetworkConfig {
     pub epoch: String,
     /// How long after its end an epoch takes reports, such as `1h`.
     pub grace: String,
-    /// Start of epoch 0, ms since 1970 UTC.
-    pub epoch_zero_ms: u64,
+    /// Start of epoch 0, ms since 1970 UTC; when absent, epochs of the network's time are counted from 1970 and epoch 0 is
+    /// the one in which the network first starts. A recorded clock needs it.
+    pub epoch_zero_ms: Option<u64>,
     /// `wall` or `recorded`.
     pub clock: ClockKind,
     /// What is rehearsed.
@@ -214,6 +215,9 @@ impl Config {
                     NetworkClock::RECORDED_DECLARATION
                 )));
         }
+        if recorded && self.network.epoch_zero_ms.is_none() {
+            return Err(Failure::wrong("NET-CONFIG", "a recorded clock starts at `epoch_zero_ms`, which is missing"));
+        }
         self.epoch_ms()?;
         self.grace_ms()?;
         self.domain_terms()?;
@@ -236,12 +240,38 @@ impl Config {
         duration_ms(&self.network.grace).ok_or_else(|| bad_duration("grace", &self.network.grace))
     }
 
+    /// Start of epoch 0 for a network that is founded at `now_ms`.
+    ///
+    /// # Errors
+    /// `NET-EPOCH-ZERO` when epoch 0 would be over before it begins.
+    pub fn founding_zero_ms(&self, now_ms: u64) -> Result<u64, Failure> {
+        let (epoch_ms, grace_ms) = (self.epoch_ms()?, self.grace_ms()?);
+        match self.network.epoch_zero_ms {
+            None => Ok(now_ms / epoch_ms * epoch_ms),
+            Some(zero_ms) if now_ms < zero_ms.saturating_add(epoch_ms).saturating_add(grace_ms) => Ok(zero_ms),
+            Some(zero_ms) => Err(Failure::wrong(
+                "NET-EPOCH-ZERO",
+                format!("epoch 0 from {zero_ms} ms is over before the network begins"),
+            )
+            .hint("leave `epoch_zero_ms` out: epoch 0 is then the one that runs now")),
+        }
+    }
+
+    /// Whether slots of this length fit the network's epochs whole.
+    ///
+    /// # Errors
+    /// `NET-CONFIG`.
+    pub fn has_whole_slots(&self, slot_ms: u64) -> Result<bool, Failure> {
+        let starts = [self.network.epoch_zero_ms.unwrap_or(0), self.epoch_ms()?];
+        Ok(starts.iter().all(|ms| ms.is_multiple_of(slot_ms)))
+    }
+
     /// Where time comes from.
     #[must_use]
-    pub const fn clock(&self) -> NetworkClock {
+    pub fn clock(&self) -> NetworkClock {
         match self.network.clock {
             ClockKind::Wall => NetworkClock::Wall,
-            ClockKind::Recorded => NetworkClock::Recorded { start_ms: self.network.epoch_zero_ms },
+            ClockKind::Recorded => NetworkClock::Recorded { start_ms: self.network.epoch_zero_ms.unwrap_or_default() },
         }
     }
 

@@ -49,6 +49,7 @@ pub fn open_network(folder: &Folder, config: &Config, output: Output) -> Result<
 fn found(folder: &Folder, config: &Config, keys: &OperatorKeys, sequencer: &mut Sequencer) -> Result<(), Failure> {
     let policy = read(folder, &config.network.policy)?;
     cairn_reward::Policy::parse(&policy)?;
+    let now_ms = config.clock().now_ms(0);
     let genesis = Genesis {
         random: random()?,
         name: config.network.name.clone(),
@@ -56,13 +57,12 @@ fn found(folder: &Folder, config: &Config, keys: &OperatorKeys, sequencer: &mut 
         operator: keys.operator.public(),
         log_key: keys.log.public_bytes(),
         promise_key: keys.promise.public_bytes(),
-        epoch_zero_ms: config.network.epoch_zero_ms,
+        epoch_zero_ms: config.founding_zero_ms(now_ms)?,
         epoch_ms: config.epoch_ms()?,
         grace_ms: config.grace_ms()?,
         policy_hash: Hash::of(&policy),
         rehearsed: config.network.rehearsed.clone(),
     };
-    let now_ms = config.clock().now_ms(0);
     let expiry_ms = now_ms.saturating_add(EXPIRY_MS);
     let genesis = Draft::of(None, Body::Genesis(genesis), 1, expiry_ms).signed_by(&keys.operator).finish();
     let network = cairn_core::NetworkId(genesis.payload_hash());
@@ -112,7 +112,7 @@ fn check_unchanged(config: &Config, sequencer: &Sequencer) -> Result<(), Failure
         ("origin", genesis.origin == config.network.origin),
         ("epoch", genesis.epoch_ms == config.epoch_ms()?),
         ("grace", genesis.grace_ms == config.grace_ms()?),
-        ("epoch_zero_ms", genesis.epoch_zero_ms == config.network.epoch_zero_ms),
+        ("epoch_zero_ms", config.network.epoch_zero_ms.is_none_or(|zero_ms| zero_ms == genesis.epoch_zero_ms)),
         ("rehearsed", genesis.rehearsed == config.network.rehearsed),
     ];
     match same.iter().find(|(_, same)| !same) {

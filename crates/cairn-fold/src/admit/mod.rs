@@ -12,7 +12,7 @@ use cairn_core::Hash;
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::epoch::EpochStatement;
 use cairn_core::key::PublicKey;
-use cairn_core::observation::Observation;
+use cairn_core::observation::{OBSERVATION_BYTES_MAX, Observation};
 use cairn_core::statement::Statement;
 
 pub use self::report::{Accepted, admit_report, report_key};
@@ -76,6 +76,11 @@ pub fn admit(state: &State, index: u64, entry: &Entry<'_>, checked: Option<Check
 }
 
 fn admit_observation(state: &State, entry: &Entry<'_>) -> Result<Effect, Refusal> {
+    let bytes = entry.body.len();
+    if bytes > OBSERVATION_BYTES_MAX {
+        let what = format!("the observation has {bytes} bytes; at most {OBSERVATION_BYTES_MAX} are read");
+        return Err(Refusal::of("OBS-TOO-LARGE", what));
+    }
     let observation =
         Observation::parse(entry.body).map_err(|error| Refusal::of("OBS-COSE", format!("the observation: {error}")))?;
     let network = state.network.as_ref().ok_or_else(|| Refusal::of("NET-GENESIS", "there is no network yet"))?;

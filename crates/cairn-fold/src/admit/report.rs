@@ -1,6 +1,5 @@
 //! When a report is valid.
 
-use cairn_core::cbor::Value;
 use cairn_core::entry::Entry;
 use cairn_core::geo::Cell;
 use cairn_core::key::PublicKey;
@@ -30,17 +29,10 @@ pub struct Accepted {
     pub received_ms: u64,
     /// See [`cairn_core::report::flag`].
     pub flags: u64,
-    /// What the class defines.
-    pub body: Value,
+    /// What the class defines: the body's canonical bytes.
+    pub body: Vec<u8>,
     /// Who is paid, and whether the device was denied, at the report's index.
     pub pending: Pending,
-}
-
-impl Accepted {
-    /// Whether later epochs see the report beside their own: those of denied devices vouch for nobody.
-    pub(crate) const fn stands_as_context(&self) -> bool {
-        self.pending.denied.is_none()
-    }
 }
 
 /// The key that a report's signature is to be checked against beforehand, if its device is known.
@@ -71,6 +63,10 @@ pub fn admit_report(
     let epoch = judging_epoch(state, time_ms)?;
     let last_ms = time_ms.saturating_add(check_class(state, device, &report)?);
     check_future(state, last_ms, entry.received_ms)?;
+    if time_ms < device.enrolled_ms {
+        let what = format!("measured before the device was enrolled, at {} ms", device.enrolled_ms);
+        return Err(Refusal::of("RPT-BEFORE-ENROLMENT", what));
+    }
     check_place(state, device, report.body.place.as_ref())?;
     if device.names.contains(name.boot, name.seq) {
         let what = format!("boot {} seq {} of {} has counted", name.boot, name.seq, name.device);
@@ -92,7 +88,7 @@ pub fn admit_report(
         last_ms,
         received_ms: entry.received_ms,
         flags: body.flags,
-        body: body.body,
+        body: body.body.encode(),
         pending,
     })
 }
@@ -133,7 +129,9 @@ fn judging_epoch(state: &State, time_ms: u64) -> Result<u64, Refusal> {
 fn check_future(state: &State, last_ms: u64, received_ms: u64) -> Result<(), Refusal> {
     let limit_ms = state.policy().map_or(0, |policy| policy.read.epochs.future_ms);
     let ahead_ms = last_ms.saturating_sub(received_ms);
-    if ahead_ms <= limit_ms {
+    // Short epochs bound it too: what is judged two epochs on would have left the lookback too early.
+    let epoch = state.clock().and_then(|clock| clock.epoch_at(last_ms));
+    if ahead_ms <= limit_ms && epoch.is_some_and(|epoch| epoch <= state.epoch.number.saturating_add(1)) {
         return Ok(());
     }
     Err(Refusal::of("RPT-FUTURE", format!("measured {ahead_ms} ms after it was received; at most {limit_ms} ms")))

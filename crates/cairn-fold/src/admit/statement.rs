@@ -3,19 +3,26 @@
 use cairn_core::geo::{Cell, Position};
 use cairn_core::report::Report;
 use cairn_core::statement::{
-    Body, Conflict, Deny, Enrol, PolicyDocument, ProfileDocument, Rotate, Signer, Statement, Transfer,
+    Body, Conflict, Deny, Enrol, PolicyDocument, ProfileDocument, Role, Rotate, Signer, Statement, Transfer,
 };
 use cairn_core::{Account, DeviceId, NetworkId};
 
 use crate::refusal::Refusal;
-use crate::state::{Device, State};
+use crate::state::{DOMAINS_MAX, Device, State};
 
 type Allowed = Result<(), Refusal>;
+
+/// Epochs past the end of the emission table whose total must be within 128 bits.
+const EPOCHS_THAT_ADD_UP: u64 = 1_000_000;
 
 /// Decides whether a statement received at `received_ms` is valid.
 pub(super) fn admit(state: &State, received_ms: u64, statement: &Statement) -> Allowed {
     if received_ms > statement.expiry_ms {
         return Err(Refusal::of("STM-EXPIRED", format!("it expired at {} ms", statement.expiry_ms)));
+    }
+    // Device, owner and operator: nobody else has a say, and every signer's nonce is remembered.
+    if statement.signed.len() > 3 {
+        return Err(Refusal::of("STM-SIGNERS", "no statement needs more than three signatures"));
     }
     check_nonces(state, statement)?;
     check_content(state, received_ms, statement)?;
@@ -81,7 +88,16 @@ fn check_content(state: &State, received_ms: u64, statement: &Statement) -> Allo
             not_started(state, received_ms, set.first_epoch)?;
             needs_operator(state, statement)
         }
-        Body::Domain(_) | Body::Successor(_) => needs_operator(state, statement),
+        Body::Domain(terms) => {
+            if state.domains.len() >= DOMAINS_MAX && !state.domains.contains_key(&terms.domain) {
+                return Err(Refusal::of(
+                    "STM-DOMAIN",
+                    format!("a network has at most {DOMAINS_MAX} settlement chains"),
+                ));
+            }
+            needs_operator(state, statement)
+        }
+        Body::Successor(_) => needs_operator(state, statement),
     }
 }
 
@@ -133,6 +149,10 @@ fn check_enrol(state: &State, statement: &Statement, enrol: &Enrol) -> Allowed {
     }
     has_room(state, &enrol.owner)?;
     check_enrolled_place(policy.read.h3_resolution, enrol)?;
+    if enrol.role == Role::Anchor {
+        // A reference outranks a crowd, so it is not self-declared.
+        needs_operator(state, statement)?;
+    }
     needs(statement, &Signer::Key(enrol.key), "the device's key")?;
     needs_account(statement, &enrol.owner)
 }
@@ -189,6 +209,11 @@ fn not_started(state: &State, received_ms: u64, first_epoch: u64) -> Allowed {
 fn check_policy(state: &State, received_ms: u64, statement: &Statement, policy: &PolicyDocument) -> Allowed {
     let read = cairn_reward::Policy::parse(&policy.document)
         .map_err(|error| Refusal::of("STM-POLICY", format!("{}: {error}", error.code())))?;
+    // What overflows would keep an epoch from closing, for ever: a million epochs past the table's end must add up.
+    let last = read.emission.rows().last().map_or(0, |row| row.from_epoch);
+    if let Err(error) = read.emission.total_through(last.saturating_add(EPOCHS_THAT_ADD_UP)) {
+        return Err(Refusal::of("STM-POLICY", format!("{}: {error}", error.code())));
+    }
     let is_first = state.policies.is_empty() && policy.first_epoch == 0;
     if is_first {
         let promised = state.network.as_ref().map(|network| network.genesis.policy_hash);
@@ -212,6 +237,15 @@ fn check_profile(state: &State, received_ms: u64, statement: &Statement, profile
         .map_err(|error| Refusal::of("STM-PROFILE", format!("the profile is not text: {error}")))?;
     cairn_classes::check_profile(&profile.class, text)
         .map_err(|error| Refusal::of("STM-PROFILE", format!("{}: {error}", error.code())))?;
+    let slot_ms = cairn_classes::slot_ms(&profile.class, text)
+        .map_err(|error| Refusal::of("STM-PROFILE", format!("{}: {error}", error.code())))?;
+    let clock = state.clock().ok_or_else(|| Refusal::of("NET-GENESIS", "there is no network yet"))?;
+    if !clock.zero_ms.is_multiple_of(slot_ms) || !clock.length_ms.is_multiple_of(slot_ms) {
+        // A slot that straddled two epochs would be paid in both.
+        let what =
+            format!("epochs of {} ms from {} ms are not whole slots of {slot_ms} ms", clock.length_ms, clock.zero_ms);
+        return Err(Refusal::of("STM-SLOTS", what));
+    }
     let is_first = !state.profiles.keys().any(|(class, _)| class == &profile.class);
     // A class without thresholds has judged nothing, so its first profile may rule the epoch that is open.
     if !(is_first && profile.first_epoch == state.epoch.number) {
@@ -234,12 +268,16 @@ fn check_conflict(state: &State, conflict: &Conflict) -> Allowed {
         return Err(refuse("this conflict is known"));
     }
     let device = known(state, &first.device())?;
+    if !device.names.contains(first.name().boot, first.name().seq) {
+        return Err(refuse("no report of that name has counted"));
+    }
     let network = state.network.as_ref().ok_or_else(|| Refusal::of("NET-GENESIS", "there is no network yet"))?;
     let signed = [&first, &second].iter().all(|report| {
-        report.sign1.algorithm == device.key.algorithm()
-            && device.key.verify(&report.to_be_signed(&network.id), &report.sign1.signature)
+        let message = report.to_be_signed(&network.id);
+        let mut keys = core::iter::once(&device.key).chain(&device.former_keys);
+        keys.any(|key| report.sign1.algorithm == key.algorithm() && key.verify(&message, &report.sign1.signature))
     });
-    if signed { Ok(()) } else { Err(refuse("a report is not signed by the device's key")) }
+    if signed { Ok(()) } else { Err(refuse("a report is not signed by a key of the device")) }
 }
 
 fn check_deny(state: &State, received_ms: u64, statement: &Statement, deny: &Deny) -> Allowed {

@@ -60,7 +60,11 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         Progress::Epoch(_) => {}
     });
     bar.finish_and_clear();
-    let report = report.map_err(undone)?;
+    let mut report = report.map_err(undone)?;
+    if report.network.as_ref().is_some_and(|network| is_recorded(&network.rehearsed)) {
+        // Such a network's time is not the auditor's.
+        report.ahead_ms = None;
+    }
     if let Some(difference) = report.difference() {
         let failure = Failure::wrong(difference.code.clone(), sentence(difference)).hint(hint(&report, difference));
         return output.show_wrong(&report, text, failure);
@@ -120,10 +124,15 @@ impl Args {
             operator: operator.transpose()?,
             remembered: remembered.transpose()?,
             start,
+            now_ms: Some(wall_ms()),
             snapshots: self.snapshots,
             ..AuditOptions::default()
         })
     }
+}
+
+fn is_recorded(rehearsed: &[String]) -> bool {
+    rehearsed.iter().any(|what| what == NetworkClock::RECORDED_DECLARATION)
 }
 
 /// An audit that has no result: what was given may be at fault, or the way to the source.
@@ -221,5 +230,8 @@ fn text(report: &AuditReport) -> String {
     }
     let epochs = count(report.epochs.len() as u64, "epoch", "epochs");
     text.push_str(&format!("  recomputed {epochs} in {}\n", duration(report.elapsed.total_ms)));
+    for note in report.notes() {
+        text.push_str(&format!("  note       {note}\n"));
+    }
     text
 }

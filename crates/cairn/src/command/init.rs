@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cairn_classes::Class;
 use cairn_core::{Account, Domain};
-use cairn_ledger::{NetworkClock, wall_ms};
+use cairn_ledger::NetworkClock;
 use serde::Serialize;
 
 use crate::config::{Config, Folder, duration_ms};
@@ -121,7 +121,7 @@ pub(crate) fn make(args: &Args) -> Result<Made, Failure> {
     let rehearsed = rehearsed(args);
     let policy = cairn_reward::default_policy(&args.symbol, &treasury, &clock.public());
     write(&args.dir.join("policy.toml"), &policy)?;
-    write(&args.dir.join("profiles").join(profile_name), profile)?;
+    write(&args.dir.join("profiles").join(profile_name), &with_whole_slots(profile, args)?)?;
     write(&folder.config(), &network_toml(args, profile_name, &rehearsed))?;
     Config::read(&folder)?;
     Ok(Made { dir: args.dir.clone(), operator: operator.public_name(), treasury: treasury.to_string(), rehearsed })
@@ -172,17 +172,39 @@ fn rehearsed(args: &Args) -> Vec<String> {
     all
 }
 
+/// The profile with slots that fit the network's epochs whole: its own, or the longest that do.
+fn with_whole_slots(profile: &str, args: &Args) -> Result<String, Failure> {
+    let slot_ms = cairn_classes::slot_ms(Class::Sensing.schema(), profile)?;
+    let epoch_ms = duration_ms(&args.epoch).unwrap_or(slot_ms);
+    let whole_ms = [epoch_ms, args.recorded_clock_from.unwrap_or(0)].into_iter().fold(slot_ms, common_divisor);
+    if whole_ms == slot_ms {
+        return Ok(profile.to_owned());
+    }
+    let fit = |line: &str| match line.starts_with("slot_ms") {
+        true => format!("slot_ms = {whole_ms}\n"),
+        false => format!("{line}\n"),
+    };
+    let fitted: String = profile.lines().map(fit).collect();
+    cairn_classes::check_profile(Class::Sensing.schema(), &fitted).map_err(|error| {
+        Failure::usage("NET-SLOTS", format!("epochs of {} have no whole slots: {error}", args.epoch))
+            .hint("take an epoch of whole seconds, and a recorded clock that starts at one")
+    })?;
+    Ok(fitted)
+}
+
+/// Euclid's greatest common divisor; that of anything and zero is the thing itself.
+const fn common_divisor(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { common_divisor(b, a % b) }
+}
+
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(path, text).map_err(|error| Failure::io("write", path, &error))
 }
 
 fn network_toml(args: &Args, profile_name: &str, rehearsed: &[String]) -> String {
-    let (clock, zero_ms) = match args.recorded_clock_from {
-        Some(from_ms) => ("recorded", from_ms),
-        None => {
-            let epoch_ms = duration_ms(&args.epoch).unwrap_or(1);
-            ("wall", wall_ms() / epoch_ms * epoch_ms)
-        }
+    let (clock, zero) = match args.recorded_clock_from {
+        Some(from_ms) => ("recorded", format!("epoch_zero_ms = {from_ms}")),
+        None => ("wall", "# epoch_zero_ms = 0".to_owned()),
     };
     let rehearsed: String = rehearsed.iter().map(|what| format!("\n    \"{what}\",")).collect();
     let rehearsed = if rehearsed.is_empty() { "[]".to_owned() } else { format!("[{rehearsed}\n]") };
@@ -197,8 +219,9 @@ origin = "{origin}"
 # Epochs: ms, s, m, h, d, w. Reports of an epoch may come in until its end plus grace.
 epoch = "{epoch}"
 grace = "{grace}"
-# Start of epoch 0, milliseconds since 1970 UTC.
-epoch_zero_ms = {zero_ms}
+# Start of epoch 0, milliseconds since 1970 UTC. Left out, it is the start of the epoch in which the network first starts,
+# epochs being counted from 1970.
+{zero}
 # "wall": the machine's clock. "recorded": time follows the data, which is a rehearsal and must be declared as one.
 clock = "{clock}"
 # Everything that is not real, in words. Every page, table and epoch statement repeats it.

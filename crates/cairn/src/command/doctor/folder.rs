@@ -94,15 +94,11 @@ fn profile(folder: &Folder, config: &Config, class: &str, path: &Path) -> Findin
         Ok(read) => read,
         Err(failure) => return Finding::of_failure(Health::Fail, "profile", failure),
     };
-    let whole = |slot_ms: u64| {
-        let starts = [config.network.epoch_zero_ms, config.epoch_ms().unwrap_or_default()];
-        starts.iter().all(|ms| ms.is_multiple_of(slot_ms))
-    };
-    match slot_ms.filter(|slot_ms| !whole(*slot_ms)) {
+    match slot_ms.filter(|slot_ms| !config.has_whole_slots(*slot_ms).unwrap_or(true)) {
         Some(slot_ms) => {
             let slot = duration(slot_ms);
-            Finding::warn("profile", format!("{class}: epochs do not begin where slots of {slot} do"))
-                .hint("a slot that begins before its epoch counts as late: let epochs be whole slots")
+            Finding::fail("profile", format!("{class}: epochs are not whole slots of {slot}"))
+                .hint("let `slot_ms` of the profile divide the epoch's length and its start")
         }
         None => Finding::ok("profile", format!("{class} reads, hash {hash}")),
     }
