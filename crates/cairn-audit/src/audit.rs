@@ -20,7 +20,7 @@ use crate::difference::Stop;
 use crate::error::AuditError;
 use crate::opening::{self, Opened, Seen};
 use crate::replay::{Prepared, Replay, Tally};
-use crate::report::{AuditReport, Elapsed, EpochLine, Outcome, PinnedBy, Resumed};
+use crate::report::{AuditReport, DAY_MS, Elapsed, EpochLine, Outcome, PinnedBy, Resumed, Unserved};
 use crate::resume;
 use crate::signatures::{self, KeyBook};
 use crate::source::Source;
@@ -50,7 +50,9 @@ pub struct AuditOptions {
     pub remembered: Option<String>,
     /// Where to start.
     pub start: Start,
-    /// How many entries may follow the end of an epoch without its statement.
+    /// The auditor's own time, ms since 1970 UTC: a log whose last entry lies more than a day ahead of it is noted.
+    pub now_ms: Option<u64>,
+    /// How many entries may follow the end of an epoch without its statement, while no later epoch closes.
     pub unlogged_entries_max: u64,
     /// How many void entries are listed one by one.
     pub void_listed_max: usize,
@@ -65,6 +67,7 @@ impl Default for AuditOptions {
             operator: None,
             remembered: None,
             start: Start::Genesis,
+            now_ms: None,
             unlogged_entries_max: 1_000,
             void_listed_max: 100,
             snapshots: false,
@@ -149,6 +152,8 @@ fn blank(source: &dyn Source, options: &AuditOptions) -> AuditReport {
         resumed: None,
         counts: crate::report::Counts::default(),
         epochs: Vec::new(),
+        unserved: Unserved::default(),
+        ahead_ms: None,
         void: std::collections::BTreeMap::new(),
         void_entries: Vec::new(),
         elapsed: Elapsed::default(),
@@ -211,7 +216,7 @@ fn run(
         if stop.is_none() && run.stopped.is_none() {
             stop = run.replay.finish(options.unlogged_entries_max).err();
         }
-        run.end(stop)
+        run.end(stop, options.now_ms)
     })
 }
 
@@ -307,7 +312,7 @@ impl Run<'_, '_> {
     /// Waits for the last epochs to be compared, and finishes the report; why the audit stopped, if it did.
     ///
     /// What was found in an epoch's tables comes first: everything folded since was logged after that epoch.
-    fn end(mut self, stop: Option<Stop>) -> Option<Stop> {
+    fn end(mut self, stop: Option<Stop>, now_ms: Option<u64>) -> Option<Stop> {
         self.replay.close_tables();
         while let Ok(compared) = self.compared.recv() {
             self.note(compared);
@@ -326,6 +331,13 @@ impl Run<'_, '_> {
                 line.ok &= difference.epoch != Some(line.number);
             }
         }
+        let without = |served: fn(&EpochLine) -> bool| report.epochs.iter().filter(|line| !served(line)).count() as u64;
+        report.unserved = Unserved {
+            verdicts: without(|line| line.compared.verdicts),
+            payouts: without(|line| line.compared.payouts),
+        };
+        let ahead_ms = now_ms.map(|now_ms| replay.fold.state().received_ms.saturating_sub(now_ms));
+        report.ahead_ms = ahead_ms.filter(|ahead_ms| *ahead_ms > DAY_MS);
         (report.counts, report.void, report.void_entries) = (tally.counts, tally.void, tally.void_entries);
         stop
     }

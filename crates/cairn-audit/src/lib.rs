@@ -10,8 +10,8 @@
 //! genesis that was served is believed, and the report says so. Starting from a snapshot trusts the logged statement that
 //! the snapshot belongs to, and the report says that too.
 //!
-//! What it does not do: know the time, so a log that ends too early looks like a quiet network (a remembered checkpoint
-//! shows a rollback); verify cosignatures of witnesses, which no network has yet.
+//! What it does not do: know the time, unless it is told, so a log that ends too early looks like a quiet network (a
+//! remembered checkpoint shows a rollback); verify cosignatures of witnesses, which no network has yet.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -37,6 +37,6 @@ pub use error::AuditError;
 pub use measure::{AuditRate, measure};
 pub use report::{
     AuditReport, AuditedCheckpoint, AuditedNetwork, Compared, Counts, Elapsed, EpochLine, Outcome, PinnedBy, Resumed,
-    VoidEntry,
+    Unserved, VoidEntry,
 };
 pub use source::{FolderSource, HttpSource, Source, SourceError};

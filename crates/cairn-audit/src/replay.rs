@@ -104,6 +104,7 @@ impl Replay {
         let entry = Entry::decode(bundle.entry(n)).map_err(|source| FoldError::Entry { index, source })?;
         self.bound_epochs(index, entry.received_ms)?;
         let folded = self.fold.push(bundle.leaves[n], &entry, checked)?;
+        let last_closed = folded.closed.last().map(|closed| closed.statement.number);
         for closed in folded.closed {
             self.close(index, closed);
         }
@@ -127,7 +128,20 @@ impl Replay {
             }
             Err(refusal) => self.note_void(index, refusal),
         }
-        Ok(())
+        last_closed.map_or(Ok(()), |number| self.all_stated_before(index, number))
+    }
+
+    /// The sequencer logs statements right after the entry that closed their epochs, so none is awaited any more when a
+    /// later entry closes the next epoch.
+    fn all_stated_before(&self, index: u64, closed: u64) -> Result<(), Stop> {
+        let Some((&number, awaited)) = self.awaited.iter().find(|(_, awaited)| awaited.closed_at < index) else {
+            return Ok(());
+        };
+        let detail = format!("its statement was not logged before epoch {closed} closed");
+        let (expected, found) =
+            (format!("a statement after entry {}", awaited.closed_at), format!("none before entry {index}"));
+        let missing = Difference::at("EPO-MISSING", format!("epoch {number}"), detail).values(expected, found);
+        Err(missing.epoch(number).entry(index).into())
     }
 
     fn bound_epochs(&self, index: u64, received_ms: u64) -> Result<(), Stop> {

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::difference::Difference;
 
+/// A last entry that is further ahead of the auditor's clock than this is worth a note.
+pub(crate) const DAY_MS: u64 = 86_400_000;
+
 /// The outcome of an audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "result", rename_all = "lowercase")]
@@ -94,6 +97,15 @@ pub struct Compared {
     pub payouts: bool,
     /// The snapshot.
     pub snapshot: bool,
+}
+
+/// How many of the recomputed epochs were served without their tables, which were therefore not compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Unserved {
+    /// Epochs without verdict rows.
+    pub verdicts: u64,
+    /// Epochs without payout rows.
+    pub payouts: u64,
 }
 
 /// One epoch, recomputed.
@@ -221,6 +233,11 @@ pub struct AuditReport {
     pub counts: Counts,
     /// Every epoch recomputed.
     pub epochs: Vec<EpochLine>,
+    /// The tables that nobody served: a PASS says nothing of them.
+    pub unserved: Unserved,
+    /// How far the last entry's time of receipt is ahead of the auditor's clock, in ms, if that is more than a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead_ms: Option<u64>,
     /// How many entries are void, by code.
     pub void: BTreeMap<String, u64>,
     /// The first of them.
@@ -234,6 +251,29 @@ impl AuditReport {
     #[must_use]
     pub const fn passed(&self) -> bool {
         matches!(self.outcome, Outcome::Pass)
+    }
+
+    /// What a reader of a PASS must know beside it, in sentences without a full stop.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let Unserved { verdicts, payouts } = self.unserved;
+        let all = self.epochs.len() as u64;
+        let mut notes = Vec::new();
+        let unserved = match (verdicts, payouts) {
+            (0, 0) => None,
+            _ if (verdicts, payouts) == (all, all) => Some("verdict and payout tables".to_owned()),
+            (_, 0) => Some(format!("the verdict tables of {verdicts} of {all} epochs")),
+            (0, _) => Some(format!("the payout tables of {payouts} of {all} epochs")),
+            _ => Some(format!("the verdict tables of {verdicts} and the payout tables of {payouts} of {all} epochs")),
+        };
+        if let Some(tables) = unserved.filter(|_| self.passed()) {
+            notes.push(format!("PASS for the log; {tables} were not served"));
+        }
+        if let Some(ahead_ms) = self.ahead_ms {
+            let (days, hours) = (ahead_ms / DAY_MS, ahead_ms % DAY_MS / (DAY_MS / 24));
+            notes.push(format!("the last entry is stamped {days} d {hours} h ahead of the auditor's clock"));
+        }
+        notes
     }
 
     /// The first difference, if there is one.

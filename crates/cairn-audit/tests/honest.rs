@@ -4,7 +4,8 @@
 
 mod served;
 
-use cairn_audit::{AuditOptions, AuditReport, Elapsed, FolderSource, PinnedBy, Progress, audit};
+use cairn_audit::{AuditOptions, AuditReport, Elapsed, FolderSource, PinnedBy, Progress, Unserved, audit};
+use cairn_testkit::network::DAY_MS;
 use served::Served;
 
 fn timeless(report: AuditReport) -> AuditReport {
@@ -76,6 +77,40 @@ fn a_folder_gives_the_report_that_memory_gives() {
     assert!(report.passed(), "{:?}", report.difference());
     assert_eq!(report.pinned_by, PinnedBy::FirstUse);
     assert_eq!(report.epochs, served.audit(&AuditOptions::default()).epochs);
+}
+
+#[test]
+fn a_report_says_which_tables_were_not_served() {
+    let network = served::eventful();
+    let whole = Served::of(&network);
+    let report = whole.audit(&AuditOptions::default());
+    assert_eq!((report.unserved, report.notes()), (Unserved::default(), Vec::<String>::new()));
+    let report = Served::log(&network.entries).audit(&AuditOptions::default());
+    assert!(report.passed());
+    let all = report.epochs.len() as u64;
+    assert_eq!(report.unserved, Unserved { verdicts: all, payouts: all });
+    assert_eq!(report.notes(), ["PASS for the log; verdict and payout tables were not served"]);
+    let mut part = whole.clone();
+    part.files.remove("epochs/1/verdicts.cborseq");
+    let report = part.audit(&AuditOptions::default());
+    assert_eq!(report.unserved, Unserved { verdicts: 1, payouts: 0 });
+    assert_eq!(report.notes(), ["PASS for the log; the verdict tables of 1 of 6 epochs were not served"]);
+}
+
+#[test]
+fn a_last_entry_far_ahead_of_the_auditors_clock_is_noted() {
+    let network = served::small();
+    let served = Served::of(&network);
+    let last_ms = network.now_ms;
+    let at = |now_ms| served.audit(&AuditOptions { now_ms, ..AuditOptions::default() });
+    for now_ms in [None, Some(last_ms), Some(last_ms - DAY_MS), Some(u64::MAX)] {
+        let report = at(now_ms);
+        assert_eq!((report.ahead_ms, report.notes()), (None, vec![]), "{now_ms:?}");
+    }
+    let report = at(Some(last_ms - 3 * DAY_MS));
+    assert!(report.passed(), "a clock is no proof");
+    assert_eq!(report.ahead_ms, Some(3 * DAY_MS));
+    assert_eq!(report.notes(), ["the last entry is stamped 3 d 0 h ahead of the auditor's clock"]);
 }
 
 #[test]

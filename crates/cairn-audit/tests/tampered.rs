@@ -14,7 +14,7 @@ use cairn_core::{Amount, Hash, NetworkId, Payout};
 use cairn_merkle::tile::split_entry;
 use cairn_merkle::tree::leaf_hash;
 use cairn_merkle::{Checkpoint, Cosigner, Frontier, TilePath};
-use cairn_testkit::network::MemoryNetwork;
+use cairn_testkit::network::{DAY_MS, MemoryNetwork};
 use served::{ORIGIN, Served, log_signer};
 
 /// Everything is compared, the snapshots too.
@@ -378,6 +378,29 @@ fn a_statement_that_never_comes_is_missed() {
         assert_eq!(code, (extra > 4).then_some("EPO-MISSING"), "{extra} entries after the closing one");
         entries.push(Entry { kind: EntryKind::Report, received_ms, body: b"x" }.encode());
     }
+}
+
+#[test]
+fn a_statement_is_missed_as_soon_as_the_next_epoch_has_closed() {
+    let mut network = served::small();
+    let statement = network.entries.len() as u64 - 1;
+    let next_ms = network.now_ms + 7 * DAY_MS;
+    network.pass_to(next_ms);
+    assert_eq!(network.closed.len(), 2);
+    assert!(Served::log(&network.entries).audit(&strict(&network)).passed());
+    // Epoch 0's statement is held back; epoch 1 then closes at the entry that takes its place.
+    let mut entries = network.entries.clone();
+    entries.remove(usize::try_from(statement).unwrap());
+    entries.pop();
+    let found = named(&Served::log(&entries), &strict(&network), "a statement held back");
+    assert_eq!((found.code.as_str(), found.epoch, found.entry), ("EPO-MISSING", Some(0), Some(statement)));
+    assert_eq!(found.detail, "its statement was not logged before epoch 1 closed");
+    // Two epochs that close at one entry have their statements one after the other.
+    let mut network = served::small();
+    let later_ms = network.now_ms + 14 * DAY_MS;
+    network.pass_to(later_ms);
+    assert_eq!(network.closed.len(), 3);
+    assert!(Served::log(&network.entries).audit(&strict(&network)).passed());
 }
 
 /// A source that breaks off at one file.

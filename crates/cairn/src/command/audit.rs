@@ -7,6 +7,7 @@ use cairn_audit::{
 };
 use cairn_core::key::PublicKey;
 use cairn_core::{Hash, NetworkId};
+use cairn_ledger::{NetworkClock, wall_ms};
 
 use crate::config::Folder;
 use crate::connect::Connect;
