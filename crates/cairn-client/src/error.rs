@@ -67,7 +67,7 @@ pub enum ClientError {
         /// What is wrong with it.
         reason: String,
     },
-    /// An acceptance whose promise does not hold: not signed by the network's key, or not over what was accepted.
+    /// An acceptance whose promise does not hold: not signed by the network's key, or not over what was accepted or known.
     #[error("the gateway accepted, but its promise is not worth keeping: {reason}")]
     Promise {
         /// What is wrong with it.

@@ -1,7 +1,7 @@
 //! The HTTP client of a gateway: submits, keeps promises, fetches.
 //!
 //! What it promises: an accepted submission comes back with a promise that the network's promise key signed and that
-//! names exactly the accepted entries; every answer is bounded in size; a gateway that is busy is asked again, a bounded
+//! names exactly the entries accepted or known already; every answer is bounded in size; a gateway that is busy is asked again, a bounded
 //! number of times; what a gateway refuses is handed on with its code, detail and hint.
 //!
 //! What it does not do: believe numbers. Everything fetched here is what a gateway says; `cairn-audit` recomputes it. It

@@ -22,7 +22,7 @@ pub(crate) struct PromiseKey {
 pub struct Submitted {
     /// The answer; `response.promise` is the signed note, which is worth keeping.
     pub response: SubmitResponse,
-    /// What was promised; `None` when nothing was accepted.
+    /// What was promised; `None` when nothing was accepted or known.
     pub promise: Option<Promise>,
 }
 
@@ -38,7 +38,7 @@ impl Client {
     /// report does not sink its neighbours.
     ///
     /// # Errors
-    /// [`ClientError::Nothing`] without reports; [`ClientError::Promise`] when what was accepted is not promised.
+    /// [`ClientError::Nothing`] without reports; [`ClientError::Promise`] when what was accepted or known is not promised.
     pub fn submit_reports<R: AsRef<[u8]>>(&self, reports: &[R]) -> Result<Submitted, ClientError> {
         // A report sent twice is answered with its index.
         self.submit("/v1/reports", "application/cose", reports, true)
@@ -116,26 +116,27 @@ fn promise_key_of(network: &NetworkInfo) -> Result<PromiseKey, ClientError> {
     Ok(PromiseKey { network: NetworkId(id), verifier })
 }
 
-/// The promise must be signed by the network's key, for this network, over exactly what was accepted, in order. The leaf
-/// hashes cover the time of receipt, which only the log tells: [`Client::kept`] checks them there.
+/// The promise must be signed by the network's key, for this network, over exactly what was accepted or known, in order:
+/// an item that is called a duplicate is as good as accepted only if the gateway signs for where it stands. The leaf hashes
+/// cover the time of receipt, which only the log tells: [`Client::kept`] checks them there.
 fn check_promise(response: &SubmitResponse, key: &PromiseKey) -> Result<Option<Promise>, ClientError> {
     let refuse = |reason: String| ClientError::Promise { reason };
-    let accepted = response.results.iter().filter(|row| row.status == ResultStatus::Accepted);
-    let accepted: Option<Vec<u64>> = accepted.map(|row| row.index).collect();
-    let accepted = accepted.ok_or_else(|| refuse("an accepted item has no index".to_owned()))?;
-    if accepted.is_empty() {
+    let logged = response.results.iter().filter(|row| row.status != ResultStatus::Rejected);
+    let logged: Option<Vec<u64>> = logged.map(|row| row.index).collect();
+    let logged = logged.ok_or_else(|| refuse("an accepted or known item has no index".to_owned()))?;
+    if logged.is_empty() {
         return Ok(None);
     }
     if response.promise.is_empty() {
-        return Err(refuse(format!("nothing is promised for {} accepted items", accepted.len())));
+        return Err(refuse(format!("nothing is promised for {} accepted or known items", logged.len())));
     }
     let promise = Promise::open(&response.promise, &key.verifier).map_err(|error| ClientError::promise(&error))?;
     if promise.network != key.network.0 {
         return Err(refuse(format!("it is for network {}, not {}", promise.network, key.network)));
     }
     let promised: Vec<u64> = promise.entries.iter().map(|(index, _)| *index).collect();
-    if promised != accepted {
-        return Err(refuse(format!("it names entries {promised:?}; accepted were {accepted:?}")));
+    if promised != logged {
+        return Err(refuse(format!("it names entries {promised:?}; accepted or known were {logged:?}")));
     }
     Ok(Some(promise))
 }
@@ -172,18 +173,23 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_names_exactly_what_was_accepted_in_order() {
+    fn a_promise_names_exactly_what_was_accepted_or_known_in_order() {
         use ResultStatus::{Accepted, Duplicate, Rejected};
         let rows = [row(Accepted, Some(7)), row(Duplicate, Some(3)), row(Rejected, None), row(Accepted, Some(9))];
-        let held = check(&rows, promise(network(), &[7, 9])).unwrap().unwrap();
-        assert_eq!(held.entries.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [7, 9]);
-        for indices in [&[7][..], &[9, 7], &[7, 3, 9], &[7, 8], &[7, 9, 9]] {
+        let held = check(&rows, promise(network(), &[7, 3, 9])).unwrap().unwrap();
+        assert_eq!(held.entries.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [7, 3, 9]);
+        for indices in [&[7][..], &[7, 9], &[7, 9, 3], &[3, 7, 9], &[7, 3, 8], &[7, 3, 9, 9]] {
             assert_eq!(check(&rows, promise(network(), indices)).unwrap_err().code(), "NET-PROMISE", "{indices:?}");
         }
         assert_eq!(check(&rows, String::new()).unwrap_err().code(), "NET-PROMISE", "no promise at all");
         assert_eq!(check(&rows, "no note".to_owned()).unwrap_err().code(), "NET-PROMISE");
         assert_eq!(check(&[row(Accepted, None)], promise(network(), &[7])).unwrap_err().code(), "NET-PROMISE");
-        assert_eq!(check(&[row(Rejected, None), row(Duplicate, Some(1))], String::new()).unwrap(), None);
+        assert_eq!(check(&[row(Duplicate, None)], promise(network(), &[7])).unwrap_err().code(), "NET-PROMISE");
+        // "I have it already" without a word to hold the gateway to.
+        let known = [row(Rejected, None), row(Duplicate, Some(1))];
+        assert_eq!(check(&known, String::new()).unwrap_err().code(), "NET-PROMISE");
+        assert!(check(&known, promise(network(), &[1])).unwrap().is_some());
+        assert_eq!(check(&[row(Rejected, None)], String::new()).unwrap(), None);
     }
 
     #[test]

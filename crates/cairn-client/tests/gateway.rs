@@ -220,6 +220,26 @@ fn one_report_goes_alone_and_several_as_a_sequence() {
 }
 
 #[test]
+fn a_gateway_that_knows_a_report_already_must_sign_for_it() {
+    let duplicate = |promise: String| {
+        let row = ResultRow { status: ResultStatus::Duplicate, index: Some(7), code: None, detail: None, hint: None };
+        serde_json::to_vec(&SubmitResponse { results: vec![row], size: 9, promise }).unwrap()
+    };
+    let over = |index: u64| {
+        let entries = vec![(index, leaf_hash(&index.to_be_bytes()))];
+        Promise { network: network().0, entries }.sign(&promise_signer()).unwrap()
+    };
+    let answers = [String::new(), over(8), over(7)].map(|promise| ok(duplicate(promise)));
+    let gateway = Gateway::with(answers.into());
+    let client = gateway.client().promised_by(network(), promise_signer().verifier().clone());
+    let refused = client.submit_reports(&[b"one"]).unwrap_err();
+    assert_eq!(refused.code(), "NET-PROMISE", "a report swallowed as a duplicate");
+    assert_eq!(client.submit_reports(&[b"one"]).unwrap_err().code(), "NET-PROMISE", "a promise of something else");
+    assert_eq!(client.submit_reports(&[b"one"]).unwrap().promise.unwrap().entries[0].0, 7);
+    gateway.finish();
+}
+
+#[test]
 fn a_promise_is_kept_broken_or_not_due_yet() {
     let leaves: Vec<Hash> = (0..5u64).map(|index| leaf_hash(&index.to_be_bytes())).collect();
     let log = NoteSigner::new("log.example", SigningKey::from_seed([1; 32])).unwrap();

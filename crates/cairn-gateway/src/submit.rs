@@ -29,7 +29,7 @@ type Answered = Result<Json<SubmitResponse>, Refused>;
 ///
 /// One COSE_Sign1 as `application/cose`, or a CBOR sequence of them as `application/cbor-seq`. Answered after everything
 /// accepted is durable, one row for each report in the order sent; one bad report does not sink its neighbours. A repeat
-/// is answered with the index of the first, so sending again is safe.
+/// is answered with the index of the first, and promised like it, so sending again is safe.
 #[utoipa::path(post, path = "/v1/reports", tag = "submit",
     request_body(content((Binary = "application/cose"), (Binary = "application/cbor-seq"))),
     responses((status = 200, description = "What became of each report.", body = SubmitResponse),
