@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, HeaderValue};
@@ -14,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use cairn_api::{EpochInfo, EpochList, PayoutInfo, PayoutList, Problem, VerdictList};
 use cairn_core::{DeviceId, Hash};
 use cairn_ledger::Ledger;
-use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::accept::choose;
@@ -40,8 +38,7 @@ const EPOCHS: (u64, u64) = (20, 500);
 const ROWS: (u64, u64) = (100, 1_000);
 
 /// Which epochs.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct EpochsPage {
     /// Only epochs below this one.
@@ -51,8 +48,7 @@ pub(crate) struct EpochsPage {
 }
 
 /// Which verdicts.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct VerdictsPage {
     /// Only those of this device.
@@ -64,8 +60,7 @@ pub(crate) struct VerdictsPage {
 }
 
 /// Which payouts.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PayoutsPage {
     /// From this position of the table on: `next` of the page before.
@@ -78,8 +73,59 @@ fn limited(asked: Option<u64>, (usual, most): (u64, u64)) -> u64 {
     asked.unwrap_or(usual).clamp(1, most)
 }
 
-fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refused> {
-    query.map(|Query(query)| query).map_err(|rejection| Refused::bad("NET-QUERY", rejection.body_text()))
+/// The parameters of a query, decoded, in the order sent.
+type Pairs = Vec<(String, String)>;
+
+/// A query whose parameters are all known and given once.
+struct Asked<'a>(&'a Pairs);
+
+impl<'a> Asked<'a> {
+    fn among(Query(pairs): &'a Query<Pairs>, known: &[&str]) -> Result<Self, Refused> {
+        for (n, (name, _)) in pairs.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let known = known.join(", ");
+                let detail = format!("there is no query parameter `{name}` here; there are: {known}");
+                return Err(Refused::bad("NET-QUERY", detail));
+            }
+            if pairs[..n].iter().any(|(before, _)| before == name) {
+                return Err(Refused::bad("NET-QUERY", format!("the query parameter `{name}` is given twice")));
+            }
+        }
+        Ok(Self(pairs))
+    }
+
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u64>, Refused> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let parsed = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let detail = || format!("the query parameter `{name}` is a whole number below 2^64, not `{text}`");
+        parsed.map(Some).ok_or_else(|| Refused::bad("NET-QUERY", detail()))
+    }
+}
+
+impl EpochsPage {
+    fn of(query: &Query<Pairs>) -> Result<Self, Refused> {
+        let asked = Asked::among(query, &["before", "limit"])?;
+        Ok(Self { before: asked.number("before")?, limit: asked.number("limit")? })
+    }
+}
+
+impl VerdictsPage {
+    fn of(query: &Query<Pairs>) -> Result<Self, Refused> {
+        let asked = Asked::among(query, &["device", "after", "limit"])?;
+        let device = asked.text("device").map(str::to_owned);
+        Ok(Self { device, after: asked.number("after")?, limit: asked.number("limit")? })
+    }
+}
+
+impl PayoutsPage {
+    fn of(query: &Query<Pairs>) -> Result<Self, Refused> {
+        let asked = Asked::among(query, &["after", "limit"])?;
+        Ok(Self { after: asked.number("after")?, limit: asked.number("limit")? })
+    }
 }
 
 /// Canonical bytes, with the statement that they belong to.
@@ -101,11 +147,8 @@ fn whole_table(is_part: bool) -> Result<(), Refused> {
 #[utoipa::path(get, path = "/v1/epochs", tag = "epochs", params(EpochsPage),
     responses((status = 200, description = "A page of epochs.", body = EpochList),
         (status = "default", description = "Refused.", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn epochs(
-    State(front): Shared,
-    page: Result<Query<EpochsPage>, QueryRejection>,
-) -> Result<Json<EpochList>, Refused> {
-    let page = query(page)?;
+pub(crate) async fn epochs(State(front): Shared, asked: Query<Pairs>) -> Result<Json<EpochList>, Refused> {
+    let page = EpochsPage::of(&asked)?;
     front.read(move |_, ledger| Ok(Json(ledger.epoch_list(page.before, limited(page.limit, EPOCHS))?))).await
 }
 
@@ -141,10 +184,10 @@ pub(crate) async fn epoch(
 pub(crate) async fn verdicts(
     State(front): Shared,
     Path(epoch): Path<String>,
-    page: Result<Query<VerdictsPage>, QueryRejection>,
+    asked: Query<Pairs>,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    let (epoch, page) = (number(&epoch, "an epoch")?, query(page)?);
+    let (epoch, page) = (number(&epoch, "an epoch")?, VerdictsPage::of(&asked)?);
     let form = choose(&headers, &[JSON, CBOR_SEQ])?;
     let device = page.device.as_deref().map(DeviceId::parse).transpose().map_err(|error| bad_name(&error))?;
     if form == CBOR_SEQ {
@@ -173,10 +216,10 @@ pub(crate) async fn verdicts(
 pub(crate) async fn payouts(
     State(front): Shared,
     Path(epoch): Path<String>,
-    page: Result<Query<PayoutsPage>, QueryRejection>,
+    asked: Query<Pairs>,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    let (epoch, page) = (number(&epoch, "an epoch")?, query(page)?);
+    let (epoch, page) = (number(&epoch, "an epoch")?, PayoutsPage::of(&asked)?);
     let form = choose(&headers, &[JSON, CBOR_SEQ, CSV])?;
     if form != JSON {
         whole_table(page.after.is_some() || page.limit.is_some())?;

@@ -97,6 +97,23 @@ pub(crate) async fn policy_by_hash(State(front): Shared, Path(hash): Path<String
     Ok(([(CONTENT_TYPE, TEXT)], document).into_response())
 }
 
+/// A profile, the parameters of a class, by its hash, in force or not.
+#[utoipa::path(get, path = "/v1/profiles/{hash}", tag = "network",
+    params(("hash" = String, Path, description = "SHA-256 of the document, hexadecimal.")),
+    responses((status = 200, description = "The document, TOML.", body = String, content_type = "text/plain"),
+        (status = "default", description = "Refused.", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn profile_by_hash(State(front): Shared, Path(hash): Path<String>) -> Result<Response, Refused> {
+    let hash = Hash::from_hex(&hash)
+        .ok_or_else(|| Refused::bad("NET-NAME", "a profile is named by its SHA-256: 64 hexadecimal digits"))?;
+    let document = front.read(move |_, ledger| Ok(find_profile(ledger, hash))).await?;
+    let none = || Refused::of(StatusCode::NOT_FOUND, "NET-NO-PROFILE", "no profile has this hash");
+    Ok(([(CONTENT_TYPE, TEXT)], document.ok_or_else(none)?).into_response())
+}
+
+fn find_profile(ledger: &Ledger, hash: Hash) -> Option<String> {
+    ledger.state().profiles.values().find(|document| Hash::of(document.as_bytes()) == hash).cloned()
+}
+
 fn find_policy(ledger: &Ledger, hash: Hash) -> Option<Vec<u8>> {
     let found = ledger.state().policies.values().find(|policy| Hash::of(&policy.document) == hash);
     found.map(|policy| policy.document.clone())

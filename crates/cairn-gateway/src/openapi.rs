@@ -38,6 +38,7 @@ impl ToSchema for Binary {}
         crate::ledger_pages::account,
         crate::ledger_pages::policy,
         crate::ledger_pages::policy_by_hash,
+        crate::ledger_pages::profile_by_hash,
         crate::epochs::epochs,
         crate::epochs::epoch,
         crate::epochs::verdicts,

@@ -31,6 +31,7 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
         .route("/v1/network", get(ledger_pages::network))
         .route("/v1/policy", get(ledger_pages::policy))
         .route("/v1/policies/{hash}", get(ledger_pages::policy_by_hash))
+        .route("/v1/profiles/{hash}", get(ledger_pages::profile_by_hash))
         .route("/v1/devices/{id}", get(ledger_pages::device))
         .route("/v1/devices/{id}/epochs/{n}", get(ledger_pages::device_epoch))
         .route("/v1/accounts/{id}", get(ledger_pages::account))
@@ -70,7 +71,8 @@ async fn every_request(State(front): State<Arc<Front>>, request: Request, next: 
         Ok(response) => as_problem(response),
         Err(_) => {
             let detail = format!("the request was not done within {} ms", limit.as_millis());
-            let again = "send it again: what was logged meanwhile is answered as a duplicate";
+            let again = "ask again for reports: what was logged is answered as a duplicate; for statements look at the \
+                device or account first";
             Refused::of(StatusCode::GATEWAY_TIMEOUT, "NET-TIMEOUT", detail).hint(again).into_response()
         }
     };

@@ -261,6 +261,9 @@ fn the_network_names_its_policy_and_what_is_rehearsed() {
         assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
         assert_eq!((answer.text(), Hash::of(&answer.body).to_hex()), (net.policy.as_str(), hash.clone()), "{path}");
     }
+    let profile = client.get(&format!("/v1/profiles/{}", info.classes[0].profile_hash.as_ref().unwrap()));
+    assert_eq!((profile.status, profile.header("content-type")), (200, Some("text/plain; charset=utf-8")));
+    assert_eq!(Some(Hash::of(&profile.body).to_hex()), info.classes[0].profile_hash);
     let index = client.get("/");
     assert!(index.text().starts_with("walk\n") && index.text().contains(REHEARSED), "{}", index.text());
 }
@@ -293,6 +296,8 @@ fn what_is_not_there_or_not_asked_rightly_is_a_problem_document() {
         ("/v1/proofs/100000".to_owned(), "*/*", 404, "LOG-NOT-COVERED"),
         ("/v1/policies/00".to_owned(), "*/*", 400, "NET-NAME"),
         (format!("/v1/policies/{}", "0".repeat(64)), "*/*", 404, "NET-NO-POLICY"),
+        ("/v1/profiles/00".to_owned(), "*/*", 400, "NET-NAME"),
+        (format!("/v1/profiles/{}", "0".repeat(64)), "*/*", 404, "NET-NO-PROFILE"),
     ] {
         let answer = client.get_as(&path, accept);
         assert_eq!((answer.status, answer.problem().code.as_str()), (status, code), "{path}");
@@ -300,6 +305,29 @@ fn what_is_not_there_or_not_asked_rightly_is_a_problem_document() {
     assert_eq!(client.get("/v1/reports").header("allow"), Some("POST"));
     let nobody: AccountInfo = client.get(&format!("/v1/accounts/{CHAIN}:0x{}", "1".repeat(40))).json();
     assert_eq!((nobody.cumulative.as_str(), nobody.claim), ("0", None));
+}
+
+#[test]
+fn a_query_that_cannot_be_read_is_refused_by_its_parameter() {
+    let net = Net::found();
+    let running = net.start();
+    let mut client = Client::to(&running);
+    for (path, detail) in [
+        ("/v1/epochs?limit=x", "the query parameter `limit` is a whole number below 2^64, not `x`"),
+        ("/v1/epochs?before=-1", "the query parameter `before` is a whole number below 2^64, not `-1`"),
+        ("/v1/epochs?befor=1", "there is no query parameter `befor` here; there are: before, limit"),
+        ("/v1/epochs?limit=1&limit=2", "the query parameter `limit` is given twice"),
+        (
+            "/v1/epochs/0/verdicts?before=1",
+            "there is no query parameter `before` here; there are: device, after, limit",
+        ),
+        ("/v1/epochs/0/payouts?after=", "the query parameter `after` is a whole number below 2^64, not ``"),
+        ("/v1/epochs/0/payouts?device=x", "there is no query parameter `device` here; there are: after, limit"),
+    ] {
+        let answer = client.get(path);
+        assert_eq!((answer.status, answer.problem().code.as_str()), (400, "NET-QUERY"), "{path}");
+        assert_eq!(answer.problem().detail, detail, "{path}");
+    }
 }
 
 #[test]
@@ -326,13 +354,15 @@ fn every_documented_route_is_served_and_every_index_line_is_documented() {
     let document: serde_json::Value = serde_json::from_str(&openapi_json()).unwrap();
     let index = client.get("/").text().to_owned();
     let paths = document["paths"].as_object().unwrap();
+    let info = client.network();
+    let (policy, profile) = (info.policy_hash.unwrap(), info.classes[0].profile_hash.clone().unwrap());
     for (path, item) in paths {
         let real = path
             .replace(
                 "{id}",
                 &if path.contains("accounts") { devices[0].owner().to_string() } else { devices[0].id().to_string() },
             )
-            .replace("{hash}", &client.network().policy_hash.unwrap())
+            .replace("{hash}", if path.contains("policies") { &policy } else { &profile })
             .replace("{path}", "0/000")
             .replace("{n}", "0")
             .replace("{index}", "0");

@@ -195,6 +195,8 @@ fn slow_heads_and_slow_requests_are_cut_off() {
     );
     let answer = slow_body.receive(true);
     assert_eq!((answer.status, answer.problem().code.as_str()), (504, "NET-TIMEOUT"));
+    let hint = answer.problem().hint.unwrap();
+    assert!(hint.contains("reports") && hint.contains("for statements look at the device or account first"), "{hint}");
 }
 
 #[test]
