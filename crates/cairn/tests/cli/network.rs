@@ -256,6 +256,12 @@ fn audit(terminal: &mut Transcript) {
     terminal.run("log export net out");
     terminal.json("log export net out --snapshots", "");
     terminal.run("audit out");
+    let (tables, aside) = (terminal.folder.join("out/epochs"), terminal.folder.join("aside"));
+    std::fs::rename(&tables, &aside).unwrap();
+    terminal.note("the folder without its epochs' tables");
+    let ran = terminal.run("audit out");
+    assert!(ran.stdout.contains("PASS for the log; verdict and payout tables were not served"), "{}", ran.stdout);
+    std::fs::rename(aside, tables).unwrap();
 }
 
 /// Flips a bit of an entry in the exported folder; the audit names the entry and its device.
