@@ -279,14 +279,16 @@ fn a_slot_is_paid_once() {
 #[test]
 fn a_slot_that_was_judged_stays_judged_whatever_is_said_later() {
     type Edit = fn(&mut Sent);
+    type Change = fn(&mut Profile);
     let unchanged: Edit = |_| ();
-    let without_pm10 = |profile: &mut Profile| drop(profile.quantities.remove(&Quantity::Pm10));
-    let stricter_clock = |profile: &mut Profile| profile.future_ms = 0;
-    let cases: &[(&str, Edit, &dyn Fn(&mut Profile))] = &[
-        ("the profile no longer judges PM10", unchanged, &without_pm10),
-        ("a clock ahead is no longer tolerated", |sent| sent.received_ms = sent.time_ms - 1_000, &stricter_clock),
-        ("the earlier value was denied", |sent| sent.denied = Some(55), &|_| ()),
-        ("the earlier value is in conflict", |sent| sent.conflict = Some(66), &|_| ()),
+    let as_before: Change = |_| ();
+    let without_pm10: Change = |profile| profile.quantities.retain(|quantity, _| *quantity != Quantity::Pm10);
+    let stricter_clock: Change = |profile| profile.future_ms = 0;
+    let cases: &[(&str, Edit, Change)] = &[
+        ("the profile no longer judges PM10", unchanged, without_pm10),
+        ("a clock ahead is no longer tolerated", |sent| sent.received_ms = sent.time_ms - 1_000, stricter_clock),
+        ("the earlier value was denied", |sent| sent.denied = Some(55), as_before),
+        ("the earlier value is in conflict", |sent| sent.conflict = Some(66), as_before),
     ];
     for (case, edit, change) in cases {
         let mut town = Town::of(1);
