@@ -143,6 +143,7 @@ class Check:
     def __init__(self, arguments):
         self.arguments = arguments
         self.report = {"source": arguments.source, "result": None, "epochs": []}
+        self.void = {}  # (index, detail) of void entries, by code
 
     def say(self, line):
         """A line for people."""
@@ -227,6 +228,7 @@ class Check:
             replay.push(entry)
         replay.finish()
         by_zip215 = curves.Ed25519Counter.decided_by_zip215
+        self.void = replay.void
         void = {code: len(held) for code, held in sorted(replay.void.items())}
         self.report.update(counts=replay.counts, signatures=replay.signatures, by_zip215=by_zip215, void=void)
         counts = ", ".join(

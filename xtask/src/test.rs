@@ -21,10 +21,17 @@ const STEPS: [Step; 7] = [
     Step { name: "links", what: "links between documents lead somewhere", run: |_| links::check() },
     Step { name: "clippy", what: "no warnings, in any target", run: clippy },
     Step { name: "rust", what: "all Rust tests: units, laws, goldens, generated pages", run: rust },
-    Step { name: "python", what: "the second implementation, over goldens and tampered logs", run: python },
+    Step {
+        name: "python",
+        what: "the second implementation, over goldens, tampered logs and random networks",
+        run: python,
+    },
     Step { name: "go", what: "Go's reference tools, over the committed log", run: go },
     Step { name: "demo", what: "both checkers over a network that is made now", run: demo },
 ];
+
+/// How many random networks both implementations must agree on, of the seeds from 1 on.
+const RANDOM_NETWORKS: &str = "40";
 
 /// The steps, for people.
 pub fn steps_help() -> String {
@@ -90,7 +97,13 @@ fn python(left_out: &mut LeftOut) -> Done {
         return Ok(());
     };
     let tests = ["-m", "unittest", "discover", "-s", "checkers/python"];
-    Program::of(&python, tests).env("PYTHONDONTWRITEBYTECODE", "1").run()
+    Program::of(&python, tests).env("PYTHONDONTWRITEBYTECODE", "1").run()?;
+    let scratch = Scratch::folder()?;
+    let networks = scratch.path("networks");
+    let example = ["run", "--quiet", "--package", "cairn-testkit", "--example", "export_network", "--"];
+    Program::of(&cargo(), example.into_iter().chain([&*networks, "1", RANDOM_NETWORKS])).run()?;
+    let agree = root().join("checkers/python/agree.py");
+    Program::of(&python, [&*agree.to_string_lossy(), &*networks]).env("PYTHONDONTWRITEBYTECODE", "1").run()
 }
 
 /// How Go finds `golang.org/x/mod`: as a module, or where Debian's packages put it.

@@ -1,13 +1,17 @@
 //! Writes an eventful little network as a static `tlog-tiles` tree, with the tables of its epochs beside it.
 //!
 //! ```text
-//! cargo run -p cairn-testkit --example export_network -- OUT
+//! cargo run -p cairn-testkit --example export_network -- OUT [FIRST COUNT]
 //! ```
+//!
+//! With FIRST and COUNT it writes COUNT networks of random doings instead, of the seeds from FIRST on, each into a folder
+//! of its own, with `void.txt` beside the log: every void entry and its code, for others to agree with.
 //!
 //! Every schema of statement is in it, both kinds of keys, both kinds of wallets, late, denied, conflicting and void
 //! entries, a device that changes hands and keys, policies that change, and a signature that only ZIP-215 accepts. The
 //! same bytes come out every time, so other implementations can be held against it.
 
+mod random;
 mod scenario;
 
 use std::path::{Path, PathBuf};
@@ -22,23 +26,42 @@ use cairn_merkle::{Checkpoint, HashReader, NoteSigner, TileLevel, TilePath};
 use cairn_testkit::network::MemoryNetwork;
 
 fn main() -> ExitCode {
-    let Some(out) = env::args_os().nth(1).map(PathBuf::from) else {
-        eprintln!("usage: export_network OUT");
-        return ExitCode::from(2);
-    };
-    let network = scenario::play();
-    match export(&network, &out) {
-        Ok(()) => {
-            let void = network.refusals.iter().flatten().count();
-            let (entries, epochs) = (network.entries.len(), network.closed.len());
-            println!("{entries} entries, {void} of them void, and {epochs} epochs are in {}", out.display());
-            ExitCode::SUCCESS
+    let mut arguments = env::args().skip(1);
+    let out = arguments.next().map(PathBuf::from);
+    let numbers: Result<Vec<u64>, _> = arguments.map(|text| text.parse()).collect();
+    let done = match (out, numbers.as_deref()) {
+        (Some(out), Ok([])) => one(&scenario::play(), &out),
+        (Some(out), Ok(&[first, count])) => many(first, count, &out),
+        _ => {
+            eprintln!("usage: export_network OUT [FIRST COUNT]");
+            return ExitCode::from(2);
         }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("cannot write {}: {error}", out.display());
+            eprintln!("cannot write: {error}");
             ExitCode::from(3)
         }
     }
+}
+
+fn one(network: &MemoryNetwork, out: &Path) -> io::Result<()> {
+    export(network, out)?;
+    let void = network.refusals.iter().flatten().count();
+    let (entries, epochs) = (network.entries.len(), network.closed.len());
+    println!("{entries} entries, {void} of them void, and {epochs} epochs are in {}", out.display());
+    Ok(())
+}
+
+fn many(first: u64, count: u64, out: &Path) -> io::Result<()> {
+    for seed in first..first + count {
+        let (network, folder) = (random::play(seed), out.join(seed.to_string()));
+        export(&network, &folder)?;
+        write(&folder.join("void.txt"), random::void_lines(&network).as_bytes())?;
+    }
+    println!("{count} networks are in {}", out.display());
+    Ok(())
 }
 
 /// The signer of the log's checkpoints: genesis names this key.

@@ -18,9 +18,9 @@ use curve25519_dalek::constants::{ED25519_BASEPOINT_POINT, EIGHT_TORSION};
 use curve25519_dalek::scalar::Scalar;
 use sha2::{Digest, Sha512};
 
-const NEVER_MS: u64 = u64::MAX >> 1;
+pub const NEVER_MS: u64 = u64::MAX >> 1;
 const DAYS: u64 = 42;
-const SOLANA: &str = "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1";
+pub const SOLANA: &str = "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1";
 
 /// The network of the example.
 ///
@@ -330,7 +330,7 @@ impl Story {
     }
 }
 
-fn sign1(protected: &[u8], payload: &[u8], signature: &[u8; 64]) -> Vec<u8> {
+pub fn sign1(protected: &[u8], payload: &[u8], signature: &[u8; 64]) -> Vec<u8> {
     let mut out = cairn_core::cbor::Encoder::empty();
     out.tag(18).array(4).bytes(protected).map(0).bytes(payload).bytes(signature);
     out.into_bytes()
