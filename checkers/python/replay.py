@@ -65,6 +65,7 @@ class Replay:
             raise Difference("LOG-TIME", f"entry {index}", detail, expected, f"{received_ms} ms", entry=index)
         self.bound_epochs(index, received_ms)
         while self.state.network is not None and received_ms >= self.state.closes_ms():
+            self.miss_statements(index)
             self.close_epoch(index)
         self.state.received_ms = received_ms
         self.count(kind)
@@ -104,6 +105,13 @@ class Replay:
             number = formats.parse_epoch(body)["number"]
             return first_difference(where, self.state.unlogged[number], body, epoch=number, entry=index)
         return Difference(void.code, where, void.detail, entry=index)
+
+    def miss_statements(self, to):
+        """An epoch that ends while the statement of an earlier one is not logged; one entry may end several."""
+        for epoch in self.state.unlogged:
+            if self.closed_at[epoch] < to:
+                detail = f"its statement is not logged when epoch {self.state.epoch} ends"
+                raise Difference("EPO-MISSING", f"epoch {epoch}", detail, epoch=epoch)
 
     def finish(self):
         """After the last entry: the statements of all epochs are logged, but for those that just closed."""

@@ -340,5 +340,11 @@ fn on_the_wall_clock_epochs_close_by_themselves() {
     call(&up.url, "audit", "");
     call(&up.url, "proof promises d.key.promises", "");
     let said = call(&up.url, "doctor net", "");
-    assert!(said.contains("warn  profile"), "an epoch of one second holds no slot of an hour: {said}");
+    assert!(said.contains("ok    profile"), "slots are fitted to an epoch of one second: {said}");
+    let profile = folder.path().join("net/profiles/sensing-station.toml");
+    let fitted = std::fs::read_to_string(&profile).unwrap();
+    std::fs::write(&profile, fitted.replace("slot_ms = 1000", "slot_ms = 3_600_000")).unwrap();
+    let ran = cairn(folder.path(), &up.url, &["doctor", "net"], "");
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(ran.code == 1 && said.contains("epochs are not whole slots of"), "an epoch of one second holds no slot of an hour: {said}");
 }
