@@ -183,7 +183,7 @@ fn configuration(args: &Args, plan: &Plan, folder: &Folder) -> super::init::Args
         rehearsed.push("simulated attackers, labelled in the summary".to_owned());
     }
     super::init::Args {
-        name: "demo: air quality".to_owned(),
+        name: if args.dataset.is_some() { "demo: your readings" } else { "demo: air quality" }.to_owned(),
         origin: "localhost/cairn-demo".to_owned(),
         epoch: format!("{}ms", plan.epoch_ms),
         grace: format!("{}ms", plan.grace_ms),
