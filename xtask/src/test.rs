@@ -75,7 +75,7 @@ fn clippy(_: &mut LeftOut) -> Done {
 
 /// The tests of the crates hold the generated pages to the code; without blessing, whatever the environment says.
 fn rust(_: &mut LeftOut) -> Done {
-    Program::of(&cargo(), ["test", "--workspace"]).env_without(docs::BLESS).run()
+    Program::of(&cargo(), ["test", "--workspace", "--no-fail-fast"]).env_without(docs::BLESS).run()
 }
 
 /// Python with the packages that the checker needs: `CAIRN_PYTHON`, else `python3`.
