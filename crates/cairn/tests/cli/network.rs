@@ -346,5 +346,8 @@ fn on_the_wall_clock_epochs_close_by_themselves() {
     std::fs::write(&profile, fitted.replace("slot_ms = 1000", "slot_ms = 3_600_000")).unwrap();
     let ran = cairn(folder.path(), &up.url, &["doctor", "net"], "");
     let said = format!("{}{}", ran.stdout, ran.stderr);
-    assert!(ran.code == 1 && said.contains("epochs are not whole slots of"), "an epoch of one second holds no slot of an hour: {said}");
+    assert!(
+        ran.code == 1 && said.contains("epochs are not whole slots of"),
+        "an epoch of one second holds no slot of an hour: {said}"
+    );
 }
