@@ -70,6 +70,10 @@ impl PublicKey {
         }
         if codec == MULTICODEC_P256 {
             let compressed: [u8; 33] = key.try_into().ok()?;
+            // SEC 1 has more forms of 33 bytes; with any of them one key would have two ids.
+            if !matches!(compressed[0], 2 | 3) {
+                return None;
+            }
             let point = p256::PublicKey::from_sec1_bytes(&compressed).ok()?;
             let uncompressed = point.to_sec1_point(false).as_bytes().try_into().ok()?;
             return Some(Self::P256(P256Key { compressed, uncompressed }));
@@ -246,6 +250,16 @@ mod tests {
             assert!(!public.verify(b"sai", &signature));
             signature[40] ^= 1;
             assert!(!public.verify(b"said", &signature));
+        }
+    }
+
+    #[test]
+    fn a_p256_key_has_one_encoding() {
+        let key = SecretKey::p256([7; 32]).unwrap().public().multicodec();
+        for form in 0..=255 {
+            let mut other = key.clone();
+            other[2] = form;
+            assert_eq!(PublicKey::from_multicodec(&other).is_some(), matches!(form, 2 | 3), "{form}");
         }
     }
 
