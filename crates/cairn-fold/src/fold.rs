@@ -8,7 +8,7 @@ use cairn_core::cbor::CborError;
 use cairn_core::entry::Entry;
 use cairn_core::epoch::EpochStatement;
 use cairn_core::report::Report;
-use cairn_merkle::tree::{self, Frontier};
+use cairn_merkle::tree::Frontier;
 use thiserror::Error;
 
 use crate::admit::{Accepted, Checked, Effect, admit};
@@ -135,16 +135,15 @@ impl Fold {
     ///
     /// # Errors
     /// [`Refusal`].
-    pub fn push_valid(&mut self, entry: &Entry<'_>, checked: Option<Checked>) -> Result<Hash, Refusal> {
+    pub fn push_valid(&mut self, leaf: Hash, entry: &Entry<'_>, checked: Option<Checked>) -> Result<Effect, Refusal> {
         assert!(!self.due(entry.received_ms), "an epoch that is due closes before the entry is offered");
         assert!(entry.received_ms >= self.state.received_ms, "the sequencer's time never goes back");
         let index = self.size();
         let effect = admit(&self.state, index, entry, checked)?;
         self.state.received_ms = entry.received_ms;
         self.take(index, entry.received_ms, &effect);
-        let leaf = tree::leaf_hash(&entry.encode());
         self.frontier.push(leaf);
-        Ok(leaf)
+        Ok(effect)
     }
 
     /// What `admit` says of an entry, as the state stands: nothing is folded, and no epoch closes.
@@ -274,21 +273,9 @@ fn owner_as_pending(state: &State, index: u64, bytes: &[u8]) -> Result<Pending, 
 fn reread(index: u64, epoch: u64, pending: Pending, bytes: &[u8]) -> Result<Accepted, FoldError> {
     let entry = Entry::decode(bytes).map_err(|source| FoldError::Entry { index, source })?;
     let report = Report::parse(entry.body).map_err(|_| FoldError::SnapshotEntry { index })?;
-    let name = report.name();
-    let time_ms = report.body.measured_ms(entry.received_ms);
-    let body = report.body;
+    let body = &report.body;
     let span_ms =
         cairn_classes::check_body(&body.schema, &body.body).map_err(|_| FoldError::SnapshotEntry { index })?;
-    Ok(Accepted {
-        index,
-        name,
-        epoch,
-        class: body.schema,
-        time_ms,
-        last_ms: time_ms.saturating_add(span_ms),
-        received_ms: entry.received_ms,
-        flags: body.flags,
-        body: body.body.encode(),
-        pending,
-    })
+    let last_ms = body.measured_ms(entry.received_ms).saturating_add(span_ms);
+    Ok(Accepted::of(report, index, epoch, entry.received_ms, last_ms, pending))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use cairn_core::entry::{Entry, EntryKind};
-use cairn_core::report::{Report, ReportName};
+use cairn_core::report::ReportName;
 use cairn_core::{Hash, NetworkId};
 use cairn_fold::{Checked, Closed, Effect, Fold, Refusal, State, check_reports};
 use cairn_log::LogReader;
@@ -123,20 +123,17 @@ impl Ledger {
     }
 
     /// Folds an entry that is about to be logged, if it is valid; changes nothing if it is void.
-    pub(crate) fn offer(&mut self, entry: &Entry<'_>, checked: Option<Checked>) -> Result<Hash, Refusal> {
+    pub(crate) fn offer(&mut self, leaf: Hash, entry: &Entry<'_>, checked: Option<Checked>) -> Result<(), Refusal> {
         let index = self.fold.size();
-        let leaf = self.fold.push_valid(entry, checked)?;
-        if entry.kind == EntryKind::Report
-            && let Ok(report) = Report::parse(entry.body)
-        {
-            self.names.insert(report.name(), index);
+        if let Effect::Report(accepted) = self.fold.push_valid(leaf, entry, checked)? {
+            self.names.insert(accepted.name, index);
         }
-        Ok(leaf)
+        Ok(())
     }
 
     /// Folds an entry that closes what is due; for the sequencer.
-    pub(crate) fn push_closing(&mut self, entry: &Entry<'_>) -> Result<cairn_fold::Folded, LedgerError> {
-        Ok(self.fold.push(leaf_hash(&entry.encode()), entry, None)?)
+    pub(crate) fn push_closing(&mut self, leaf: Hash, entry: &Entry<'_>) -> Result<cairn_fold::Folded, LedgerError> {
+        Ok(self.fold.push(leaf, entry, None)?)
     }
 
     /// The state.

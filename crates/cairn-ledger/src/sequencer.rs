@@ -15,6 +15,7 @@ use cairn_core::{Hash, cose};
 use cairn_fold::{Checked, Closed, Refusal};
 use cairn_log::{Log, LogReader, Promise, promise};
 use cairn_merkle::NoteSigner;
+use cairn_merkle::tree::leaf_hash;
 
 use crate::{Ledger, LedgerError, NetworkClock};
 
@@ -225,16 +226,18 @@ impl Sequencer {
 
     /// Logs an entry whose time closes epochs, and their statements after it.
     fn close_with(ledger: &mut Ledger, group: &mut Group, entry: &Entry<'_>) -> Result<(), LedgerError> {
-        let folded = ledger.push_closing(entry)?;
-        group.entries.push(entry.encode());
+        let bytes = entry.encode();
+        let folded = ledger.push_closing(leaf_hash(&bytes), entry)?;
+        group.entries.push(bytes);
         // The entry is no report, so the names at hand are those logged before the first of the epochs ended.
         let mut names = (!folded.closed.is_empty()).then(|| ledger.take_names());
         for closed in folded.closed {
             let statement = Entry { kind: EntryKind::Epoch, received_ms: entry.received_ms, body: &closed.bytes };
+            let bytes = statement.encode();
             ledger
-                .offer(&statement, None)
+                .offer(leaf_hash(&bytes), &statement, None)
                 .map_err(|refusal| LedgerError::OwnEntry { what: "epoch statement", refusal })?;
-            group.entries.push(statement.encode());
+            group.entries.push(bytes);
             group.closed.push((closed, names.take().unwrap_or_default()));
         }
         Ok(())
@@ -256,16 +259,18 @@ impl Sequencer {
             return Self::take_clock(ledger, group, &item, received_ms.max(round));
         }
         let entry = Entry { kind: item.kind, received_ms, body: &item.body };
-        if entry.encode().len() > ENTRY_BYTES_MAX {
+        let bytes = entry.encode();
+        if bytes.len() > ENTRY_BYTES_MAX {
             let detail = format!("an entry has at most {ENTRY_BYTES_MAX} bytes");
             return Ok(Answer::Rejected(Refusal { code: "LOG-ENTRY-LENGTH", detail }));
         }
         // The item before may have been genesis, with an epoch that is over by now.
         self.close_due(ledger, group, received_ms)?;
         let index = ledger.fold().size();
-        match ledger.offer(&entry, item.checked) {
-            Ok(leaf) => {
-                group.entries.push(entry.encode());
+        let leaf = leaf_hash(&bytes);
+        match ledger.offer(leaf, &entry, item.checked) {
+            Ok(()) => {
+                group.entries.push(bytes);
                 Ok(Answer::Accepted { index, leaf })
             }
             Err(refusal) if refusal.code == "RPT-DUPLICATE" => repeated(ledger, group, &item, refusal),
@@ -291,7 +296,7 @@ impl Sequencer {
             return Ok(Answer::Rejected(Refusal { code: "OBS-CLOCK", detail }));
         }
         let index = ledger.fold().size();
-        let leaf = cairn_merkle::tree::leaf_hash(&entry.encode());
+        let leaf = leaf_hash(&entry.encode());
         Self::close_with(ledger, group, &entry)?;
         Ok(Answer::Accepted { index, leaf })
     }
@@ -356,7 +361,7 @@ fn repeated(ledger: &Ledger, group: &Group, item: &Submission, refusal: Refusal)
         None => ledger.reader().entry(index)?,
     };
     if payload_of(&first).as_deref() == Some(report.sign1.payload) {
-        return Ok(Answer::Duplicate { index, leaf: cairn_merkle::tree::leaf_hash(&first) });
+        return Ok(Answer::Duplicate { index, leaf: leaf_hash(&first) });
     }
     let detail = format!("entry {index} has the same name and another payload");
     Ok(Answer::Rejected(Refusal { code: "RPT-CONFLICT", detail }))

@@ -78,19 +78,34 @@ pub fn admit_report(
         account: state.payee_of(owner).clone(),
         denied: state.denial_at(&name.device, entry.received_ms).map(|denial| denial.index),
     };
-    let body = report.body;
-    Ok(Accepted {
-        index,
-        name,
-        epoch,
-        class: body.schema,
-        time_ms,
-        last_ms,
-        received_ms: entry.received_ms,
-        flags: body.flags,
-        body: body.body.encode(),
-        pending,
-    })
+    Ok(Accepted::of(report, index, epoch, entry.received_ms, last_ms, pending))
+}
+
+impl Accepted {
+    /// A report as it is held, for the epoch that judges it.
+    pub(crate) fn of(
+        report: Report<'_>,
+        index: u64,
+        epoch: u64,
+        received_ms: u64,
+        last_ms: u64,
+        pending: Pending,
+    ) -> Self {
+        let name = report.name();
+        let body = report.body;
+        Self {
+            index,
+            name,
+            epoch,
+            time_ms: body.measured_ms(received_ms),
+            last_ms,
+            received_ms,
+            flags: body.flags,
+            body: body.body.encode(),
+            class: body.schema,
+            pending,
+        }
+    }
 }
 
 fn check_standing(device: &Device, report: &Report<'_>) -> Result<(), Refusal> {
