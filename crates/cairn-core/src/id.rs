@@ -283,4 +283,17 @@ mod tests {
         }
         assert!(Account::at(Domain::parse("eip155:1").unwrap(), Address::Solana([0; 32])).is_err());
     }
+
+    #[test]
+    fn domains_are_chain_ids_or_hashes() {
+        let word = |text: &str| Domain::parse(text).unwrap().claim_word();
+        let mut one = [0; 32];
+        one[31] = 1;
+        assert_eq!(word("eip155:1"), one);
+        let solana = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp";
+        assert_eq!(word(solana), crate::keccak256(solana.as_bytes()));
+        for bad in ["eip155:", "eip155:01", "eip155:-1", "eip155:0x1", "eip155:18446744073709551616"] {
+            assert!(Domain::parse(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -10,7 +10,6 @@
 
 use cairn_core::Hash;
 use rayon::prelude::*;
-use sha3::{Digest, Keccak256};
 
 use crate::MerkleError;
 
@@ -23,36 +22,12 @@ pub const EMPTY_CLAIM_ROOT: Word = [0; 32];
 /// Nodes hashed by one task.
 const TASK_NODES: usize = 1024;
 
-/// keccak256, as the EVM computes it.
-#[must_use]
-pub fn keccak256(bytes: &[u8]) -> Word {
-    Keccak256::digest(bytes).into()
-}
-
-/// The domain of a settlement chain, from its CAIP-2 id: the chain id of `eip155:<id>`, else keccak256 of the text.
-///
-/// # Errors
-/// [`MerkleError::Chain`] for an `eip155` id that is no decimal number below 2^64.
-pub fn domain_of_chain(caip2: &str) -> Result<Word, MerkleError> {
-    let Some(id) = caip2.strip_prefix("eip155:") else { return Ok(keccak256(caip2.as_bytes())) };
-    let id = crate::checkpoint::parse_decimal(id).ok_or_else(|| MerkleError::Chain { caip2: caip2.to_owned() })?;
-    let mut word = [0; 32];
-    word[24..].copy_from_slice(&id.to_be_bytes());
-    Ok(word)
-}
-
-/// The word of a 20-byte EVM address: twelve zero bytes, then the address.
-#[must_use]
-pub fn word_of_address(address: &[u8; 20]) -> Word {
-    let mut word = [0; 32];
-    word[12..].copy_from_slice(address);
-    word
-}
+pub use cairn_core::keccak256;
 
 /// One claim: everything that `account` was ever granted by `distributor` in `domain`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClaimLeaf {
-    /// The settlement domain, see [`domain_of_chain`].
+    /// The settlement domain, see [`cairn_core::Domain::claim_word`].
     pub domain: Word,
     /// The contract that pays.
     pub distributor: Word,
@@ -206,23 +181,14 @@ mod tests {
     fn leaf(account: u64, cumulative: u128) -> ClaimLeaf {
         let mut word = [0; 32];
         word[24..].copy_from_slice(&account.to_be_bytes());
-        ClaimLeaf { domain: domain_of_chain("eip155:31337").unwrap(), distributor: [9; 32], account: word, cumulative }
+        let domain = cairn_core::Domain::parse("eip155:31337").unwrap().claim_word();
+        ClaimLeaf { domain, distributor: [9; 32], account: word, cumulative }
     }
 
     #[test]
     fn keccak_is_that_of_the_evm() {
         let empty = "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470";
         assert_eq!(Hash(keccak256(b"")).to_hex(), empty);
-    }
-
-    #[test]
-    fn domains_are_chain_ids_or_hashes() {
-        assert_eq!(domain_of_chain("eip155:1").unwrap()[31], 1);
-        let solana = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp";
-        assert_eq!(domain_of_chain(solana).unwrap(), keccak256(solana.as_bytes()));
-        for bad in ["eip155:", "eip155:01", "eip155:-1", "eip155:0x1", "eip155:18446744073709551616"] {
-            assert_eq!(domain_of_chain(bad).unwrap_err().code(), "LOG-CLAIM-CHAIN", "{bad}");
-        }
     }
 
     #[test]

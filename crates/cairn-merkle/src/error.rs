@@ -131,12 +131,6 @@ pub enum MerkleError {
         /// The rule it breaks.
         reason: &'static str,
     },
-    /// A settlement chain that cannot be a domain.
-    #[error("`{caip2}` names no settlement chain: the id of an `eip155` chain is a decimal number")]
-    Chain {
-        /// The CAIP-2 id refused.
-        caip2: String,
-    },
     /// Two claims for one account of one distributor.
     #[error("account 0x{account} has two claims in one tree")]
     RepeatedClaim {
@@ -175,7 +169,6 @@ impl MerkleError {
             Self::Checkpoint { .. } => "LOG-CHECKPOINT",
             Self::Origin { .. } => "LOG-ORIGIN",
             Self::Receipt { .. } => "LOG-RECEIPT",
-            Self::Chain { .. } => "LOG-CLAIM-CHAIN",
             Self::RepeatedClaim { .. } => "LOG-CLAIM-REPEATED",
             Self::Claim { .. } => "LOG-CLAIM",
         }
