@@ -16,7 +16,7 @@ fn day(day: u64) -> u64 {
 /// Four devices over three weeks; `happen` is asked at the end of every day.
 fn weeks(late_epochs: u32, mut happen: impl FnMut(&mut MemoryNetwork, &[SeededDevice], u64)) -> MemoryNetwork {
     let clock = cairn_core::key::SecretKey::ed25519([252; 32]);
-    let profile = cairn_classes::sensing::SENSING_DAILY_PM;
+    let profile = cairn_classes::sensing::revision_1::SENSING_DAILY_PM;
     let mut network = MemoryNetwork::under(Terms::default(), &policy(late_epochs), profile, clock);
     let devices = network.enrol_grid(4);
     for today in 0..28 {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cairn_core::cbor::Value;
 use cairn_core::geo::Position;
-use cairn_core::{Account, DeviceId, Hash};
+use cairn_core::{Account, DeviceId, Hash, Verdict};
 
 /// The flags of a report (key 8 of its payload).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -25,6 +25,15 @@ impl Flags {
     }
 }
 
+/// What a report says of the clock that its time comes from (key 4 of its payload).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clock {
+    /// 0 none, 1 rtc, 2 network, 3 ntp, 4 gnss.
+    pub source: u64,
+    /// Bound of the error that the device claims, in ms.
+    pub error_ms: u64,
+}
+
 /// One admitted report of the class.
 #[derive(Debug, Clone)]
 pub struct Report<'a> {
@@ -32,12 +41,18 @@ pub struct Report<'a> {
     pub index: u64,
     /// Who measured.
     pub device: DeviceId,
+    /// The device's boot counter: never goes back.
+    pub boot: u32,
+    /// Number within the boot; with `device` and `boot` it names the report.
+    pub seq: u32,
     /// Who is paid for it: the owner's payee at `index`.
     pub account: Account,
     /// Time of the measurement, ms since 1970 UTC.
     pub time_ms: u64,
     /// When the sequencer took it in, ms since 1970 UTC.
     pub received_ms: u64,
+    /// What it says of its clock, if it says anything.
+    pub clock: Option<Clock>,
     /// The report's flags: bit 0 maintenance, bit 1 backfilled, bit 2 low battery ([`Flags`]).
     pub flags: u32,
     /// The class's body.
@@ -61,6 +76,33 @@ pub struct Site {
     pub enrolled_index: u64,
     /// Whether it moves; then its position says nothing about its neighbours.
     pub mobile: bool,
+    /// Whether the operator enrolled it as a reference: it outranks a crowd.
+    pub anchor: bool,
+}
+
+/// What a class remembers from epoch to epoch, by keys of its own (sensing: the device's id). Engines store it, hash it
+/// into the state and hand it back; nobody but the class reads it. Grows with devices, never with reports.
+pub type Carry = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// What a judge answers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Judged {
+    /// The verdicts, sorted by device, then slot.
+    pub verdicts: Vec<Verdict>,
+    /// What changes in the class's carry, ascending by key: what to remember instead, or that it is forgotten.
+    pub carry: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+impl Judged {
+    /// Brings a carry up to what was judged.
+    pub fn update(&self, carry: &mut Carry) {
+        for (key, value) in &self.carry {
+            match value {
+                Some(value) => carry.insert(key.clone(), value.clone()),
+                None => carry.remove(key),
+            };
+        }
+    }
 }
 
 /// What is to be judged at the close of one epoch.
@@ -83,6 +125,8 @@ pub struct Docket<'a> {
     pub fresh: &'a [Report<'a>],
     /// Reports that earlier epochs took in, in any order: neighbours, slots already paid, and readings that waited.
     pub context: &'a [Report<'a>],
+    /// What the class remembered at the close of the epoch before; empty in the first epoch of a revision.
+    pub carry: &'a Carry,
     /// Hash of the previous epoch statement: ties end in SHA-256(salt || device), which nobody can grind.
     pub salt: Hash,
 }

@@ -72,6 +72,14 @@ pub enum ClassError {
         /// One of its reports.
         index: u64,
     },
+    /// A carry that the judge did not write.
+    #[error("what was carried for {key} does not read: {what}")]
+    Carry {
+        /// The key, in hexadecimal.
+        key: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// Two reports of a docket under one entry index, or an epoch that ends before it starts.
     #[error("the docket contradicts itself: {what} at {at}")]
     Docket {
@@ -96,6 +104,7 @@ impl ClassError {
             Self::ProfileSyntax { .. } => "CLS-PROFILE",
             Self::ProfileValue { .. } => "CLS-PROFILE-VALUE",
             Self::NoSite { .. } => "CLS-SITE",
+            Self::Carry { .. } => "CLS-CARRY",
             Self::Docket { .. } => "CLS-DOCKET",
         }
     }
@@ -115,7 +124,7 @@ impl ClassError {
             }
             Self::BodyTime { .. } => Some("list readings in ascending time, within 31 days of the report's own time"),
             Self::ProfileSyntax { .. } => Some("start from a default profile: every key is required, all are integers"),
-            Self::ProfileValue { .. } | Self::NoSite { .. } | Self::Docket { .. } => None,
+            Self::ProfileValue { .. } | Self::NoSite { .. } | Self::Carry { .. } | Self::Docket { .. } => None,
         }
     }
 }

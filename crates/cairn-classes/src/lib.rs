@@ -9,10 +9,10 @@ mod docket;
 mod error;
 pub mod sensing;
 
+use cairn_core::Reason;
 use cairn_core::cbor::Value;
-use cairn_core::{Reason, Verdict};
 
-pub use docket::{Docket, Flags, Report, Site};
+pub use docket::{Carry, Clock, Docket, Flags, Judged, Report, Site};
 pub use error::ClassError;
 
 /// A resource class that this build knows.
@@ -82,7 +82,7 @@ pub fn check_body(schema: &str, body: &Value) -> Result<u64, ClassError> {
 /// [`ClassError`] naming what is refused.
 pub fn check_profile(schema: &str, document: &str) -> Result<(), ClassError> {
     match Class::of_schema(schema)? {
-        Class::Sensing => sensing::Profile::parse(document).map(|_| ()),
+        Class::Sensing => sensing::Document::parse(document).map(|_| ()),
     }
 }
 
@@ -92,19 +92,20 @@ pub fn check_profile(schema: &str, document: &str) -> Result<(), ClassError> {
 /// [`ClassError`] naming what is refused.
 pub fn slot_ms(schema: &str, document: &str) -> Result<u64, ClassError> {
     match Class::of_schema(schema)? {
-        Class::Sensing => Ok(sensing::Profile::parse(document)?.slot_ms),
+        Class::Sensing => Ok(sensing::Document::parse(document)?.slot_ms()),
     }
 }
 
 /// Judges a docket under a class's profile document with a numbered revision of its judge.
 ///
-/// Verdicts are sorted by device, then slot.
+/// A profile that the revision cannot read makes no error but verdicts without amount that say so: a network's documents
+/// change one at a time, and its epochs close all the same.
 ///
 /// # Errors
 /// [`ClassError`] for an unknown class or revision, a bad profile, or a docket that contradicts itself.
-pub fn judge(schema: &str, revision: u32, profile: &str, docket: &Docket<'_>) -> Result<Vec<Verdict>, ClassError> {
+pub fn judge(schema: &str, revision: u32, profile: &str, docket: &Docket<'_>) -> Result<Judged, ClassError> {
     match Class::of_schema(schema)? {
-        Class::Sensing => sensing::judge(revision, &sensing::Profile::parse(profile)?, docket),
+        Class::Sensing => sensing::judge(revision, &sensing::Document::parse(profile)?, docket),
     }
 }
 

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
-use cairn_classes::sensing::{Body, Profile, Quantity, SENSING_DAILY_PM, judge};
-use cairn_classes::{Docket, Report, Site};
+use cairn_classes::sensing::revision_1::{Profile, SENSING_DAILY_PM, judge};
+use cairn_classes::sensing::{Body, Quantity};
+use cairn_classes::{Carry, Docket, Report, Site};
 use cairn_core::cbor::Value;
 use cairn_core::geo::Position;
 use cairn_core::{Account, DeviceId, Hash, Verdict};
@@ -41,7 +42,10 @@ fn sites() -> BTreeMap<DeviceId, Site> {
         let e7 = |text| i32::try_from(decimal(text, 7)).unwrap();
         let position = Position::of(e7(lat), e7(lon)).unwrap();
         let enrolled_index = n as u64;
-        (device(name), Site { owner: account(name), position, altitude_cm: None, enrolled_index, mobile: false })
+        (
+            device(name),
+            Site { owner: account(name), position, altitude_cm: None, enrolled_index, mobile: false, anchor: false },
+        )
     };
     STATIONS.lines().skip(1).enumerate().map(site).collect()
 }
@@ -67,6 +71,9 @@ fn judged(sites: &BTreeMap<DeviceId, Site>, readings: &[Reading], days: std::ops
         .map(|(index, ((day, name, _), body))| Report {
             index,
             device: device(name),
+            boot: 0,
+            seq: 0,
+            clock: None,
             account: account(name),
             time_ms: day * DAY_MS,
             received_ms: day * DAY_MS,
@@ -83,9 +90,10 @@ fn judged(sites: &BTreeMap<DeviceId, Site>, readings: &[Reading], days: std::ops
         sites,
         fresh: &reports,
         context: &[],
+        carry: &Carry::new(),
         salt: Hash::ZERO,
     };
-    judge(1, &Profile::parse(SENSING_DAILY_PM).unwrap(), &docket).unwrap()
+    judge(&Profile::parse(SENSING_DAILY_PM).unwrap(), &docket).unwrap()
 }
 
 /// How many of these verdicts have a reason with `code`, per million.

@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cairn_classes::{Docket, Report, Site};
+use cairn_classes::{Carry, Docket, Judged as Ruling, Report, Site};
 use cairn_core::cbor::{Decoder, Value};
 use cairn_core::epoch::{AssetBalance, ClassSummary, DomainClaims, EpochStatement, PoolSummary};
 use cairn_core::geo::{Cell, Position};
-use cairn_core::statement::Mobility;
+use cairn_core::statement::{Mobility, Role};
 use cairn_core::{Account, Amount, DeviceId, Domain, Hash, PPM, Payout, Verdict};
 use cairn_merkle::claim::{ClaimLeaf, ClaimTree};
 use cairn_merkle::tree;
@@ -166,7 +166,7 @@ fn judge_all(state: &State, closing: &Closing<'_>) -> Result<Judged, CloseError>
     let Some(policy) = state.policy() else { return Ok(judged) };
     for (class, &revision) in &policy.read.classes {
         let Some(profile) = state.profile_for(class, epoch) else { continue };
-        let verdicts = judge_class(state, closing, class, revision, profile)?;
+        let verdicts = judge_class(state, closing, class, revision, profile)?.verdicts;
         let mut rows: Vec<Vec<u8>> = verdicts.par_iter().map(Verdict::encode).collect();
         rows.par_sort_unstable();
         judged.classes.push(ClassSummary {
@@ -191,7 +191,7 @@ fn judge_class(
     class: &str,
     revision: u32,
     profile: &str,
-) -> Result<Vec<Verdict>, CloseError> {
+) -> Result<Ruling, CloseError> {
     let clock = state.clock().expect("an epoch closes in a network that exists");
     let number = state.epoch.number;
     let start_ms = clock.start_ms(number);
@@ -214,6 +214,7 @@ fn judge_class(
         sites: &sites,
         fresh: &fresh,
         context: &context,
+        carry: &Carry::new(),
         salt: state.epoch.previous,
     };
     cairn_classes::judge(class, revision, profile, &docket).map_err(|source| CloseError::Judge {
@@ -233,6 +234,9 @@ fn report<'a>(state: &State, held: &Accepted, body: &'a Value) -> Report<'a> {
     Report {
         index: held.index,
         device: held.name.device,
+        boot: held.name.boot,
+        seq: held.name.seq,
+        clock: None,
         account: held.pending.account.clone(),
         time_ms: held.time_ms,
         received_ms: held.received_ms,
@@ -260,6 +264,7 @@ fn sites(state: &State, devices: impl Iterator<Item = DeviceId>) -> BTreeMap<Dev
             altitude_cm: enrol.altitude_cm,
             enrolled_index: device.enrolled_index,
             mobile: enrol.mobility == Mobility::Mobile,
+            anchor: enrol.role == Role::Anchor,
         };
         sites.insert(id, site);
     }

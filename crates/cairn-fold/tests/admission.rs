@@ -297,7 +297,8 @@ fn entry_zero_is_genesis_and_nothing_else_is() {
 #[test]
 fn slots_fit_epochs_whole_so_that_none_is_paid_in_two() {
     let mut case = Case::begin();
-    let text = cairn_classes::sensing::SENSING_DAILY_PM.replace("slot_ms = 86_400_000", "slot_ms = 86_000_000");
+    let text =
+        cairn_classes::sensing::revision_1::SENSING_DAILY_PM.replace("slot_ms = 86_400_000", "slot_ms = 86_000_000");
     let body = Body::Profile(ProfileDocument { first_epoch: 3, class: CLASS.into(), document: text.into_bytes() });
     assert_eq!(case.network.operate(body).1.unwrap().code, "STM-SLOTS");
 }

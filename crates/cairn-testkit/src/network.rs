@@ -109,7 +109,7 @@ impl MemoryNetwork {
         let treasury = SeededDevice::of(250).account;
         let clock = SecretKey::ed25519([252; 32]);
         let policy = cairn_reward::default_policy("TEST", &treasury, &clock.public());
-        Self::under(terms, &policy, cairn_classes::sensing::SENSING_DAILY_PM, clock)
+        Self::under(terms, &policy, cairn_classes::sensing::revision_1::SENSING_DAILY_PM, clock)
     }
 
     /// A network under a policy and a sensing profile.

@@ -1,154 +1,104 @@
-//! The judge of sensing, revision 1: one verdict per device and slot that has a reading to judge.
+//! The judge of sensing, revision 2: one verdict per device and slot that has a reading to judge.
 //!
-//! 1. **May it speak?** Reports that are denied or in conflict are void; what was sent under maintenance is unscored; a
-//!    reading later than its receipt, and quantities that the profile does not judge, are left aside. A slot of which
-//!    only void reports are left scores nothing; one of which nothing is left is unscored: amount zero.
-//! 2. **Is it new?** A slot that was judged in an earlier epoch has amount zero.
-//! 3. **Is it its own?** Where every value that a device shares with a senior device of another owner is equal, over
-//!    enough slots of a window and enough distinct values, the window is a copy and scores nothing.
-//! 4. **Is it plausible?** Readings out of range lose their part of the slot.
-//! 5. **Do the neighbours agree?** The device's word on a quantity in a slot is the lower median of its readings in
-//!    range. It is held against the lower median of the nearest stations' words, one per owner, none of its own owner's
-//!    (of the 512 stations nearest to it that report in the docket): beyond the profile's tolerance it is suspect, or fails. Too few neighbours: untested, nothing lost. Then the
-//!    question is asked again without those who failed.
+//! 1. **May it speak?** (`case`) Reports that are denied or in conflict are void; what was sent under maintenance is
+//!    unscored; a reading later than its receipt, and quantities that the profile does not judge, are left aside. A slot
+//!    of which only void reports are left scores nothing; one of which nothing is left is unscored: amount zero. A slot
+//!    that was judged in an earlier epoch has amount zero.
+//! 2. **Does it hold by itself?** (`own`) Each device's values in the order of their times: limits, saturation, pace,
+//!    persistence, resolution, physics, clocks, order, and how much of the slot was reported. Faulty readings lose their
+//!    part of the slot; those that cannot be the air's do not speak for their device.
+//! 3. **Is it its own?** (`copies`) Series equal to a senior device's, rows repeated from another's, series that follow a
+//!    neighbour's more closely than two instruments can. A copy loses its window and vouches for nobody.
+//! 4. **Do the neighbours agree?** (`near`, `crowd`, `hearing`) The device's word on a quantity in a slot is held against
+//!    what its nearest neighbours of distinct owners make likely at its place. Weight is capped per owner and place, earned
+//!    by good slots, and outranked by references. The worst of each neighbourhood is silenced first, and all are then
+//!    held against those who were not: no order matters, and one bad station poisons nobody. Too few: untested, nothing lost.
+//! 5. **Is it a good instrument, well sited?** (`long`, `moved`) What is remembered of the device's distance from its
+//!    neighbours tells bias, deaf and indoor instruments, ones in the sun, dry gauges, and ones that stand elsewhere.
 //!
 //! The slot's **score is that of its worst check**: the minimum over quantities, not the product. A station that measures
 //! five things is not paid less than five stations that measure one each, only because five small doubts multiply; and
 //! a bad instrument cannot hide behind four good ones.
 //!
-//! Seniority is the order of enrolment. So one who is enrolled first and copies a newcomer is not the one accused: until
-//! reports can be sealed before they are shown, a copy proves that two series are one, not whose it is.
+//! What is remembered between epochs is `memory`, one bounded record per device. A reading is only ever held against
+//! readings of its own device that are certain to be at hand: on-time ones against each other and the memory, late ones
+//! against their own past. So the lateness of one device changes nothing about another's checks of itself.
 
 mod case;
 mod copies;
 mod crowd;
+mod hearing;
+mod long;
+mod memory;
+mod moved;
 mod near;
-mod sheet;
+mod own;
 mod verdict;
+mod voice;
 
-use cairn_core::{Ppm, Reason, Verdict};
 use rayon::prelude::*;
 
 use self::case::Case;
 use self::copies::Copies;
+use self::hearing::Hearing;
 use self::near::Nearest;
-use self::sheet::Sheet;
+use self::own::Own;
 use self::verdict::Hall;
+use self::voice::Voice;
+use super::assessed::Assessed;
 use super::profile::Profile;
-use super::quantity::Quantity;
-use super::{REVISIONS, SCHEMA};
-use crate::{ClassError, Docket};
+use crate::{ClassError, Docket, Judged};
 
-/// The most entry indices that one reason names.
-pub const EVIDENCE_MAX: usize = 16;
-
-/// What became of one value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
-    /// Nothing speaks against it.
-    Pass,
-    /// Off its neighbours by more than the suspect tolerance.
-    Suspect,
-    /// Void, copied, out of range, or off its neighbours by more than the fail tolerance.
-    Fail,
-    /// In range, with too few neighbours to compare with.
-    Untested,
-    /// Not judged: maintenance, a slot judged before, an impossible time, a quantity that the profile does not judge.
-    Unscored,
-}
-
-impl Outcome {
-    /// `pass`, `suspect`, `fail`, `untested` or `unscored`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Suspect => "suspect",
-            Self::Fail => "fail",
-            Self::Untested => "untested",
-            Self::Unscored => "unscored",
-        }
-    }
-}
-
-/// What neighbours said beside a value, in the quantity's unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Comparison {
-    /// How many neighbours were heard.
-    pub neighbours: u32,
-    /// Their lower median.
-    pub median: i64,
-    /// How far off a value is suspect, with the sign of the side on which this one lies.
-    pub suspect_limit: i64,
-    /// How far off a value fails, with the same sign.
-    pub fail_limit: i64,
-}
-
-/// One value of one reading, as the judge sees it by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assessed {
-    /// Index of the report's entry.
-    pub index: u64,
-    /// Number of the reading within its report, from 0.
-    pub reading: u16,
-    /// What was measured.
-    pub quantity: Quantity,
-    /// The value.
-    pub value: i64,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Its own score; zero when unscored.
-    pub score: Ppm,
-    /// Why, in the order the checks ran.
-    pub reasons: Vec<Reason>,
-    /// The neighbours' word, where it was compared.
-    pub comparison: Option<Comparison>,
-}
-
-/// Judges a docket with revision `revision`: one verdict per device and slot, sorted by device, then slot.
+/// Judges a docket: one verdict per device and slot, sorted by device, then slot, and what to remember.
 ///
 /// # Errors
-/// [`ClassError`] for an unknown revision or a docket that contradicts itself.
-pub fn judge(revision: u32, profile: &Profile, docket: &Docket<'_>) -> Result<Vec<Verdict>, ClassError> {
-    if !REVISIONS.contains(&revision) {
-        return Err(ClassError::UnknownRevision { schema: SCHEMA, revision });
-    }
-    let mut verdicts = hear(profile, docket, |hall| hall.verdicts())?;
-    verdicts.par_sort_unstable_by_key(|verdict| (verdict.device, verdict.slot_ms));
-    Ok(verdicts)
+/// [`ClassError`] for a docket that contradicts itself, or a carry that does not read.
+pub(super) fn judge(profile: &Profile, docket: &Docket<'_>) -> Result<Judged, ClassError> {
+    let case = Case::lay_out(profile, docket)?;
+    let (hall, carry) = hear(&case)?;
+    let devices: Vec<u32> = case.devices().collect();
+    let verdicts = devices.par_iter().flat_map_iter(|&device| hall.verdicts(device)).collect();
+    Ok(Judged { verdicts, carry })
 }
 
-/// Judges every value of a docket by itself, with the newest revision: sorted by entry, reading and quantity.
+/// Judges every value of a docket by itself: sorted by entry, reading and quantity.
 ///
 /// The checks are those of [`judge`]; only that each value is held against the neighbours' word on its slot itself,
 /// instead of through its device's median. Where a device has one reading in a slot the two agree.
 ///
 /// # Errors
-/// [`ClassError`] for a docket that contradicts itself.
-pub fn assess(profile: &Profile, docket: &Docket<'_>) -> Result<Vec<Assessed>, ClassError> {
-    let mut assessed = hear(profile, docket, |hall| hall.assessments())?;
+/// [`ClassError`] for a docket that contradicts itself, or a carry that does not read.
+pub(super) fn assess(profile: &Profile, docket: &Docket<'_>) -> Result<(Vec<Assessed>, Judged), ClassError> {
+    let case = Case::lay_out(profile, docket)?;
+    let (hall, carry) = hear(&case)?;
+    let devices: Vec<u32> = case.devices().collect();
+    let mut assessed: Vec<Assessed> = devices.par_iter().flat_map_iter(|&device| hall.assessments(device)).collect();
     assessed.par_sort_unstable_by_key(|value| (value.index, value.reading, value.quantity));
-    Ok(assessed)
+    Ok((assessed, Judged { verdicts: Vec::new(), carry }))
 }
 
-/// Lays out the docket, hears every slot that has something to judge, and collects what `say` makes of it.
-fn hear<T: Send>(
-    profile: &Profile,
-    docket: &Docket<'_>,
-    say: impl Fn(&Hall<'_>) -> Vec<T> + Sync,
-) -> Result<Vec<T>, ClassError> {
-    let case = Case::lay_out(profile, docket)?;
-    let sheets: Vec<Sheet<'_>> = case.slots().into_par_iter().map(|samples| Sheet::of(&case, samples)).collect();
-    let copies = Copies::among(&case, &sheets);
-    let nearest = Nearest::of(&case);
-    let said: Vec<Vec<T>> = sheets
-        .par_iter()
-        .map(|sheet| {
-            let heard = sheet.hear(&case, &nearest, &copies.marks(sheet));
-            say(&Hall { case: &case, sheet, heard: &heard, copies: &copies })
-        })
+/// What changes in the carry, by device.
+type Changes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+/// Everything that is known before anything is said.
+fn hear<'a>(case: &'a Case<'a>) -> Result<(Hall<'a>, Changes), ClassError> {
+    let mut memories = memory::recall(case)?;
+    let devices: Vec<u32> = case.devices().collect();
+    let own: Vec<Own> = memories.par_iter_mut().zip(&devices).map(|(memory, &n)| Own::of(case, n, memory)).collect();
+    let mut voices: Vec<Voice> = own.iter().flat_map(|own| own.voices.iter().copied()).collect();
+    voices.par_sort_unstable_by_key(Voice::key);
+    let nearest = Nearest::of(case);
+    let copies = Copies::among(case, &voices, &nearest, &mut memories);
+    let heard = Hearing { case, voices: &voices, nearest: &nearest, memories: &memories }.all(&copies);
+    let moved = moved::among(case, &voices, &heard);
+    let by_device = voice::by_device(case, &voices);
+    let long: Vec<long::Findings> = memories
+        .par_iter_mut()
+        .zip(by_device.par_iter().zip(&devices))
+        .map(|(memory, (own, &n))| long::remember(case, n, own, &voices, &heard, memory))
         .collect();
-    Ok(said.into_iter().flatten().collect())
+    let changes = memory::changes(case, &memories);
+    Ok((Hall { case, own, voices, by_device, heard, copies, moved, long }, changes))
 }
 
 #[cfg(test)]

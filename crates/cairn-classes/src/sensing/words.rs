@@ -34,13 +34,55 @@ pub enum Code {
     NeighbourFail,
     /// Too few neighbours to compare with.
     Untested,
-    /// A moving device is not compared with neighbours.
+    /// A moving device is not compared with neighbours (revision 1), or is not judged by the profile.
     Mobile,
+    /// The profile in force is of a form that the judge's revision does not read.
+    Profile,
+    /// The device itself doubts its clock.
+    Clock,
+    /// The device's clock runs ahead of receipt, or behind it.
+    Drift,
+    /// Measured before a report that is numbered lower.
+    Order,
+    /// Too little of the slot was reported.
+    Availability,
+    /// A value at the end of what the instrument can tell.
+    Saturated,
+    /// A value that jumps away from those around it.
+    Spike,
+    /// A jump of which neither side can be told to be wrong.
+    Step,
+    /// The same value for too long.
+    Stuck,
+    /// The same value for too long, in frost.
+    Frozen,
+    /// Values told too coarsely.
+    Resolution,
+    /// A part that exceeds its whole.
+    Consistency,
+    /// A counter that ran back or too fast.
+    Counter,
+    /// Off the neighbours on average, over a long time.
+    Bias,
+    /// Does not follow the neighbours, over a long time.
+    Correlation,
+    /// Hardly moves when the neighbours do, over a long time.
+    Indoor,
+    /// Further off by day than by night, over a long time.
+    Sunlit,
+    /// Dry through too many slots in which the neighbours were wet.
+    Dry,
+    /// Fits another place better than its own.
+    Moved,
+    /// Rows of readings that another device gave before.
+    Repeated,
+    /// Follows another device's series more closely than two instruments can.
+    Follows,
 }
 
 impl Code {
     /// Every code, in the order of the checks.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 33] = [
         Self::Denied,
         Self::Conflict,
         Self::Maintenance,
@@ -53,7 +95,39 @@ impl Code {
         Self::NeighbourFail,
         Self::Untested,
         Self::Mobile,
+        Self::Profile,
+        Self::Clock,
+        Self::Drift,
+        Self::Order,
+        Self::Availability,
+        Self::Saturated,
+        Self::Spike,
+        Self::Step,
+        Self::Stuck,
+        Self::Frozen,
+        Self::Resolution,
+        Self::Consistency,
+        Self::Counter,
+        Self::Bias,
+        Self::Correlation,
+        Self::Indoor,
+        Self::Sunlit,
+        Self::Dry,
+        Self::Moved,
+        Self::Repeated,
+        Self::Follows,
     ];
+
+    /// The codes that revision 1 knows.
+    pub const OF_REVISION_1: [Self; 12] = {
+        let mut codes = [Self::Denied; 12];
+        let mut n = 0;
+        while n < codes.len() {
+            codes[n] = Self::ALL[n];
+            n += 1;
+        }
+        codes
+    };
 
     /// The text of the code, such as `SEN-RANGE`.
     #[must_use]
@@ -71,6 +145,27 @@ impl Code {
             Self::NeighbourFail => "SEN-NEIGHBOUR-FAIL",
             Self::Untested => "SEN-UNTESTED",
             Self::Mobile => "SEN-MOBILE",
+            Self::Profile => "SEN-PROFILE",
+            Self::Clock => "SEN-CLOCK",
+            Self::Drift => "SEN-DRIFT",
+            Self::Order => "SEN-ORDER",
+            Self::Availability => "SEN-AVAILABILITY",
+            Self::Saturated => "SEN-SATURATED",
+            Self::Spike => "SEN-SPIKE",
+            Self::Step => "SEN-STEP",
+            Self::Stuck => "SEN-STUCK",
+            Self::Frozen => "SEN-FROZEN",
+            Self::Resolution => "SEN-RESOLUTION",
+            Self::Consistency => "SEN-CONSISTENCY",
+            Self::Counter => "SEN-COUNTER",
+            Self::Bias => "SEN-BIAS",
+            Self::Correlation => "SEN-CORRELATION",
+            Self::Indoor => "SEN-INDOOR",
+            Self::Sunlit => "SEN-SUNLIT",
+            Self::Dry => "SEN-DRY",
+            Self::Moved => "SEN-MOVED",
+            Self::Repeated => "SEN-REPEATED",
+            Self::Follows => "SEN-FOLLOWS",
         }
     }
 
@@ -94,6 +189,99 @@ pub(super) enum Check {
     Neighbours { quantity: Quantity, count: u32, median: i64 },
     /// The quantity was not compared.
     Apart(Quantity),
+    /// So many of the slot's readings show the fault that the code names, in the light of another quantity if there is one.
+    Readings { quantity: Quantity, fault: Fault, out: u32, readings: u32 },
+    /// Over so many slots.
+    Slots { quantity: Quantity, slots: u32 },
+    /// The word heard at this device's place fits better.
+    FitsAt { quantity: Quantity, device: DeviceId },
+    /// Rows that this device gave before.
+    RowsOf(DeviceId),
+    /// This device's series, so many slots later.
+    After { quantity: Quantity, device: DeviceId, lag_slots: u32 },
+}
+
+/// What is wrong with a reading, as it stands in a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fault {
+    Clock,
+    Drift,
+    Order,
+    Saturated,
+    Spike,
+    Step,
+    Stuck,
+    Frozen,
+    Resolution,
+    Counter,
+    /// More than this other quantity of the same reading.
+    Above(Quantity),
+}
+
+impl Fault {
+    /// All but those that name another quantity.
+    const PLAIN: [Self; 10] = [
+        Self::Clock,
+        Self::Drift,
+        Self::Order,
+        Self::Saturated,
+        Self::Spike,
+        Self::Step,
+        Self::Stuck,
+        Self::Frozen,
+        Self::Resolution,
+        Self::Counter,
+    ];
+
+    /// The code that the fault goes by.
+    pub(super) const fn code(self) -> Code {
+        match self {
+            Self::Clock => Code::Clock,
+            Self::Drift => Code::Drift,
+            Self::Order => Code::Order,
+            Self::Saturated => Code::Saturated,
+            Self::Spike => Code::Spike,
+            Self::Step => Code::Step,
+            Self::Stuck => Code::Stuck,
+            Self::Frozen => Code::Frozen,
+            Self::Resolution => Code::Resolution,
+            Self::Counter => Code::Counter,
+            Self::Above(_) => Code::Consistency,
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Clock => "clock",
+            Self::Drift => "drift",
+            Self::Order => "order",
+            Self::Saturated => "saturated",
+            Self::Spike => "spike",
+            Self::Step => "step",
+            Self::Stuck => "stuck",
+            Self::Frozen => "frozen",
+            Self::Resolution => "resolution",
+            Self::Counter => "counter",
+            Self::Above(_) => "above",
+        }
+    }
+
+    fn parse(code: Code, words: &str) -> Option<Self> {
+        match words.split_once(' ') {
+            Some(("above", key)) if code == Code::Consistency => Quantity::of_key(key).map(Self::Above),
+            Some(_) => None,
+            None => Self::PLAIN.into_iter().find(|fault| fault.code() == code && fault.word() == words),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Above(quantity) => write!(f, "above {}", quantity.key()),
+            plain => f.write_str(plain.word()),
+        }
+    }
 }
 
 impl Check {
@@ -106,6 +294,9 @@ impl Check {
             Code::Future => "time after receipt",
             Code::Quantity => "no quantity of the profile",
             Code::SlotJudged => "slot judged before",
+            Code::Profile => "profile of another form",
+            Code::Mobile => "moving device",
+            Code::Availability => "pieces of the slot reported",
             _ => "",
         })
     }
@@ -126,7 +317,45 @@ impl Check {
                 let (count, median) = (count.parse().ok()?, median.parse().ok()?);
                 Some(Self::Neighbours { quantity: of_key(key)?, count, median })
             }
+            Code::Mobile if text == "moving device" => Some(Self::whole(code)),
             Code::Untested | Code::Mobile => of_key(text.strip_suffix(" neighbours")?).map(Self::Apart),
+            Code::Clock
+            | Code::Drift
+            | Code::Order
+            | Code::Saturated
+            | Code::Spike
+            | Code::Step
+            | Code::Stuck
+            | Code::Frozen
+            | Code::Resolution
+            | Code::Counter
+            | Code::Consistency => {
+                let (key, rest) = text.split_once(' ')?;
+                let (fault, rest) = rest.split_once(": ")?;
+                let (out, readings) = rest.split_once(" of ")?;
+                Some(Self::Readings {
+                    quantity: of_key(key)?,
+                    fault: Fault::parse(code, fault)?,
+                    out: out.parse().ok()?,
+                    readings: readings.parse().ok()?,
+                })
+            }
+            Code::Bias | Code::Correlation | Code::Indoor | Code::Sunlit | Code::Dry => {
+                let (key, slots) = text.split_once(" over ")?;
+                let slots = slots.strip_suffix(" slots")?.parse().ok()?;
+                Some(Self::Slots { quantity: of_key(key)?, slots })
+            }
+            Code::Moved => {
+                let (key, device) = text.split_once(" fits at ")?;
+                Some(Self::FitsAt { quantity: of_key(key)?, device: DeviceId::parse(device).ok()? })
+            }
+            Code::Repeated => DeviceId::parse(text.strip_prefix("rows of ")?).ok().map(Self::RowsOf),
+            Code::Follows => {
+                let (key, rest) = text.split_once(" follows ")?;
+                let (device, lag) = rest.split_once(" after ")?;
+                let lag_slots = lag.strip_suffix(" slots")?.parse().ok()?;
+                Some(Self::After { quantity: of_key(key)?, device: DeviceId::parse(device).ok()?, lag_slots })
+            }
             whole => Some(Self::whole(whole)),
         }
     }
@@ -144,6 +373,15 @@ impl fmt::Display for Check {
                 write!(f, "{} neighbours: {count} say {median}", quantity.key())
             }
             Self::Apart(quantity) => write!(f, "{} neighbours", quantity.key()),
+            Self::Readings { quantity, fault, out, readings } => {
+                write!(f, "{} {fault}: {out} of {readings}", quantity.key())
+            }
+            Self::Slots { quantity, slots } => write!(f, "{} over {slots} slots", quantity.key()),
+            Self::FitsAt { quantity, device } => write!(f, "{} fits at {device}", quantity.key()),
+            Self::RowsOf(device) => write!(f, "rows of {device}"),
+            Self::After { quantity, device, lag_slots } => {
+                write!(f, "{} follows {device} after {lag_slots} slots", quantity.key())
+            }
         }
     }
 }
@@ -193,7 +431,81 @@ fn say(code: Code, check: Check, reason: &Reason) -> String {
         (_, Check::Apart(quantity)) => {
             format!("{quantity} is not compared: {observed} neighbours report, {threshold} are needed; nothing is lost")
         }
+        (Code::Profile, _) => format!(
+            "the profile in force is one for revision {observed} of the judge, and the policy names another: not scored"
+        ),
+        (Code::Mobile, Check::Whole(_)) => {
+            "the network's profile does not judge devices that move: not scored".to_owned()
+        }
+        (Code::Availability, _) => {
+            format!("{observed} parts of the slot were reported where {threshold} are asked for")
+        }
+        (_, Check::Readings { quantity, fault, out, readings }) => {
+            let seen = with_unit(quantity, observed);
+            fault_of(fault, quantity, &seen, reason) + &format!(", {out} of {readings} readings")
+        }
+        (code, Check::Slots { quantity, slots }) => over_slots(code, quantity, slots, observed, threshold),
+        (_, Check::FitsAt { quantity, device }) => format!(
+            "{quantity} lies {} off its neighbours on average and {} off what is heard where {device} stands: it seems to \
+             stand there",
+            quantity.decimal(observed),
+            quantity.decimal(threshold)
+        ),
+        (_, Check::RowsOf(device)) => format!(
+            "{observed} readings in a row repeat what {device} of another owner gave before ({threshold} in a row are a \
+             repetition)"
+        ),
+        (_, Check::After { quantity, device, lag_slots }) => format!(
+            "{quantity} follows {device} of another owner {lag_slots} slots later; {observed} millionths are left \
+             unexplained where two instruments differ by at least {threshold}"
+        ),
         (_, Check::Whole(text)) => text.to_owned(),
+    }
+}
+
+fn fault_of(fault: Fault, quantity: Quantity, seen: &str, reason: &Reason) -> String {
+    let (observed, threshold) = (reason.observed, reason.threshold);
+    let limit = quantity.decimal(threshold);
+    match fault {
+        Fault::Clock => format!("{quantity}: the device's clock may be {observed} ms wrong (limit {threshold} ms)"),
+        Fault::Drift => {
+            format!("{quantity}: received {observed} ms after the time the device gives (limit {threshold} ms)")
+        }
+        Fault::Order => format!("{quantity}: measured {observed} ms before a report that is numbered lower"),
+        Fault::Saturated => format!("{seen} is where the instrument ends ({limit})"),
+        Fault::Spike => format!("{seen} jumps away from the readings around it (limit {limit})"),
+        Fault::Step => format!("{seen} is a jump, and neither side can be told to be wrong (limit {limit})"),
+        Fault::Stuck => format!("{quantity} did not change for {observed} s (limit {threshold} s)"),
+        Fault::Frozen => format!("{quantity} did not change for {observed} s in frost (limit {threshold} s)"),
+        Fault::Resolution => format!("{quantity} comes in steps of {} (limit {limit})", quantity.decimal(observed)),
+        Fault::Counter => format!("{quantity} counted {} (limit {limit})", quantity.decimal(observed)),
+        Fault::Above(other) => format!("{seen} where {other} of the same reading allows {limit}"),
+    }
+}
+
+fn over_slots(code: Code, quantity: Quantity, slots: u32, observed: i64, threshold: i64) -> String {
+    let share = |ppm: i64| format!("{}.{:02}", ppm / 1_000_000, (ppm % 1_000_000).abs() / 10_000);
+    let (seen, limit) = (quantity.decimal(observed), quantity.decimal(threshold));
+    match code {
+        Code::Bias => {
+            format!("{quantity} lies {seen} off its neighbours on average over {slots} slots (limit {limit})")
+        }
+        Code::Correlation => format!(
+            "{quantity} does not follow its neighbours: correlation {} over {slots} slots (at least {})",
+            share(observed),
+            share(threshold)
+        ),
+        Code::Indoor => format!(
+            "{quantity} moves {} times as much as its neighbours over {slots} slots (at least {}): it seems to stand \
+             indoors",
+            share(observed),
+            share(threshold)
+        ),
+        Code::Sunlit => format!(
+            "{quantity} lies {seen} further above its neighbours by day than by night over {slots} slots (limit {limit}): \
+             it seems to stand in the sun"
+        ),
+        _ => format!("{quantity} stayed dry through {slots} slots in which its neighbours were wet"),
     }
 }
 
@@ -262,8 +574,20 @@ mod tests {
                 Code::Copy => Check::EqualTo(DeviceId([1; 16])),
                 Code::Range => Check::Range { quantity, out: 3, readings: 4 },
                 Code::NeighbourFail | Code::NeighbourSuspect => Check::Neighbours { quantity, count: 3, median: -12 },
-                Code::Untested | Code::Mobile => Check::Apart(quantity),
-                whole => Check::whole(whole),
+                Code::Untested => Check::Apart(quantity),
+                Code::Consistency => {
+                    Check::Readings { quantity, fault: Fault::Above(Quantity::Pm10), out: 3, readings: 4 }
+                }
+                Code::Bias | Code::Correlation | Code::Indoor | Code::Sunlit | Code::Dry => {
+                    Check::Slots { quantity, slots: 72 }
+                }
+                Code::Moved => Check::FitsAt { quantity, device: DeviceId([1; 16]) },
+                Code::Repeated => Check::RowsOf(DeviceId([1; 16])),
+                Code::Follows => Check::After { quantity, device: DeviceId([1; 16]), lag_slots: 3 },
+                code => Fault::PLAIN.into_iter().find(|fault| fault.code() == code).map_or_else(
+                    || Check::whole(code),
+                    |fault| Check::Readings { quantity, fault, out: 3, readings: 4 },
+                ),
             };
             assert_eq!(Check::parse(code, &check.to_string()), Some(check));
             assert!(!check.to_string().is_empty());

@@ -132,7 +132,7 @@ impl Crowd {
             Terms { zero_ms: 1_000 * DAY_MS, epoch_ms: (1 + dice.below(7)) * DAY_MS, grace_ms: dice.below(DAY_MS) };
         let clock = SecretKey::ed25519([252; 32]);
         let policy = policy_at_random(&mut dice, &clock);
-        let profile = cairn_classes::sensing::SENSING_DAILY_PM;
+        let profile = cairn_classes::sensing::revision_1::SENSING_DAILY_PM;
         let network = MemoryNetwork::under(terms, &policy, profile, clock);
         let owners = (0..OWNERS).map(owner).collect();
         let devices = (0..DEVICES).map(device).collect();
@@ -346,7 +346,7 @@ impl Crowd {
             1 => Body::Successor(Successor { origin: "test.invalid/next".into(), log_key: [byte; 32] }),
             2 => {
                 let class = self.dice.pick(&[CLASS, "compute/1"]).to_owned();
-                let document = cairn_classes::sensing::SENSING_STATION.into();
+                let document = cairn_classes::sensing::revision_1::SENSING_STATION.into();
                 Body::Profile(ProfileDocument { first_epoch, class, document })
             }
             _ => {

@@ -9,8 +9,8 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use cairn_classes::sensing::{Code, Outcome, Profile, Quantity, REVISIONS, SCHEMA, assess};
-use cairn_classes::{Class, ClassError, Docket, Report, Site, sensing};
+use cairn_classes::sensing::{Code, Document, Outcome, Quantity, REVISIONS, SCHEMA, assess};
+use cairn_classes::{Carry, Class, ClassError, Docket, Report, Site, sensing};
 use cairn_core::cbor::Value;
 use cairn_core::{Account, Address, DeviceId, Domain, Hash, PPM};
 use clap::Subcommand;
@@ -62,7 +62,7 @@ struct RowVerdict {
     outcome: Outcome,
     score_ppm: u32,
     /// One bit for each of [`Code::ALL`].
-    reasons: u16,
+    reasons: u64,
 }
 
 impl RowVerdict {
@@ -89,7 +89,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         eprintln!("{bad}; skipped");
     }
     let (name, document) = profile(args.profile.as_deref(), &dataset)?;
-    let profile = Profile::parse(&document)?;
+    let profile = Document::parse(&document)?;
     let bar = output.progress("judging", dataset.readings.len() as u64);
     let verdicts = judge_all(&dataset, &profile, |rows| bar.inc(rows as u64))?;
     bar.finish_and_clear();
@@ -156,19 +156,24 @@ fn fitting(dataset: &Dataset) -> &'static str {
 }
 
 /// The verdict over every row, in the order of the file.
-fn judge_all(dataset: &Dataset, profile: &Profile, mut done: impl FnMut(usize)) -> Result<Vec<RowVerdict>, ClassError> {
+fn judge_all(
+    dataset: &Dataset,
+    profile: &Document,
+    mut done: impl FnMut(usize),
+) -> Result<Vec<RowVerdict>, ClassError> {
     let devices: Vec<DeviceId> =
         dataset.stations.iter().map(|station| DeviceId::of_key(station.name.as_bytes())).collect();
     let sites = sites(dataset, &devices);
-    let slot = |row: usize| dataset.readings[row].time_ms / profile.slot_ms;
+    let slot = |row: usize| dataset.readings[row].time_ms / profile.slot_ms();
     let mut order: Vec<usize> = (0..dataset.readings.len()).collect();
     order.sort_by_key(|&row| dataset.readings[row].time_ms);
     let Some(&first) = order.first() else { return Ok(Vec::new()) };
     let first_slot = slot(first);
-    let window_slots = u64::from(profile.copy.window_slots);
+    let window_slots = u64::from(profile.window_slots());
     let window = |row: usize| (slot(row) - first_slot) / window_slots;
-    let start_ms = |window: u64| (first_slot + window * window_slots) * profile.slot_ms;
+    let start_ms = |window: u64| (first_slot + window * window_slots) * profile.slot_ms();
 
+    let mut carry = Carry::new();
     let mut verdicts = vec![RowVerdict::UNSCORED; dataset.readings.len()];
     let mut rest = order.as_slice();
     while let Some(&first) = rest.first() {
@@ -176,7 +181,7 @@ fn judge_all(dataset: &Dataset, profile: &Profile, mut done: impl FnMut(usize)) 
         let range;
         (range, rest) = rest.split_at(rest.partition_point(|&row| window(row) <= last));
         let span = Span { start_ms: start_ms(window(first)), end_ms: start_ms(last + 1) };
-        judge_range(dataset, profile, &devices, &sites, range, span, &mut verdicts)?;
+        judge_range(dataset, profile, &devices, &sites, range, span, &mut carry, &mut verdicts)?;
         done(range.len());
     }
     Ok(verdicts)
@@ -191,11 +196,12 @@ struct Span {
 
 fn judge_range(
     dataset: &Dataset,
-    profile: &Profile,
+    profile: &Document,
     devices: &[DeviceId],
     sites: &BTreeMap<DeviceId, Site>,
     range: &[usize],
     span: Span,
+    carry: &mut Carry,
     verdicts: &mut [RowVerdict],
 ) -> Result<(), ClassError> {
     let body = |&row: &usize| sensing::Body::one(dataset.readings[row].values.clone()).map(|body| body.encode());
@@ -206,6 +212,9 @@ fn judge_range(
         Report {
             index: row as u64,
             device,
+            boot: 0,
+            seq: u32::try_from(row).unwrap_or(u32::MAX),
+            clock: None,
             account: sites[&device].owner.clone(),
             time_ms: reading.time_ms,
             received_ms: reading.time_ms,
@@ -223,9 +232,12 @@ fn judge_range(
         sites,
         fresh: &fresh,
         context: &[],
+        carry,
         salt: Hash::ZERO,
     };
-    for values in assess(profile, &docket)?.chunk_by(|a, b| a.index == b.index) {
+    let (assessed, judged) = assess(profile, &docket)?;
+    judged.update(carry);
+    for values in assessed.chunk_by(|a, b| a.index == b.index) {
         let row = usize::try_from(values[0].index).expect("the index is a row's");
         verdicts[row] = row_verdict(values);
     }
@@ -263,6 +275,7 @@ fn sites(dataset: &Dataset, devices: &[DeviceId]) -> BTreeMap<DeviceId, Site> {
             altitude_cm: station.altitude_cm,
             enrolled_index: at as u64,
             mobile: false,
+            anchor: false,
         };
         (*device, site)
     };
@@ -292,8 +305,8 @@ mod tests {
         Dataset::read(csv.as_bytes(), "test.csv", &BTreeMap::new()).unwrap()
     }
 
-    fn station_profile() -> Profile {
-        Profile::parse(sensing::SENSING_STATION).unwrap()
+    fn station_profile() -> Document {
+        Document::parse(sensing::SENSING_STATION).unwrap()
     }
 
     #[test]
@@ -327,7 +340,7 @@ mod tests {
         let shuffled = read(&format!("{header}\n{}\n", lines.join("\n")));
         assert_eq!(by_line(&shuffled, &judge_all(&shuffled, &profile, |_| {}).unwrap()), whole);
         // Each copy window alone, as a recording of its own.
-        let window_rows = 6 * profile.copy.window_slots as usize;
+        let window_rows = 6 * profile.window_slots() as usize;
         let mut pieces = BTreeMap::new();
         for piece in rows.lines().collect::<Vec<_>>().chunks(window_rows) {
             let dataset = read(&format!("{header}\n{}\n", piece.join("\n")));

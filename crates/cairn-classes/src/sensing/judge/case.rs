@@ -1,12 +1,13 @@
 //! The docket laid out for judging: stations, reports by index, and every value as a sortable sample.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use cairn_core::{Account, DeviceId, Hash};
 use rayon::prelude::*;
 
 use crate::sensing::body::Body;
-use crate::sensing::profile::Profile;
+use crate::sensing::profile::{Profile, QuantityRule};
 use crate::sensing::quantity::Quantity;
 use crate::{ClassError, Docket, Flags, Report, Site};
 
@@ -34,21 +35,21 @@ pub(super) enum Phase {
     Later,
 }
 
-/// One value of one reading. The order of fields is the order of judging: slot, device, quantity, value, then log index.
+/// One value of one reading. The order of fields is the order of judging: device, quantity, time, value, then the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Sample {
-    /// Number of the slot: time divided by the slot's length.
-    pub slot: u64,
     /// Index into [`Case::stations`].
     pub device: u32,
     pub quantity: Quantity,
+    /// Time of the reading, ms since 1970 UTC.
+    pub time_ms: u64,
     pub value: i64,
+    pub standing: Standing,
+    pub phase: Phase,
     /// Index into [`Case::reports`].
     pub report: u32,
     /// Number of the reading within its report.
     pub reading: u16,
-    pub standing: Standing,
-    pub phase: Phase,
 }
 
 /// A device that reports in the docket.
@@ -112,12 +113,45 @@ impl<'a> Case<'a> {
         Ok(Self { profile, docket, stations, reports, samples })
     }
 
-    /// The samples of each slot that has something to judge, ascending by slot.
-    pub fn slots(&self) -> Vec<&[Sample]> {
-        self.samples
-            .chunk_by(|a, b| a.slot == b.slot)
-            .filter(|slot| slot.iter().any(|sample| sample.phase == Phase::Due))
-            .collect()
+    /// Every device, as indices into [`Case::stations`].
+    pub fn devices(&self) -> impl Iterator<Item = u32> + use<> {
+        0..small(self.stations.len())
+    }
+
+    /// Where a device's samples stand in [`Case::samples`].
+    pub fn of_device(&self, device: u32) -> Range<usize> {
+        let from = self.samples.partition_point(|sample| sample.device < device);
+        from..from + self.samples[from..].partition_point(|sample| sample.device == device)
+    }
+
+    /// Number of the slot that a time falls into.
+    pub const fn slot(&self, time_ms: u64) -> u64 {
+        time_ms / self.profile.slot_ms
+    }
+
+    /// The number of a slot's window, counted from the epoch's start; late slots have negative ones.
+    pub fn window(&self, slot: u64) -> i64 {
+        let start = self.docket.start_ms / self.profile.slot_ms;
+        (slot.cast_signed() - start.cast_signed()).div_euclid(self.profile.copies.window_slots.into())
+    }
+
+    /// The rules of a device's quantities.
+    pub fn rules(&self, device: u32) -> &BTreeMap<Quantity, QuantityRule> {
+        self.profile.rules(self.station(device).site.mobile)
+    }
+
+    /// The rule that a sample is judged by; `None` for quantities that the profile does not judge.
+    pub fn rule(&self, sample: &Sample) -> Option<&QuantityRule> {
+        self.rules(sample.device).get(&sample.quantity)
+    }
+
+    /// The distinct log indices of reports, ascending, the first `most`.
+    pub fn indices(&self, reports: impl Iterator<Item = u32>, most: usize) -> Vec<u64> {
+        let mut reports: Vec<u32> = reports.collect();
+        reports.sort_unstable();
+        reports.dedup();
+        reports.truncate(most);
+        reports.into_iter().map(|report| self.reports[report as usize].index).collect()
     }
 
     /// The log index of a sample's entry.
@@ -172,6 +206,7 @@ fn samples_of(
 ) -> Result<Vec<Sample>, ClassError> {
     let body = Body::parse(report.body)?;
     let device = small(stations.partition_point(|station| station.id < report.device));
+    let rules = profile.rules(stations[device as usize].site.mobile);
     let mut samples = Vec::with_capacity(body.readings().iter().map(|reading| reading.values.len()).sum());
     for (n, reading) in body.readings().iter().enumerate() {
         let time_ms = report.time_ms.saturating_add(reading.after_ms);
@@ -184,13 +219,13 @@ fn samples_of(
         };
         for &(quantity, value) in &reading.values {
             samples.push(Sample {
-                slot: time_ms / profile.slot_ms,
                 device,
                 quantity,
+                time_ms,
                 value,
                 report: number,
                 reading: u16::try_from(n).expect("a body holds at most 8,192 readings"),
-                standing: standing(profile, report, time_ms, quantity),
+                standing: standing(profile, rules, report, time_ms, quantity),
                 phase,
             });
         }
@@ -198,7 +233,13 @@ fn samples_of(
     Ok(samples)
 }
 
-fn standing(profile: &Profile, report: &Report<'_>, time_ms: u64, quantity: Quantity) -> Standing {
+fn standing(
+    profile: &Profile,
+    rules: &BTreeMap<Quantity, QuantityRule>,
+    report: &Report<'_>,
+    time_ms: u64,
+    quantity: Quantity,
+) -> Standing {
     if report.denied.is_some() {
         Standing::Denied
     } else if report.conflict.is_some() {
@@ -207,7 +248,7 @@ fn standing(profile: &Profile, report: &Report<'_>, time_ms: u64, quantity: Quan
         Standing::Maintenance
     } else if time_ms > report.received_ms.saturating_add(profile.future_ms) {
         Standing::Future
-    } else if !profile.quantities.contains_key(&quantity) {
+    } else if !rules.contains_key(&quantity) {
         Standing::Unasked
     } else {
         Standing::Usable

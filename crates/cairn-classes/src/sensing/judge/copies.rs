@@ -1,53 +1,72 @@
-//! Who has copied whom: equal series of two owners, found without comparing every pair.
+//! Who has copied whom, found without comparing every pair.
 //!
 //! Devices that give equal values in a slot cast a vote for the most senior of them; pairs with enough votes in a window
 //! are then compared value by value. Work grows with the values, whatever a crowd of copies does.
 
+use cairn_core::cbor::{self, Decoder, Encoder};
 use rayon::prelude::*;
 
 use super::case::{Case, small};
-use super::sheet::{Sheet, Voice};
+use super::memory::Memory;
+use super::near::Nearest;
+use super::own::Finding;
+use super::voice::{Voice, find};
+use crate::sensing::words::{Check, Code};
 
 /// How many owners one value can point to: a crowd of copies points to its eldest.
 const ELDERS_MAX: usize = 5;
 
+/// What the rows of a device's readings looked like.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Prints {}
+
+impl Prints {
+    pub fn encode(&self, out: &mut Encoder) {
+        out.array(0);
+    }
+
+    pub fn decode(input: &mut Decoder<'_>) -> cbor::Result<Self> {
+        input.array_exact(0)?;
+        input.leave();
+        Ok(Self {})
+    }
+}
+
 /// A device that copied in one window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Copy {
     pub window: i64,
     pub device: u32,
     /// The senior device copied.
     pub original: u32,
-    /// Slots that both have, all equal.
-    pub shared_slots: u32,
+    /// What to say of each slot of the window.
+    pub finding: Finding,
 }
 
 /// Every copy, ascending by window and device.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
     found: Vec<Copy>,
+    window_slots: u64,
     start_slot: u64,
-    window_slots: u32,
 }
 
 impl Copies {
-    /// Finds the copies among the slots to judge (ascending).
-    pub fn among(case: &Case<'_>, sheets: &[Sheet<'_>]) -> Self {
+    /// Finds the copies among everything said (voices sorted by slot, quantity, device).
+    pub fn among(case: &Case<'_>, voices: &[Voice], _nearest: &Nearest, _memories: &mut [Memory]) -> Self {
         let mut copies = Self {
             found: Vec::new(),
+            window_slots: case.profile.copies.window_slots.into(),
             start_slot: case.docket.start_ms / case.profile.slot_ms,
-            window_slots: case.profile.copy.window_slots,
         };
-        let windows: Vec<&[Sheet<'_>]> =
-            sheets.chunk_by(|a, b| copies.window(a.slot) == copies.window(b.slot)).collect();
+        let windows: Vec<&[Voice]> = voices.chunk_by(|a, b| case.window(a.slot) == case.window(b.slot)).collect();
         copies.found =
-            windows.par_iter().flat_map_iter(|sheets| in_window(case, copies.window(sheets[0].slot), sheets)).collect();
+            windows.par_iter().flat_map_iter(|voices| in_window(case, case.window(voices[0].slot), voices)).collect();
         copies
     }
 
-    /// The number of a slot's window, counted from the epoch's start; late slots have negative ones.
     fn window(&self, slot: u64) -> i64 {
-        (slot.cast_signed() - self.start_slot.cast_signed()).div_euclid(self.window_slots.into())
+        (slot.cast_signed() - self.start_slot.cast_signed()).div_euclid(self.window_slots.cast_signed())
     }
 
     /// The copy that a device made in the window of a slot.
@@ -55,20 +74,13 @@ impl Copies {
         let key = (self.window(slot), device);
         self.found.binary_search_by_key(&key, |copy| (copy.window, copy.device)).ok().map(|n| &self.found[n])
     }
-
-    /// For each voice of a sheet, whether its device copied.
-    pub fn marks(&self, sheet: &Sheet<'_>) -> Vec<bool> {
-        sheet.voices.iter().map(|voice| self.of(sheet.slot, voice.device).is_some()).collect()
-    }
 }
 
-fn in_window(case: &Case<'_>, window: i64, sheets: &[Sheet<'_>]) -> Vec<Copy> {
-    let rule = &case.profile.copy;
+fn in_window(case: &Case<'_>, window: i64, voices: &[Voice]) -> Vec<Copy> {
+    let rule = &case.profile.copies;
     let mut votes = Vec::new();
-    for sheet in sheets {
-        for block in sheet.blocks() {
-            vote(case, &sheet.voices[block], &mut votes);
-        }
+    for block in voices.chunk_by(|a, b| (a.slot, a.quantity) == (b.slot, b.quantity)) {
+        vote(case, block, &mut votes);
     }
     votes.sort_unstable();
     let mut found: Vec<Copy> = Vec::new();
@@ -78,8 +90,16 @@ fn in_window(case: &Case<'_>, window: i64, sheets: &[Sheet<'_>]) -> Vec<Copy> {
         if found.last().is_some_and(|copy| copy.device == device) {
             continue;
         }
-        if let Some(shared_slots) = shared_slots(case, sheets, device, original) {
-            found.push(Copy { window, device, original, shared_slots });
+        if let Some(shared_slots) = shared_slots(case, voices, device, original) {
+            let finding = Finding {
+                code: Code::Copy,
+                check: Check::EqualTo(case.station(original).id),
+                observed: shared_slots.into(),
+                threshold: rule.least_slots.into(),
+                lost_ppm: cairn_core::PPM,
+                evidence: Vec::new(),
+            };
+            found.push(Copy { window, device, original, finding });
         }
     }
     found
@@ -107,23 +127,24 @@ fn vote(case: &Case<'_>, block: &[Voice], votes: &mut Vec<(u32, u64, u32)>) {
 }
 
 /// The slots in which both speak, when all their common values are equal and there are enough; else `None`.
-fn shared_slots(case: &Case<'_>, sheets: &[Sheet<'_>], device: u32, original: u32) -> Option<u32> {
+fn shared_slots(case: &Case<'_>, voices: &[Voice], device: u32, original: u32) -> Option<u32> {
     let mut values = Vec::new();
     let mut shared_slots = 0;
-    for sheet in sheets {
+    for slot in voices.chunk_by(|a, b| a.slot == b.slot) {
         let before = values.len();
         for &quantity in case.profile.quantities.keys() {
-            let voices = (sheet.voice(quantity, device), sheet.voice(quantity, original));
-            let (Some(own), Some(other)) = voices else { continue };
-            if sheet.voices[own].value != sheet.voices[other].value {
+            let at = slot[0].slot;
+            let both = (find(slot, at, quantity, device), find(slot, at, quantity, original));
+            let (Some(own), Some(other)) = both else { continue };
+            if slot[own].value != slot[other].value {
                 return None;
             }
-            values.push((quantity, sheet.voices[own].value));
+            values.push((quantity, slot[own].value));
         }
         shared_slots += u32::from(values.len() > before);
     }
     values.sort_unstable();
     values.dedup();
-    let rule = &case.profile.copy;
+    let rule = &case.profile.copies;
     (shared_slots >= rule.least_slots && small(values.len()) >= rule.least_values).then_some(shared_slots)
 }

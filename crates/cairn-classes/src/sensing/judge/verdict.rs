@@ -1,107 +1,102 @@
-//! From what was heard to what is said: the verdict of a device's slot, and the outcome of each of its readings.
+//! From what was found to what is said: the verdict of a device's slot, and the outcome of each of its readings.
 
-use cairn_core::{PPM, Ppm, Reason, Subject, Verdict};
+mod reading;
+mod tally;
 
+use cairn_core::{PPM, Ppm, Subject, Verdict};
+
+use self::tally::Tally;
 use super::case::{Case, Phase, Sample, Standing, small};
 use super::copies::{Copies, Copy};
-use super::crowd::Crowd;
-use super::sheet::{Heard, Sheet, Voice, is_in_range};
-use super::{Assessed, Comparison, EVIDENCE_MAX, Outcome};
+use super::crowd::{self, Crowd};
+use super::hearing::Heard;
+use super::long::Findings;
+use super::moved::Moved;
+use super::own::{Finding, Flaw, Own, Wrong};
+use super::voice::Voice;
 use crate::sensing::SCHEMA;
+use crate::sensing::assessed::{EVIDENCE_MAX, Outcome};
 use crate::sensing::profile::QuantityRule;
 use crate::sensing::words::{Check, Code};
 
-/// A slot with everything known about it.
+/// Everything known about a case.
 pub(super) struct Hall<'a> {
     pub case: &'a Case<'a>,
-    pub sheet: &'a Sheet<'a>,
+    /// By device.
+    pub own: Vec<Own>,
+    /// Sorted by slot, quantity, device.
+    pub voices: Vec<Voice>,
+    /// For every device, the indices of its voices.
+    pub by_device: Vec<Vec<u32>>,
     /// What came of asking each voice's neighbours.
-    pub heard: &'a [Heard],
-    pub copies: &'a Copies,
+    pub heard: Vec<Heard>,
+    pub copies: Copies,
+    pub moved: Moved,
+    /// By device.
+    pub long: Vec<Findings>,
 }
 
-/// Reasons in the order of the checks, and what they took together.
-#[derive(Default)]
-struct Tally {
-    reasons: Vec<Reason>,
-    lost_ppm: u32,
-}
-
-impl Tally {
-    /// Adds a reason that would take `lost_ppm` alone. The score is that of the worst check, so a reason takes only what
-    /// the ones before it have left of that: the parts lost always add up to the score.
-    fn add(&mut self, code: Code, check: Check, observed: i64, threshold: i64, lost_ppm: u32, evidence: Vec<u64>) {
-        let further = lost_ppm.saturating_sub(self.lost_ppm);
-        self.lost_ppm += further;
-        self.reasons.push(Reason {
-            code: code.as_str().to_owned(),
-            check: check.to_string(),
-            observed,
-            threshold,
-            lost_ppm: further,
-            evidence,
-        });
-    }
-}
-
-/// A sample of the device as it stands towards the check of one quantity.
-#[derive(Clone, Copy)]
-struct Tested<'h> {
-    voice: &'h Voice,
-    value: i64,
-    own: u64,
-    heard: &'h Heard,
-    rule: &'h QuantityRule,
+/// One slot of one device: its samples as indices into the case's, ascending.
+struct Slot {
+    device: u32,
+    slot: u64,
+    samples: Vec<u32>,
 }
 
 impl Hall<'_> {
-    /// The verdicts of the slot, ascending by device.
-    pub fn verdicts(&self) -> Vec<Verdict> {
-        self.devices().map(|samples| self.verdict(samples)).collect()
+    /// The verdicts of a device, ascending by slot.
+    pub fn verdicts(&self, device: u32) -> Vec<Verdict> {
+        self.slots(device).iter().map(|slot| self.verdict(slot)).collect()
     }
 
-    /// The outcomes of the slot's readings.
-    pub fn assessments(&self) -> Vec<Assessed> {
-        self.devices()
-            .flat_map(|samples| {
-                let judged_before = self.judged_before(samples);
-                due(samples).map(move |sample| self.assess(sample, &judged_before)).collect::<Vec<_>>()
-            })
+    /// The slots of a device that have something to judge, ascending.
+    fn slots(&self, device: u32) -> Vec<Slot> {
+        let range = self.case.of_device(device);
+        let mut by_slot: Vec<(u64, u32)> = range
+            .clone()
+            .zip(&self.case.samples[range])
+            .filter(|(_, sample)| sample.phase != Phase::Later)
+            .map(|(n, sample)| (self.case.slot(sample.time_ms), small(n)))
+            .collect();
+        by_slot.sort_unstable();
+        by_slot
+            .chunk_by(|a, b| a.0 == b.0)
+            .map(|slot| Slot { device, slot: slot[0].0, samples: slot.iter().map(|&(_, n)| n).collect() })
+            .filter(|slot| self.due(slot).next().is_some())
             .collect()
     }
 
-    /// The samples of each device that has something to judge.
-    fn devices(&self) -> impl Iterator<Item = &[Sample]> {
-        self.sheet
-            .samples
-            .chunk_by(|a, b| a.device == b.device)
-            .filter(|samples| samples.iter().any(|sample| sample.phase == Phase::Due))
+    fn sample(&self, n: u32) -> &Sample {
+        &self.case.samples[n as usize]
     }
 
-    fn verdict(&self, samples: &[Sample]) -> Verdict {
-        let device = samples[0].device;
-        let entries = self.indices(due(samples), usize::MAX);
-        let first = due(samples).map(|sample| sample.report).min().expect("a device to judge has a due sample");
-        let usable = due(samples).any(|sample| sample.standing == Standing::Usable);
-        let refused = due(samples).any(|s| matches!(s.standing, Standing::Denied | Standing::Conflict));
-        let judged_before = self.judged_before(samples);
+    /// The samples of a slot that are judged now.
+    fn due<'s>(&'s self, slot: &'s Slot) -> impl Iterator<Item = u32> + Clone + 's {
+        slot.samples.iter().copied().filter(|&n| self.sample(n).phase == Phase::Due)
+    }
+
+    fn verdict(&self, slot: &Slot) -> Verdict {
+        let entries = self.indices(self.due(slot), usize::MAX);
+        let first = self.due(slot).map(|n| self.sample(n).report).min().expect("a slot to judge has a due sample");
+        let usable = self.due(slot).any(|n| self.sample(n).standing == Standing::Usable);
+        let refused = self.due(slot).any(|n| matches!(self.sample(n).standing, Standing::Denied | Standing::Conflict));
+        let judged_before = self.judged_before(slot);
+        let unruled = self.case.rules(slot.device).is_empty();
         let mut tally = Tally::default();
-        self.say_unusable(samples, usable || !judged_before.is_empty(), &mut tally);
+        self.say_unusable(slot, usable || !judged_before.is_empty(), &mut tally);
         if !judged_before.is_empty() {
             tally.add(Code::SlotJudged, Check::whole(Code::SlotJudged), 0, 0, 0, judged_before.clone());
-        } else if let Some(copy) = self.copies.of(self.sheet.slot, device).filter(|_| usable) {
-            self.say_copy(copy, &mut tally);
-        } else {
-            for of_quantity in samples.chunk_by(|a, b| a.quantity == b.quantity) {
-                self.say_quantity(of_quantity, &mut tally);
-            }
+        } else if let Some(copy) = self.copies.of(slot.slot, slot.device).filter(|_| usable) {
+            self.say_copy(copy, slot.slot, &mut tally);
+        } else if usable {
+            self.say_slot(slot, &mut tally);
         }
-        let scored = (usable || refused) && judged_before.is_empty();
+        let scored = (usable || refused) && judged_before.is_empty() && !unruled;
         let slot_ms = self.case.profile.slot_ms;
         Verdict {
             class: SCHEMA.to_owned(),
-            device: self.case.station(device).id,
-            slot_ms: self.sheet.slot * slot_ms,
+            device: self.case.station(slot.device).id,
+            slot_ms: slot.slot * slot_ms,
             subject: Subject::Slot,
             account: self.case.reports[first as usize].account.clone(),
             amount: if scored { slot_ms } else { 0 },
@@ -115,26 +110,27 @@ impl Hall<'_> {
     ///
     /// What was judged stays judged: whatever the profile, a denial or a conflict says of those values by now, they use
     /// the slot up. Only maintenance leaves it open, because its own flag says so and nothing later can change that.
-    fn judged_before(&self, samples: &[Sample]) -> Vec<u64> {
-        let judged = |sample: &&Sample| sample.phase == Phase::Past && sample.standing != Standing::Maintenance;
-        self.indices(samples.iter().filter(judged), EVIDENCE_MAX)
+    fn judged_before(&self, slot: &Slot) -> Vec<u64> {
+        let judged = |sample: &Sample| sample.phase == Phase::Past && sample.standing != Standing::Maintenance;
+        self.indices(slot.samples.iter().copied().filter(|&n| judged(self.sample(n))), EVIDENCE_MAX)
     }
 
     /// The reasons of values that may not speak. What is denied or in conflict takes all, unless the slot is `spared`: good
     /// values are left in it, or it was judged before.
-    fn say_unusable(&self, samples: &[Sample], spared: bool, tally: &mut Tally) {
+    fn say_unusable(&self, slot: &Slot, spared: bool, tally: &mut Tally) {
         let lost_ppm = if spared { 0 } else { PPM };
         for standing in
             [Standing::Denied, Standing::Conflict, Standing::Maintenance, Standing::Future, Standing::Unasked]
         {
-            let of_standing = || due(samples).filter(move |sample| sample.standing == standing);
+            let of_standing = || self.due(slot).filter(move |&n| self.sample(n).standing == standing);
             let count = i64::from(small(of_standing().count()));
             if count == 0 || (standing == Standing::Unasked && (spared || !tally.reasons.is_empty())) {
                 continue;
             }
             let statements = |of_report: fn(&crate::Report<'_>) -> Option<u64>| {
-                let mut indices: Vec<u64> =
-                    of_standing().filter_map(|sample| of_report(self.case.reports[sample.report as usize])).collect();
+                let mut indices: Vec<u64> = of_standing()
+                    .filter_map(|n| of_report(self.case.reports[self.sample(n).report as usize]))
+                    .collect();
                 indices.sort_unstable();
                 indices.dedup();
                 indices.truncate(EVIDENCE_MAX);
@@ -149,153 +145,138 @@ impl Hall<'_> {
                 Standing::Conflict => add(Code::Conflict, count, 0, lost_ppm, statements(|report| report.conflict)),
                 Standing::Maintenance => add(Code::Maintenance, count, 0, 0, own()),
                 Standing::Future => add(Code::Future, count, self.case.profile.future_ms.cast_signed(), 0, own()),
+                Standing::Unasked if self.case.rules(slot.device).is_empty() => add(Code::Mobile, count, 0, 0, own()),
                 Standing::Unasked => add(Code::Quantity, count, 0, 0, own()),
                 Standing::Usable => {}
             }
         }
     }
 
-    fn say_copy(&self, copy: &Copy, tally: &mut Tally) {
-        let voices = self.sheet.voices.iter().filter(|v| v.device == copy.device || v.device == copy.original);
-        let evidence = self.indices(voices.map(|voice| &self.sheet.samples[voice.sample as usize]), EVIDENCE_MAX);
-        let check = Check::EqualTo(self.case.station(copy.original).id);
-        let least_slots = self.case.profile.copy.least_slots;
-        tally.add(Code::Copy, check, copy.shared_slots.into(), least_slots.into(), PPM, evidence);
+    fn say_copy(&self, copy: &Copy, slot: u64, tally: &mut Tally) {
+        let both = [copy.device, copy.original];
+        let voices = both.iter().flat_map(|&device| &self.by_device[device as usize]);
+        let of_slot = voices.map(|&n| &self.voices[n as usize]).filter(|voice| voice.slot == slot);
+        let shown = of_slot.map(|voice| self.sample(voice.sample).report);
+        let evidence = self.case.indices(shown.chain(copy.finding.evidence.iter().copied()), EVIDENCE_MAX);
+        tally.find(&copy.finding, evidence);
     }
 
-    /// Range and neighbours of one quantity of one device.
-    fn say_quantity(&self, samples: &[Sample], tally: &mut Tally) {
-        let Some(rule) = self.case.profile.quantities.get(&samples[0].quantity) else { return };
-        let usable = || due(samples).filter(|sample| sample.standing == Standing::Usable);
-        let readings = small(usable().count());
-        let out = || usable().filter(|sample| !is_in_range(self.case, sample));
-        if out().next().is_some() {
-            self.say_range(rule, &out().collect::<Vec<_>>(), readings, tally);
+    /// Everything that was found about a slot that is the device's own.
+    fn say_slot(&self, slot: &Slot, tally: &mut Tally) {
+        for finding in self.own[slot.device as usize].findings(slot.slot) {
+            self.say_finding(finding, tally);
         }
-        let Some(n) = self.sheet.voice(samples[0].quantity, samples[0].device) else { return };
-        let voice = &self.sheet.voices[n];
+        for of_quantity in slot.samples.chunk_by(|&a, &b| self.sample(a).quantity == self.sample(b).quantity) {
+            self.say_quantity(slot, of_quantity, tally);
+        }
+        let long = &self.long[slot.device as usize];
+        let from = long.partition_point(|(of, _)| *of < slot.slot);
+        for (_, finding) in long[from..].iter().take_while(|(of, _)| *of == slot.slot) {
+            self.say_finding(finding, tally);
+        }
+        for finding in self.moved.of(slot.device, slot.slot) {
+            self.say_finding(finding, tally);
+        }
+    }
+
+    fn say_finding(&self, finding: &Finding, tally: &mut Tally) {
+        tally.find(finding, self.case.indices(finding.evidence.iter().copied(), EVIDENCE_MAX));
+    }
+
+    /// Flaws and neighbours of one quantity of one slot.
+    fn say_quantity(&self, slot: &Slot, samples: &[u32], tally: &mut Tally) {
+        let quantity = self.sample(samples[0]).quantity;
+        let Some(rule) = self.case.rule(self.sample(samples[0])) else { return };
+        let usable = |n: &u32| {
+            let sample = self.sample(*n);
+            sample.phase == Phase::Due && sample.standing == Standing::Usable
+        };
+        let readings = samples.iter().copied().filter(usable).count();
+        let own = &self.own[slot.device as usize];
+        let mut flaws: Vec<&Flaw> = samples.iter().copied().filter(usable).filter_map(|n| own.flaw(n)).collect();
+        flaws.sort_by_key(|flaw| (flaw.wrong, flaw.sample));
+        for alike in flaws.chunk_by(|a, b| a.wrong == b.wrong) {
+            self.say_flaws(alike, small(readings), tally);
+        }
+        let Some(n) = super::voice::find(&self.voices, slot.slot, quantity, slot.device) else { return };
+        let voice = &self.voices[n];
         if voice.due {
-            let own = self.case.index(&self.sheet.samples[voice.sample as usize]);
-            self.say_heard(Tested { voice, value: voice.value, own, heard: &self.heard[n], rule }, tally);
+            self.say_heard(rule, voice, voice.value, voice.sample, &self.heard[n], tally);
         }
     }
 
-    fn say_range(&self, rule: &QuantityRule, out: &[&Sample], readings: u32, tally: &mut Tally) {
-        let excess = |sample: &Sample| (rule.min - sample.value).max(sample.value - rule.max);
-        let worst = out.iter().max_by_key(|sample| (excess(sample), sample.value)).expect("there is one out of range");
-        let threshold = if worst.value < rule.min { rule.min } else { rule.max };
-        let count = small(out.len());
+    /// Readings of one quantity with the same fault.
+    fn say_flaws(&self, flaws: &[&Flaw], readings: u32, tally: &mut Tally) {
+        let far = |flaw: &Flaw| flaw.observed.abs_diff(flaw.threshold);
+        let worst = flaws.iter().max_by_key(|flaw| (far(flaw), flaw.observed)).expect("there is one");
+        let quantity = self.sample(worst.sample).quantity;
+        let out = small(flaws.len());
         // Rounded up: one bad reading of many is never free.
-        let lost = (u64::from(rule.lost_ppm) * u64::from(count)).div_ceil(u64::from(readings.max(1)));
+        let lost = (u64::from(worst.lost_ppm) * u64::from(out)).div_ceil(u64::from(readings.max(1)));
         let lost_ppm = u32::try_from(lost).expect("a share of at most one million");
-        let check = Check::Range { quantity: worst.quantity, out: count, readings };
-        let evidence = self.indices(out.iter().copied(), EVIDENCE_MAX);
-        tally.add(Code::Range, check, worst.value, threshold, lost_ppm, evidence);
+        let (code, check) = match worst.wrong {
+            Wrong::Range => (Code::Range, Check::Range { quantity, out, readings }),
+            Wrong::Fault(fault) => (fault.code(), Check::Readings { quantity, fault, out, readings }),
+        };
+        let evidence = self.indices(flaws.iter().map(|flaw| flaw.sample), EVIDENCE_MAX);
+        tally.add(code, check, worst.observed, worst.threshold, lost_ppm, evidence);
     }
 
     /// What the neighbours make of one value, with its reason if there is one to give.
-    fn say_heard(&self, tested: Tested<'_>, tally: &mut Tally) -> Outcome {
-        let Tested { voice, value, own, heard, rule } = tested;
-        let Some(neighbours) = &rule.neighbours else { return Outcome::Pass };
+    fn say_heard(
+        &self,
+        rule: &QuantityRule,
+        voice: &Voice,
+        value: i64,
+        sample: u32,
+        heard: &Heard,
+        tally: &mut Tally,
+    ) -> Outcome {
+        let Some(rule) = &rule.neighbours else { return Outcome::Pass };
         match heard {
-            Heard::NotAsked => Outcome::Pass,
-            Heard::Moving => {
-                tally.add(Code::Mobile, Check::Apart(voice.quantity), 0, 0, 0, vec![own]);
+            Heard::NotAsked => {
+                // A neighbour rule is there: only a value that wants drying and could not be dried is not asked about.
+                let own = self.indices([sample].into_iter(), 1);
+                tally.add(Code::Untested, Check::Apart(voice.quantity), 0, 0, 0, own);
                 Outcome::Untested
             }
             Heard::TooFew(found) => {
-                let (found, least) = ((*found).into(), neighbours.least.into());
-                tally.add(Code::Untested, Check::Apart(voice.quantity), found, least, 0, vec![own]);
+                let (found, least) = ((*found).into(), rule.least.into());
+                let own = self.indices([sample].into_iter(), 1);
+                tally.add(Code::Untested, Check::Apart(voice.quantity), found, least, 0, own);
                 Outcome::Untested
             }
             Heard::Crowd(crowd) => {
-                let (code, limits, lost_ppm, outcome) = if crowd.is_beyond(crowd.fail, value) {
-                    (Code::NeighbourFail, crowd.fail, neighbours.fail.lost_ppm, Outcome::Fail)
-                } else if crowd.is_beyond(crowd.suspect, value) {
-                    (Code::NeighbourSuspect, crowd.suspect, neighbours.suspect.lost_ppm, Outcome::Suspect)
-                } else {
+                let off_ppm = crowd.off_ppm(value);
+                let fails_ppm = rule.curve.last().map_or(u32::MAX, |point| point.off_ppm);
+                let (code, at_ppm, outcome) = if off_ppm <= crowd.suspect_ppm {
                     return Outcome::Pass;
+                } else if off_ppm < fails_ppm {
+                    (Code::NeighbourSuspect, crowd.suspect_ppm, Outcome::Suspect)
+                } else {
+                    (Code::NeighbourFail, fails_ppm, Outcome::Fail)
                 };
-                let check = Check::Neighbours { quantity: voice.quantity, count: crowd.count, median: crowd.median };
-                let threshold = crowd.signed_limit(limits, value);
-                tally.add(code, check, value, threshold, lost_ppm, self.witnesses(crowd, own));
+                let check = Check::Neighbours { quantity: voice.quantity, count: crowd.count, median: crowd.expected };
+                let lost_ppm = crowd::lost_ppm(rule, off_ppm);
+                let evidence = self.witnesses(crowd, sample);
+                tally.add(code, check, value, crowd.limit_at(value, at_ppm), lost_ppm, evidence);
                 outcome
             }
         }
     }
 
+    /// A reading's value as it is compared: a slot of one reading may have been counted up or dried.
+    fn as_compared(&self, _rule: &QuantityRule, sample: &Sample, _voice: &Voice) -> i64 {
+        sample.value
+    }
+
     /// The neighbours' entries and one's own, ascending.
-    fn witnesses(&self, crowd: &Crowd, own: u64) -> Vec<u64> {
-        let member = |&n: &u32| self.case.index(&self.sheet.samples[n as usize]);
-        let mut evidence: Vec<u64> = crowd.members().iter().map(member).chain([own]).collect();
-        evidence.sort_unstable();
-        evidence.dedup();
-        evidence
+    fn witnesses(&self, crowd: &Crowd, own: u32) -> Vec<u64> {
+        self.indices(crowd.members().iter().copied().chain([own]), EVIDENCE_MAX)
     }
 
     /// The distinct entries of samples, ascending, the first `most`.
-    fn indices<'s>(&self, samples: impl Iterator<Item = &'s Sample>, most: usize) -> Vec<u64> {
-        let mut reports: Vec<u32> = samples.map(|sample| sample.report).collect();
-        reports.sort_unstable();
-        reports.dedup();
-        reports.truncate(most);
-        reports.into_iter().map(|report| self.case.reports[report as usize].index).collect()
+    fn indices(&self, samples: impl Iterator<Item = u32>, most: usize) -> Vec<u64> {
+        self.case.indices(samples.map(|n| self.sample(n).report), most)
     }
-
-    fn assess(&self, sample: &Sample, judged_before: &[u64]) -> Assessed {
-        let mut tally = Tally::default();
-        let (outcome, comparison) = self.outcome(sample, judged_before, &mut tally);
-        let lost = if outcome == Outcome::Unscored { PPM } else { tally.lost_ppm };
-        Assessed {
-            index: self.case.index(sample),
-            reading: sample.reading,
-            quantity: sample.quantity,
-            value: sample.value,
-            outcome,
-            score: Ppm::FULL.less(lost),
-            reasons: tally.reasons,
-            comparison,
-        }
-    }
-
-    fn outcome(&self, sample: &Sample, judged_before: &[u64], tally: &mut Tally) -> (Outcome, Option<Comparison>) {
-        let alone = std::slice::from_ref(sample);
-        if !judged_before.is_empty() {
-            self.say_unusable(alone, true, tally);
-            tally.add(Code::SlotJudged, Check::whole(Code::SlotJudged), 0, 0, 0, judged_before.to_vec());
-            return (Outcome::Unscored, None);
-        }
-        if sample.standing != Standing::Usable {
-            self.say_unusable(alone, false, tally);
-            let refused = matches!(sample.standing, Standing::Denied | Standing::Conflict);
-            return (if refused { Outcome::Fail } else { Outcome::Unscored }, None);
-        }
-        if let Some(copy) = self.copies.of(self.sheet.slot, sample.device) {
-            self.say_copy(copy, tally);
-            return (Outcome::Fail, None);
-        }
-        let rule = self.case.profile.quantities.get(&sample.quantity).expect("a usable sample is of the profile");
-        if !is_in_range(self.case, sample) {
-            self.say_range(rule, &[sample], 1, tally);
-            return (Outcome::Fail, None);
-        }
-        let n = self.sheet.voice(sample.quantity, sample.device).expect("a value in range gives its device a voice");
-        let (voice, heard) = (&self.sheet.voices[n], &self.heard[n]);
-        let tested = Tested { voice, value: sample.value, own: self.case.index(sample), heard, rule };
-        let outcome = self.say_heard(tested, tally);
-        let comparison = match heard {
-            Heard::Crowd(crowd) => Some(Comparison {
-                neighbours: crowd.count,
-                median: crowd.median,
-                suspect_limit: crowd.signed_limit(crowd.suspect, sample.value),
-                fail_limit: crowd.signed_limit(crowd.fail, sample.value),
-            }),
-            _ => None,
-        };
-        (outcome, comparison)
-    }
-}
-
-fn due(samples: &[Sample]) -> impl Iterator<Item = &Sample> + Clone {
-    samples.iter().filter(|sample| sample.phase == Phase::Due)
 }

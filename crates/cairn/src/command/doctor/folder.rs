@@ -87,8 +87,8 @@ fn profile(folder: &Folder, config: &Config, class: &str, path: &Path) -> Findin
         let document = read(folder, path)?;
         let text = String::from_utf8(document).map_err(|_| Failure::wrong("CLS-PROFILE", "it is not text"))?;
         cairn_classes::check_profile(class, &text)?;
-        let slot_ms = (class == sensing::SCHEMA).then(|| sensing::Profile::parse(&text)).transpose()?;
-        Ok((Hash::of(text.as_bytes()), slot_ms.map(|profile| profile.slot_ms)))
+        let slot_ms = (class == sensing::SCHEMA).then(|| sensing::Document::parse(&text)).transpose()?;
+        Ok((Hash::of(text.as_bytes()), slot_ms.map(|profile| profile.slot_ms())))
     };
     let (hash, slot_ms) = match read() {
         Ok(read) => read,

@@ -3,8 +3,8 @@
 use super::case::{Case, Phase, Sample, Standing, small};
 use super::crowd::{Crowd, Hearing, at_height};
 use super::near::Nearest;
-use crate::sensing::profile::NeighbourRule;
 use crate::sensing::quantity::Quantity;
+use crate::sensing::revision_1::profile::NeighbourRule;
 
 /// What a device says of a quantity in a slot: the lower median of its usable values within range.
 #[derive(Debug, Clone, Copy)]
