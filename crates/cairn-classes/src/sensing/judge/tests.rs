@@ -1,1 +1,7 @@
-//! The rules as cases on a small town.
+//! A small town to judge, and what is asked of its verdicts: the rules as cases, the laws on random towns.
+
+mod cases;
+mod laws;
+mod town;
+
+use self::town::{DAY_MS, Sent, Town, account, codes, device, pm10};

@@ -81,7 +81,6 @@ impl Hall<'_> {
         let usable = self.due(slot).any(|n| self.sample(n).standing == Standing::Usable);
         let refused = self.due(slot).any(|n| matches!(self.sample(n).standing, Standing::Denied | Standing::Conflict));
         let judged_before = self.judged_before(slot);
-        let unruled = self.case.rules(slot.device).is_empty();
         let mut tally = Tally::default();
         self.say_unusable(slot, usable || !judged_before.is_empty(), &mut tally);
         if !judged_before.is_empty() {
@@ -91,7 +90,7 @@ impl Hall<'_> {
         } else if usable {
             self.say_slot(slot, &mut tally);
         }
-        let scored = (usable || refused) && judged_before.is_empty() && !unruled;
+        let scored = (usable || refused) && judged_before.is_empty();
         let slot_ms = self.case.profile.slot_ms;
         Verdict {
             class: SCHEMA.to_owned(),
