@@ -160,6 +160,13 @@ impl QuantityRule {
         self.within.iter().try_for_each(|rule| rule.check(&key.sub("within"), quantity))?;
         self.counter.iter().try_for_each(|rule| rule.check(&key.sub("counter")))?;
         self.humidity.iter().try_for_each(|rule| rule.check(&key.sub("humidity")))?;
+        let paced = self.step.is_some() || self.stuck.is_some() || self.humidity.is_some();
+        key.sub("step, stuck and humidity").within(
+            (paced && self.counter.is_some()).into(),
+            0,
+            0,
+            "left out: a count stands still while nothing falls",
+        )?;
         let shared = quantity.is_shared() || self.counter.is_some();
         self.neighbours.iter().try_for_each(|rule| rule.check(&key.sub("neighbours"), shared))?;
         self.long.iter().try_for_each(|rule| rule.check(&key.sub("long"), self.neighbours.is_some()))?;

@@ -264,11 +264,6 @@ impl Hall<'_> {
         }
     }
 
-    /// A reading's value as it is compared: a slot of one reading may have been counted up or dried.
-    fn as_compared(&self, _rule: &QuantityRule, sample: &Sample, _voice: &Voice) -> i64 {
-        sample.value
-    }
-
     /// The neighbours' entries and one's own, ascending.
     fn witnesses(&self, crowd: &Crowd, own: u32) -> Vec<u64> {
         self.indices(crowd.members().iter().copied().chain([own]), EVIDENCE_MAX)

@@ -51,13 +51,14 @@ impl SaturationRule {
 }
 
 /// How fast a value may change from one reading to the next. Beyond it, the one of the two that lies further from the
-/// median of the readings around is a spike; where that cannot be told, both are a step.
+/// median of the readings around (five before, and five after in the same slot) is a spike; where that cannot be told, both
+/// are a step.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepRule {
     /// A change that is always allowed.
     pub most: i64,
-    /// What is allowed besides for every minute between the two readings.
+    /// What is allowed besides for every minute between the two readings, in proportion.
     pub per_minute: i64,
     /// A change that is never allowed, however long it took.
     pub cap: i64,
@@ -65,7 +66,7 @@ pub struct StepRule {
     pub gap_ms: u64,
     /// How far before and after the median looks, in ms.
     pub around_ms: u64,
-    /// The fewest other readings that a median is taken of.
+    /// The fewest other readings that a median is taken of, 1 to 10.
     pub around_least: u32,
     /// What a slot loses when all its readings are spikes or steps, in proportion when some are.
     pub lost_ppm: u32,
@@ -78,7 +79,7 @@ impl StepRule {
         key.sub("cap").within(self.cap, self.most, VALUE_MAX, "from most to 10^12")?;
         key.sub("gap_ms").within(signed(self.gap_ms), 1, 31 * 86_400_000, "1 to 2,678,400,000 (31 days)")?;
         key.sub("around_ms").within(signed(self.around_ms), 1, 86_400_000, "1 to 86,400,000 (a day)")?;
-        key.sub("around_least").within(self.around_least.into(), 1, 1_000, "1 to 1,000")?;
+        key.sub("around_least").within(self.around_least.into(), 1, 10, "1 to 10")?;
         key.share("lost_ppm", self.lost_ppm)
     }
 }
@@ -89,17 +90,17 @@ impl StepRule {
 pub struct StuckRule {
     /// How far the least and the greatest value of a run may lie apart for the value to be "the same".
     pub tolerance: i64,
-    /// From this length on, in ms, the readings of a run are stuck.
+    /// From this length on, in ms, the readings of a run are stuck; time that is exempt does not count.
     pub for_ms: u64,
-    /// The fewest readings that make a run.
+    /// The fewest readings that make a run, those exempt not counted.
     pub least_readings: u32,
-    /// A gap longer than this ends a run, in ms.
+    /// A gap longer than this ends a run, in ms; an own humidity or temperature older than this says nothing of a reading.
     pub gap_ms: u64,
-    /// Air at least this humid may stand still: readings with such a humidity beside them are exempt.
+    /// Air at least this humid, by the device's own last reading of it, may stand still: such readings are exempt.
     pub humid_from: Option<i64>,
-    /// Zero may last: no rain, no wind, no light.
+    /// Zero, give or take the tolerance, may last: no wind, no light. Such readings are exempt.
     pub zero_exempt: bool,
-    /// Below this temperature a run is ice on the instrument and named so.
+    /// Below this temperature, by the device's own last reading of it, a run is ice on the instrument and named so.
     pub frost_below: Option<i64>,
     /// What a slot loses when all its readings are stuck, in proportion when some are.
     pub lost_ppm: u32,
@@ -121,7 +122,8 @@ impl StuckRule {
     }
 }
 
-/// How finely a value must be told: the greatest common divisor of the differences between a slot window's readings.
+/// How finely a value must be told: the greatest common divisor of the differences between the readings of a window of slots
+/// (that of the copies).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResolutionRule {
@@ -164,7 +166,7 @@ impl WithinRule {
     }
 }
 
-/// A value that counts up from boot, such as rain.
+/// A value that counts up from boot, such as rain. What a slot counted is what is compared.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CounterRule {
@@ -186,7 +188,8 @@ impl CounterRule {
 
 /// Damp air swells particles before an optical instrument counts them. Values are compared dried:
 /// `dry = value / (1 + kappa/1.65 * a/(1 - a))` with `a` the relative humidity of the same reading (Crilley et al. 2018,
-/// Atmos. Meas. Tech. 11, 709, with a particle density of 1.65 g/cm3). A value without humidity beside it is not compared.
+/// Atmos. Meas. Tech. 11, 709, with a particle density of 1.65 g/cm3), to the nearest integer. A value without a judged
+/// humidity in its reading is not compared, so use this only where every device measures both.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HumidityRule {

@@ -12,15 +12,16 @@ pub struct TimeRule {
     /// A clock error beyond which a reading is doubted, as the device itself claims it, in ms. A source of `none` counts
     /// as beyond. Reports that say nothing of their clock are not doubted.
     pub error_ms: u64,
-    /// How far ahead of their receipt the readings of a slot may be, in ms.
+    /// How far a report's last reading may be ahead of its receipt, in ms. At most `future_ms` tells anything: what is
+    /// further ahead is not used at all.
     pub ahead_ms: u64,
-    /// How late even the promptest report of a slot may be received, in ms, unless it says that it was backfilled: beyond
-    /// it the clock runs behind.
+    /// How long after its last reading even the promptest report of a slot may be received, in ms: beyond it the clock runs
+    /// behind. Reports that say that they were backfilled are not asked.
     pub behind_ms: u64,
     /// What a slot loses when all its readings are doubted for one of these, in proportion when some are.
     pub lost_ppm: u32,
-    /// What a slot loses when all its readings were measured before those of a report numbered lower in the same boot,
-    /// in proportion when some were.
+    /// What a slot loses when all its readings were measured before the first one of a report numbered lower in the same
+    /// boot, in proportion when some were; backfilled ones are not asked.
     pub order_lost_ppm: u32,
 }
 

@@ -47,6 +47,9 @@ fn say(code: Code, check: Check, reason: &Reason) -> String {
             quantity.decimal(threshold)
         ),
         (Code::Mobile, Check::Apart(quantity)) => format!("{quantity} is not compared: the device moves"),
+        (_, Check::Apart(quantity)) if threshold == 0 => {
+            format!("{quantity} is not compared: nothing to dry it by, or to count it from; nothing is lost")
+        }
         (_, Check::Apart(quantity)) => {
             format!("{quantity} is not compared: {observed} neighbours report, {threshold} are needed; nothing is lost")
         }
@@ -86,7 +89,12 @@ fn fault_of(fault: Fault, quantity: Quantity, seen: &str, reason: &Reason) -> St
     let (observed, threshold) = (reason.observed, reason.threshold);
     let limit = quantity.decimal(threshold);
     match fault {
+        Fault::Clock if observed < 0 => format!("{quantity}: the device has no clock to tell when it measured"),
         Fault::Clock => format!("{quantity}: the device's clock may be {observed} ms wrong (limit {threshold} ms)"),
+        Fault::Drift if observed < 0 => {
+            let (early, limit) = (observed.unsigned_abs(), threshold.unsigned_abs());
+            format!("{quantity}: received {early} ms before the time the device gives (limit {limit} ms)")
+        }
         Fault::Drift => {
             format!("{quantity}: received {observed} ms after the time the device gives (limit {threshold} ms)")
         }

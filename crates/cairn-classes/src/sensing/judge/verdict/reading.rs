@@ -73,8 +73,10 @@ impl Hall<'_> {
         }
         let Some(rule) = self.case.rule(sample) else { return (outcome, None) };
         let Some(at) = find(&self.voices, slot.slot, sample.quantity, slot.device) else { return (outcome, None) };
-        let (voice, heard) = (&self.voices[at], &self.heard[at]);
-        let value = self.as_compared(rule, sample, voice);
+        let voice = &self.voices[at];
+        let compared = own.as_compared(rule, n, sample.value, voice);
+        let heard = if compared.is_some() { &self.heard[at] } else { &Heard::NotAsked };
+        let value = compared.unwrap_or(sample.value);
         let said = self.say_heard(rule, voice, value, n, heard, tally);
         let comparison = match heard {
             Heard::Crowd(crowd) => Some(Comparison {
