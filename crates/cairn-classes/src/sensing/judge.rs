@@ -92,10 +92,11 @@ fn hear<'a>(case: &'a Case<'a>) -> Result<(Hall<'a>, Changes), ClassError> {
     let heard = Hearing { case, voices: &voices, nearest: &nearest, memories: &memories }.all(&copies);
     let moved = moved::among(case, &voices, &heard);
     let by_device = voice::by_device(case, &voices);
+    let past = long::Past { case, voices: &voices, heard: &heard, copies: &copies, moved: &moved };
     let long: Vec<long::Findings> = memories
         .par_iter_mut()
         .zip(by_device.par_iter().zip(&devices))
-        .map(|(memory, (own, &n))| long::remember(case, n, own, &voices, &heard, memory))
+        .map(|(memory, (own, &n))| past.remember(n, own, memory))
         .collect();
     let changes = memory::changes(case, &memories);
     Ok((Hall { case, own, voices, by_device, heard, copies, moved, long }, changes))

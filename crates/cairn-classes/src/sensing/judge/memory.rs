@@ -1,11 +1,12 @@
 //! What is remembered of a device from epoch to epoch: one bounded record per device, in the class's carry.
 //!
-//! The record is `[1, good_slots, last_slot, [quantity, trail, moments]..., prints]`; its parts belong to the checks that
-//! need them. It changes only with the slots and readings of the epoch being closed, in the order of their times.
+//! The record is `[1, good_slots, last_slot, place, [quantity, trail]..., [quantity, moments]..., prints]`; its parts
+//! belong to the checks that need them. It changes only with the slots and readings of the epoch being closed, in the order of their times.
 
 use std::collections::BTreeMap;
 
 use cairn_core::cbor::{self, CborError, Decoder, Encoder};
+use cairn_core::geo::Position;
 use rayon::prelude::*;
 
 use super::Changes;
@@ -26,6 +27,8 @@ pub(super) struct Memory {
     pub good_slots: u32,
     /// The last slot that went into the memory: one that comes later than others is not taken in again.
     pub last_slot: u64,
+    /// Where it stood, for one that stands still: what was earned at one place is not brought to another.
+    pub place: Option<Position>,
     /// The end of each quantity's series.
     pub trails: BTreeMap<Quantity, Trail>,
     /// How each quantity lay to its neighbours.
@@ -37,7 +40,11 @@ pub(super) struct Memory {
 impl Memory {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::empty();
-        out.array(6).uint(VERSION).uint(self.good_slots.into()).uint(self.last_slot);
+        out.array(7).uint(VERSION).uint(self.good_slots.into()).uint(self.last_slot);
+        match self.place {
+            Some(place) => out.array(2).int(place.lat_e7.into()).int(place.lon_e7.into()),
+            None => out.array(0),
+        };
         out.array(self.trails.len() * 2);
         for (quantity, trail) in &self.trails {
             out.uint(quantity.number().into());
@@ -54,20 +61,37 @@ impl Memory {
 
     pub fn decode(bytes: &[u8]) -> cbor::Result<Self> {
         let mut input = Decoder::over(bytes);
-        input.array_exact(6)?;
+        input.array_exact(7)?;
         let at = input.position();
         if input.uint()? != VERSION {
             return Err(CborError::Range { at, what: "a memory of another version" });
         }
         let good_slots = input.uint32()?;
         let last_slot = input.uint()?;
+        let place = read_place(&mut input)?;
         let trails = read_map(&mut input, Trail::decode)?;
         let moments = read_map(&mut input, Moments::decode)?;
         let prints = Prints::decode(&mut input)?;
         input.leave();
         input.end()?;
-        Ok(Self { good_slots, last_slot, trails, moments, prints })
+        Ok(Self { good_slots, last_slot, place, trails, moments, prints })
     }
+}
+
+fn read_place(input: &mut Decoder<'_>) -> cbor::Result<Option<Position>> {
+    let at = input.position();
+    let bad = CborError::Range { at, what: "a place is empty, or a latitude and a longitude" };
+    let place = match input.array()? {
+        0 => None,
+        2 => {
+            let (lat_e7, lon_e7) = (i32::try_from(input.int()?), i32::try_from(input.int()?));
+            let place = lat_e7.ok().zip(lon_e7.ok()).and_then(|(lat_e7, lon_e7)| Position::of(lat_e7, lon_e7));
+            Some(place.ok_or(bad)?)
+        }
+        _ => return Err(bad),
+    };
+    input.leave();
+    Ok(place)
 }
 
 fn read_map<T>(
