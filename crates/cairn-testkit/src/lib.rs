@@ -1,4 +1,5 @@
 //! Seeded devices, virtual clock, faulty disk and attackers for tests.
 
 pub mod disk;
+pub mod injector;
 pub mod network;
