@@ -2,6 +2,11 @@
 //!
 //! Each measurement is an example of the crate that it measures, and prints lines of a name and a value. Times are of one
 //! machine on one day; ratios travel better. Tests are never timed.
+//!
+//! `cargo xtask bench judge` is the measurement of what the sensing judge finds; it has a section of its own on the page,
+//! which the others leave as it stands.
+
+mod judge;
 
 use std::fmt::Write as _;
 
@@ -14,7 +19,7 @@ struct Measurement {
     what: &'static str,
 }
 
-const MEASUREMENTS: [Measurement; 4] = [
+const MEASUREMENTS: [Measurement; 5] = [
     Measurement {
         package: "cairn-audit",
         example: "audit_rate",
@@ -30,6 +35,7 @@ const MEASUREMENTS: [Measurement; 4] = [
         example: "million",
         what: "An epoch of a million verdicts, from verdicts to payouts",
     },
+    Measurement { package: "cairn-testkit", example: "judge_million", what: "A million reports of sensing, judged" },
     Measurement {
         package: "cairn-gateway",
         example: "throughput",
@@ -40,8 +46,11 @@ const MEASUREMENTS: [Measurement; 4] = [
 /// Where `--write` keeps the results.
 const PAGE: &str = "docs/benchmarks.md";
 
-/// Measures everything, prints it, and keeps it if asked to.
+pub use judge::run as run_judge;
+
+/// Measures everything but the judge's finds, prints it, and keeps it if asked to.
 pub fn run(write: bool) -> Done {
+    let kept = judge::section_of(&std::fs::read_to_string(root().join(PAGE)).unwrap_or_default());
     let mut page =
         String::from("# Benchmarks\n\nWritten by `cargo xtask bench --write`; nothing here was measured elsewhere.\n");
     let _ = writeln!(page, "\n```\n{}```", machine());
@@ -52,9 +61,10 @@ pub fn run(write: bool) -> Done {
         let _ =
             write!(page, "\n## {what}\n\n`cargo run --release -p {package} --example {example}`\n\n```\n{said}```\n");
     }
-    if !write {
-        return Ok(());
-    }
+    if write { keep(&(page + &kept)) } else { Ok(()) }
+}
+
+fn keep(page: &str) -> Done {
     match std::fs::write(root().join(PAGE), page) {
         Ok(()) => {
             println!("kept in {PAGE}");

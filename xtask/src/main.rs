@@ -17,6 +17,8 @@ usage: cargo xtask COMMAND
   test [STEP...]    run every test, or only the steps named
   docs              write the reference pages that are generated from code
   bench [--write]   measure, and print ratios of the same run; --write keeps them in docs/benchmarks.md
+  bench judge [--write] [--seeds N]
+                    what the judge of sensing finds of injected errors, beside public libraries in Python
 ";
 
 fn main() -> ExitCode {
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         ("docs", []) => docs::generate(),
         ("bench", []) => bench::run(false),
         ("bench", [flag]) if flag == "--write" => bench::run(true),
+        ("bench", [of, flags @ ..]) if of == "judge" => bench::run_judge(flags),
         ("help" | "--help" | "-h", _) => {
             print!("{USAGE}\n{}", test::steps_help());
             return ExitCode::SUCCESS;
