@@ -2,6 +2,9 @@
 
 mod cases;
 mod laws;
+mod own;
+mod own_laws;
+mod own_time;
 mod town;
 
 use self::town::{DAY_MS, Sent, Town, account, codes, device, pm10};
