@@ -48,7 +48,9 @@ impl ClockSource {
         }
     }
 
-    const fn number(self) -> u64 {
+    /// The number that stands for it in a report.
+    #[must_use]
+    pub const fn number(self) -> u64 {
         match self {
             Self::None => 0,
             Self::Rtc => 1,

@@ -18,6 +18,8 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::admit::Accepted;
+use crate::carry::{self, Remembered};
+use crate::records::carry_records;
 use crate::state::State;
 
 /// The rules revision of this engine; the policy names the one it was written for.
@@ -83,6 +85,14 @@ pub struct Closed {
     pub records: Vec<Vec<u8>>,
 }
 
+impl Closed {
+    /// The records among them that hold what judges remember: what one who does not judge has to be told.
+    #[must_use]
+    pub fn carry(&self) -> &[Vec<u8>] {
+        carry_records(&self.records)
+    }
+}
+
 /// What an epoch is closed from.
 pub(crate) struct Closing<'a> {
     /// Reports to judge.
@@ -98,9 +108,11 @@ pub(crate) struct Closing<'a> {
 /// Closes the state's open epoch and moves the state past it.
 pub(crate) fn close(state: &mut State, closing: &Closing<'_>) -> Result<Closed, CloseError> {
     let epoch = state.epoch.number;
-    let Judged { classes, verdicts, rows: verdict_rows } = judge_all(state, closing)?;
+    carry::forget_unreadable(state);
+    let Judged { classes, verdicts, rows: verdict_rows, remembered } = judge_all(state, closing)?;
     let outcome = allocate(state, &verdicts)?;
     settle(state, closing, outcome.as_ref())?;
+    carry::remember(state, remembered);
     let domains = claims(state)?;
     let payout_rows = outcome.as_ref().map_or_else(Vec::new, |outcome| payout_rows(&outcome.payouts));
     let network = state.network.clone().expect("an epoch closes in a network that exists");
@@ -152,12 +164,13 @@ fn payout_rows(payouts: &[Payout]) -> Vec<Vec<u8>> {
     rows
 }
 
-/// What the judges said: per class, verdict by verdict, and the verdicts' rows in order.
+/// What the judges said: per class, verdict by verdict, the verdicts' rows in order, and what to remember.
 #[derive(Default)]
 struct Judged {
     classes: Vec<ClassSummary>,
     verdicts: Vec<Verdict>,
     rows: Vec<Vec<u8>>,
+    remembered: Vec<Remembered>,
 }
 
 fn judge_all(state: &State, closing: &Closing<'_>) -> Result<Judged, CloseError> {
@@ -166,7 +179,8 @@ fn judge_all(state: &State, closing: &Closing<'_>) -> Result<Judged, CloseError>
     let Some(policy) = state.policy() else { return Ok(judged) };
     for (class, &revision) in &policy.read.classes {
         let Some(profile) = state.profile_for(class, epoch) else { continue };
-        let verdicts = judge_class(state, closing, class, revision, profile)?.verdicts;
+        let Ruling { verdicts, carry: changes } = judge_class(state, closing, class, revision, profile)?;
+        judged.remembered.push(Remembered { class: class.clone(), revision, changes });
         let mut rows: Vec<Vec<u8>> = verdicts.par_iter().map(Verdict::encode).collect();
         rows.par_sort_unstable();
         judged.classes.push(ClassSummary {
@@ -206,6 +220,7 @@ fn judge_class(
     let report = |(held, body)| report(state, held, body);
     let fresh: Vec<Report<'_>> = fresh.into_iter().zip(&fresh_bodies).map(report).collect();
     let context: Vec<Report<'_>> = context.into_iter().zip(&context_bodies).map(report).collect();
+    let nothing = Carry::new();
     let sites = sites(state, fresh.iter().chain(&context).map(|report| report.device));
     let docket = Docket {
         network_epoch: number,
@@ -214,7 +229,7 @@ fn judge_class(
         sites: &sites,
         fresh: &fresh,
         context: &context,
-        carry: &Carry::new(),
+        carry: state.carry_of(class, revision).unwrap_or(&nothing),
         salt: state.epoch.previous,
     };
     cairn_classes::judge(class, revision, profile, &docket).map_err(|source| CloseError::Judge {
@@ -236,7 +251,7 @@ fn report<'a>(state: &State, held: &Accepted, body: &'a Value) -> Report<'a> {
         device: held.name.device,
         boot: held.name.boot,
         seq: held.name.seq,
-        clock: None,
+        clock: held.clock,
         account: held.pending.account.clone(),
         time_ms: held.time_ms,
         received_ms: held.received_ms,

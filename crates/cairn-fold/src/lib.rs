@@ -6,6 +6,7 @@
 
 mod admit;
 mod apply;
+mod carry;
 mod close;
 mod fold;
 mod names;
@@ -16,10 +17,11 @@ mod snapshot;
 mod state;
 
 pub use admit::{Accepted, Checked, Effect, admit, report_key};
+pub use carry::Carried;
 pub use close::{CloseError, Closed, ENGINE_REVISION, claim_leaves, root_of};
 pub use fold::{Fold, FoldError, Folded};
 pub use names::{NameRanges, RANGES_MAX};
-pub use records::RecordError;
+pub use records::{RecordError, carry_records};
 pub use refusal::Refusal;
 pub use signatures::check_reports;
 pub use snapshot::Snapshot;

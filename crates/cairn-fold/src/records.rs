@@ -1,5 +1,8 @@
 //! The state as records `[table, key, value]`: what a snapshot holds and the state root is over.
+//!
+//! What judges remember is written as it stands: bytes that nobody here reads.
 
+use cairn_classes::Carry;
 use cairn_core::cbor::{CborError, Decoder, Encoder};
 use cairn_core::key::PublicKey;
 use cairn_core::report::ReportName;
@@ -7,6 +10,7 @@ use cairn_core::statement::{AuditorSet, Body, DomainTerms, Enrol, Schema, Statem
 use cairn_core::{Account, Amount, DeviceId, Hash, NetworkId};
 use thiserror::Error;
 
+use crate::carry::Carried;
 use crate::names::NameRanges;
 use crate::state::{Denial, Device, Network, OpenEpoch, Pending, PolicyInForce, State};
 
@@ -28,6 +32,7 @@ mod table {
     pub const DOMAIN: u64 = 14;
     pub const AUDITORS: u64 = 15;
     pub const UNLOGGED: u64 = 16;
+    pub const CARRY: u64 = 17;
 }
 
 /// Keys of the network table.
@@ -37,6 +42,19 @@ mod network_key {
     pub const EPOCH: u64 = 2;
     pub const MONEY: u64 = 3;
     pub const SUCCESSOR: u64 = 4;
+}
+
+/// The records of what judges remember, of a state's sorted records: the last of them, as table 17 is the last table.
+#[must_use]
+pub fn carry_records(records: &[Vec<u8>]) -> &[Vec<u8>] {
+    let first = records.partition_point(|record| table_of(record).is_some_and(|table| table < table::CARRY));
+    &records[first..]
+}
+
+fn table_of(record: &[u8]) -> Option<u64> {
+    let mut input = Decoder::over(record);
+    input.array().ok()?;
+    input.uint().ok()
 }
 
 /// Why records are not a state.
@@ -84,6 +102,7 @@ impl State {
         self.write_documents(&mut records);
         self.write_money(&mut records);
         self.write_work(&mut records);
+        self.write_carry(&mut records);
         records.records.sort_unstable();
         records.records
     }
@@ -214,6 +233,17 @@ impl State {
         }
     }
 
+    fn write_carry(&self, records: &mut Writer) {
+        for (class, carried) in &self.carry {
+            for (key, value) in &carried.records {
+                let key = Encoder::empty().array(3).text(class).uint(carried.revision.into()).bytes(key).take();
+                records.put(table::CARRY, &key, |out| {
+                    out.bytes(value);
+                });
+            }
+        }
+    }
+
     /// Reads a state back from its sorted records.
     ///
     /// # Errors
@@ -290,6 +320,7 @@ impl State {
             table::UNLOGGED => {
                 self.unlogged.insert(uint_key(key)?, Hash(input.bytes_exact()?));
             }
+            table::CARRY => return self.read_carry(key, value),
             _ => return self.read_people(table, key, value, at),
         }
         Ok(())
@@ -324,6 +355,25 @@ impl State {
             }
             _ => return Err(CborError::Range { at, what: "an unknown table" }.into()),
         }
+        Ok(())
+    }
+
+    fn read_carry(&mut self, key: &[u8], value: &[u8]) -> Result<(), Problem> {
+        let mut parts = Decoder::over(key);
+        parts.array_exact(3)?;
+        let class = parts.text()?.to_owned();
+        let (at, revision) = (parts.position(), parts.uint32()?);
+        let key = parts.bytes()?.to_vec();
+        parts.leave();
+        parts.end()?;
+        let mut input = Decoder::over(value);
+        let value = input.bytes()?.to_vec();
+        input.end()?;
+        let carried = self.carry.entry(class).or_insert_with(|| Carried { revision, records: Carry::new() });
+        if carried.revision != revision {
+            return Err(CborError::Range { at, what: "a class whose memory two revisions wrote" }.into());
+        }
+        carried.records.insert(key, value);
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use cairn_core::statement::{AuditorSet, DomainTerms, Enrol, Genesis, Successor};
 use cairn_core::{Account, Amount, DeviceId, Domain, Hash, NetworkId};
 use cairn_reward::Policy;
 
+use crate::carry::Carried;
 use crate::names::NameRanges;
 
 /// A policy in force from an epoch on: its document, and what it says.
@@ -125,6 +126,8 @@ pub struct State {
     pub pending: BTreeMap<(u64, u64), Pending>,
     /// Reports judged in the epochs of the lookback, as runs `(first index, count)`.
     pub judged: BTreeMap<u64, Vec<(u64, u64)>>,
+    /// What judges remember, by class: of the revisions that judged the last closed epoch, and no others.
+    pub carry: BTreeMap<String, Carried>,
     /// Settlement chains.
     pub domains: BTreeMap<Domain, DomainTerms>,
     /// Auditor sets by first epoch.

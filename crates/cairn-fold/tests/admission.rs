@@ -12,7 +12,7 @@ use cairn_core::statement::{
     Statement, Successor, Transfer,
 };
 use cairn_core::{DeviceId, Payout, cbor::Value};
-use cairn_testkit::network::{CLASS, DAY_MS, MemoryNetwork, SeededDevice, Terms};
+use cairn_testkit::network::{CLASS, DAY_MS, MemoryNetwork, SeededDevice, Terms, daily_profile, with_revision};
 
 struct Case {
     network: MemoryNetwork,
@@ -200,8 +200,7 @@ fn documents_are_fixed_before_the_time_they_rule() {
     assert_eq!(case.network.operate(of(1, &policy)).1, None);
     assert_eq!(case.network.operate(profile_of(1)).1, None);
     let text = String::from_utf8(policy).unwrap();
-    let unknown = text.replace("[classes.\"sensing/1\"]\nrevision = 1", "[classes.\"sensing/1\"]\nrevision = 99");
-    assert_ne!(unknown, text);
+    let unknown = with_revision(&text, 99);
     assert_eq!(case.network.operate(of(1, unknown.as_bytes())).1.unwrap().code, "STM-POLICY");
 }
 
@@ -297,10 +296,11 @@ fn entry_zero_is_genesis_and_nothing_else_is() {
 #[test]
 fn slots_fit_epochs_whole_so_that_none_is_paid_in_two() {
     let mut case = Case::begin();
-    let text =
-        cairn_classes::sensing::revision_1::SENSING_DAILY_PM.replace("slot_ms = 86_400_000", "slot_ms = 86_000_000");
-    let body = Body::Profile(ProfileDocument { first_epoch: 3, class: CLASS.into(), document: text.into_bytes() });
-    assert_eq!(case.network.operate(body).1.unwrap().code, "STM-SLOTS");
+    for revision in [1, 2] {
+        let text = daily_profile(revision).replace("slot_ms = 86_400_000", "slot_ms = 86_000_000");
+        let body = Body::Profile(ProfileDocument { first_epoch: 3, class: CLASS.into(), document: text.into_bytes() });
+        assert_eq!(case.network.operate(body).1.unwrap().code, "STM-SLOTS", "form {revision}");
+    }
 }
 
 #[test]

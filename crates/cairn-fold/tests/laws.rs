@@ -11,10 +11,13 @@ use cairn_fold::{Fold, FoldError, Snapshot, State, check_reports};
 use cairn_merkle::tree::{Frontier, leaf_hash};
 use cairn_testkit::network::{DAY_MS, MemoryNetwork, SeededDevice, Terms};
 
+/// The revisions of the judge of sensing: what is a law holds for each.
+const REVISIONS: [u32; 2] = [1, 2];
+
 /// Two devices' worth of trouble in a network of eight over four weeks: late, denied, conflicting, wild and void reports.
-fn eventful(order: impl Fn(u64, usize) -> usize) -> MemoryNetwork {
+fn eventful(revision: u32, order: impl Fn(u64, usize) -> usize) -> MemoryNetwork {
     let terms = Terms::default();
-    let mut network = MemoryNetwork::daily(terms);
+    let mut network = MemoryNetwork::judged_by(revision, terms);
     let devices = network.enrol_grid(8);
     for day in 0..28 {
         let time_ms = terms.zero_ms + day * DAY_MS;
@@ -70,7 +73,10 @@ fn in_order(_: u64, place: usize) -> usize {
 
 #[test]
 fn an_eventful_month_closes_balances_and_explains_itself() {
-    let network = eventful(in_order);
+    REVISIONS.into_iter().for_each(|revision| closes_balances_and_explains(&eventful(revision, in_order)));
+}
+
+fn closes_balances_and_explains(network: &MemoryNetwork) {
     assert_eq!(network.closed.len(), 5);
     let mut codes = BTreeMap::new();
     for closed in &network.closed {
@@ -98,7 +104,7 @@ fn an_eventful_month_closes_balances_and_explains_itself() {
 
 #[test]
 fn late_reports_are_paid_less_than_the_same_reports_on_time() {
-    let network = eventful(in_order);
+    let network = eventful(1, in_order);
     let late = SeededDevice::of(2).id;
     let weight_of = |epoch: usize| -> u64 {
         let payouts = network.closed[epoch].payouts.iter().map(|row| Payout::decode(row).unwrap());
@@ -111,11 +117,18 @@ fn late_reports_are_paid_less_than_the_same_reports_on_time() {
 
 #[test]
 fn the_order_of_arrival_changes_indices_and_nothing_else() {
-    let straight = eventful(in_order);
-    let shuffled = eventful(|day, place| (place * 3 + usize::try_from(day).unwrap()) % 8);
-    assert_ne!(straight.entries, shuffled.entries);
+    for revision in REVISIONS {
+        let straight = eventful(revision, in_order);
+        let shuffled = eventful(revision, |day, place| (place * 3 + usize::try_from(day).unwrap()) % 8);
+        assert_ne!(straight.entries, shuffled.entries);
+        same_but_for_indices(&straight, &shuffled);
+    }
+}
+
+fn same_but_for_indices(straight: &MemoryNetwork, shuffled: &MemoryNetwork) {
     for (a, b) in straight.closed.iter().zip(&shuffled.closed) {
         assert_eq!(a.payouts, b.payouts, "epoch {}", a.statement.number);
+        assert_eq!(a.carry(), b.carry(), "what is remembered after epoch {}", a.statement.number);
         let scores = |closed: &cairn_fold::Closed| -> Vec<_> {
             let verdicts = closed.verdicts.iter().map(|row| Verdict::decode(row).unwrap());
             verdicts.map(|v| (v.device, v.slot_ms, v.account, v.amount, v.score)).collect()
@@ -129,7 +142,10 @@ fn the_order_of_arrival_changes_indices_and_nothing_else() {
 
 #[test]
 fn one_two_and_eight_threads_and_batched_signatures_give_the_same_bytes() {
-    let network = eventful(in_order);
+    REVISIONS.into_iter().for_each(|revision| folds_alike(&eventful(revision, in_order)));
+}
+
+fn folds_alike(network: &MemoryNetwork) {
     for threads in [1, 2, 8] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let closed = pool.install(|| {
@@ -151,7 +167,10 @@ fn one_two_and_eight_threads_and_batched_signatures_give_the_same_bytes() {
 
 #[test]
 fn a_fold_resumed_from_any_snapshot_goes_on_as_the_one_that_never_stopped() {
-    let network = eventful(in_order);
+    REVISIONS.into_iter().for_each(|revision| resumes_everywhere(&eventful(revision, in_order)));
+}
+
+fn resumes_everywhere(network: &MemoryNetwork) {
     for closed in &network.closed {
         let epoch = closed.statement.number;
         let snapshot = Snapshot::decode(&Snapshot::encode(&closed.bytes, &closed.records)).unwrap();
@@ -172,7 +191,7 @@ fn a_fold_resumed_from_any_snapshot_goes_on_as_the_one_that_never_stopped() {
 
 #[test]
 fn a_changed_snapshot_is_not_resumed() {
-    let network = eventful(in_order);
+    let network = eventful(2, in_order);
     let closed = &network.closed[2];
     let mut frontier = Frontier::new();
     let to = usize::try_from(closed.statement.to).unwrap();
@@ -192,7 +211,14 @@ fn a_changed_snapshot_is_not_resumed() {
 
 #[test]
 fn the_state_is_its_records() {
-    let network = eventful(in_order);
+    for revision in REVISIONS {
+        let network = eventful(revision, in_order);
+        assert_eq!(network.fold.state().carry.is_empty(), revision == 1);
+        reads_back(&network);
+    }
+}
+
+fn reads_back(network: &MemoryNetwork) {
     let records = network.fold.state().records();
     assert!(records.is_sorted_by(|a, b| a < b), "no two records are the same");
     assert_eq!(&State::from_records(&records).unwrap(), network.fold.state());

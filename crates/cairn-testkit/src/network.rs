@@ -60,6 +60,43 @@ pub fn chain() -> Domain {
     Domain::parse("eip155:31337").expect("a chain id")
 }
 
+/// The default policy of a network in memory, with a revision of the judge of sensing.
+///
+/// # Panics
+/// When the default policy no longer names its judge in two lines.
+#[must_use]
+pub fn policy(revision: u32) -> String {
+    let treasury = SeededDevice::of(250).account;
+    let clock = SecretKey::ed25519([252; 32]);
+    let policy = cairn_reward::default_policy("TEST", &treasury, &clock.public());
+    with_revision(&policy, revision)
+}
+
+/// A policy that names another revision of the judge of sensing, and is the same in everything else.
+///
+/// # Panics
+/// When the policy does not name its judge in two lines, as the default one does.
+#[must_use]
+pub fn with_revision(policy: &str, revision: u32) -> String {
+    let table = format!("[classes.\"{CLASS}\"]\nrevision = ");
+    let (before, after) = policy.split_once(&table).expect("the policy has a table for the class");
+    let (_, after) = after.split_once('\n').expect("the policy goes on after its classes");
+    format!("{before}{table}{revision}\n{after}")
+}
+
+/// The profile for daily means that a revision of the judge of sensing reads.
+///
+/// # Panics
+/// When there is no such revision.
+#[must_use]
+pub fn daily_profile(revision: u32) -> &'static str {
+    match revision {
+        1 => cairn_classes::sensing::revision_1::SENSING_DAILY_PM,
+        2 => cairn_classes::sensing::SENSING_DAILY_PM,
+        _ => panic!("the judge of sensing has no revision {revision}"),
+    }
+}
+
 /// Where epochs lie in a network in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
@@ -106,10 +143,18 @@ impl MemoryNetwork {
     /// When the defaults do not fit together.
     #[must_use]
     pub fn daily(terms: Terms) -> Self {
-        let treasury = SeededDevice::of(250).account;
+        Self::judged_by(2, terms)
+    }
+
+    /// A network that judges daily particulate matter with a revision of the judge of sensing, under the default policy but
+    /// for that.
+    ///
+    /// # Panics
+    /// When there is no such revision.
+    #[must_use]
+    pub fn judged_by(revision: u32, terms: Terms) -> Self {
         let clock = SecretKey::ed25519([252; 32]);
-        let policy = cairn_reward::default_policy("TEST", &treasury, &clock.public());
-        Self::under(terms, &policy, cairn_classes::sensing::revision_1::SENSING_DAILY_PM, clock)
+        Self::under(terms, &policy(revision), daily_profile(revision), clock)
     }
 
     /// A network under a policy and a sensing profile.

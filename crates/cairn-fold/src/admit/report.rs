@@ -1,5 +1,6 @@
 //! When a report is valid.
 
+use cairn_classes::Clock;
 use cairn_core::entry::Entry;
 use cairn_core::geo::Cell;
 use cairn_core::key::PublicKey;
@@ -27,6 +28,8 @@ pub struct Accepted {
     pub last_ms: u64,
     /// When it was received, ms since 1970 UTC.
     pub received_ms: u64,
+    /// What it says of its clock.
+    pub clock: Option<Clock>,
     /// See [`cairn_core::report::flag`].
     pub flags: u64,
     /// What the class defines: the body's canonical bytes.
@@ -100,6 +103,7 @@ impl Accepted {
             time_ms: body.measured_ms(received_ms),
             last_ms,
             received_ms,
+            clock: body.clock.map(|(source, error_ms)| Clock { source: source.number(), error_ms }),
             flags: body.flags,
             body: body.body.encode(),
             class: body.schema,

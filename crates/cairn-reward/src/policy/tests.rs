@@ -27,7 +27,7 @@ fn the_default_document_says_what_its_comments_say() {
     assert_eq!((policy.h3_resolution, policy.devices_per_owner), (8, Some(50)));
     assert_eq!(policy.emission.at(103), Amount(100_000 * 10u128.pow(18)));
     assert_eq!(policy.emission.supply(), Ok(Some(Amount(27_300_000 * 10u128.pow(18)))));
-    assert_eq!(policy.classes, BTreeMap::from([("sensing/1".to_owned(), 1)]));
+    assert_eq!(policy.classes, BTreeMap::from([("sensing/1".to_owned(), 2)]));
     let rules: Vec<_> = policy.pools.iter().map(|pool| (&*pool.name, pool.rule, pool.share.get())).collect();
     let flat = Rule::Flat { min_score: Ppm::of(500_000).unwrap() };
     assert_eq!(rules, [("readings", Rule::ProRata, 800_000), ("presence", flat, 100_000)]);
@@ -62,7 +62,7 @@ fn every_refusal_has_a_code_and_names_the_key_the_value_and_the_rule() {
             "RWD-TOML",
             "`emission.table[1]`: an inline table stands on",
         ),
-        ("revision = 1\n\n# Pools", "revision = 0\n\n# Pools", "RWD-VALUE", "`classes.\"sensing/1\".revision` = `0`"),
+        ("revision = 2\n\n# Pools", "revision = 0\n\n# Pools", "RWD-VALUE", "`classes.\"sensing/1\".revision` = `0`"),
         ("[classes.\"sensing/1\"]", "[classes.\"sensing/01\"]", "RWD-VALUE", "`sensing/01` is not a class schema"),
         ("[classes.\"sensing/1\"]", "[classes.sensing]", "RWD-VALUE", "`sensing` is not a class schema"),
         ("class = \"sensing/1\"", "class = \"energy/1\"", "RWD-CLASS", "pool `readings` pays class `energy/1`"),

@@ -83,6 +83,9 @@ fn export(network: &MemoryNetwork, out: &Path) -> io::Result<()> {
         write(&folder.join("statement.cbor"), &closed.bytes)?;
         write(&folder.join("verdicts.cborseq"), &closed.verdicts.concat())?;
         write(&folder.join("payouts.cborseq"), &closed.payouts.concat())?;
+        if !closed.carry().is_empty() {
+            write(&folder.join("carry.cborseq"), &closed.carry().concat())?;
+        }
         write(&folder.join("snapshot.cbor"), &Snapshot::encode(&closed.bytes, &closed.records))?;
     }
     let signer = log_signer(network);

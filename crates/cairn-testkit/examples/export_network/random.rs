@@ -1,6 +1,9 @@
 //! Networks at random, from a seed: devices and owners who do whatever can be done, rightly and wrongly.
 //!
 //! Nobody says here what is valid. Two implementations that were written apart are asked, and must agree on every entry.
+//!
+//! Of three networks in a row one is judged by revision 1 of sensing, one by revision 2, which remembers; in the third the
+//! operator changes policies and profiles as the dice fall, and often to ones that do not fit each other.
 
 use cairn_core::cbor::Value;
 use cairn_core::cose::{self, Purpose};
@@ -16,13 +19,17 @@ use cairn_core::statement::{
 };
 use cairn_core::wallet::{WalletKey, statement_line};
 use cairn_core::{Account, Address, DeviceId, Domain, Hash, NetworkId};
-use cairn_testkit::network::{CLASS, DAY_MS, MemoryNetwork, SeededDevice, Terms, chain};
+use cairn_testkit::network::{
+    CLASS, DAY_MS, MemoryNetwork, SeededDevice, Terms, chain, daily_profile, policy, with_revision,
+};
 
 use crate::scenario::{NEVER_MS, SOLANA, sign1};
 
 const STEPS: usize = 250;
 const OWNERS: usize = 9;
 const DEVICES: usize = 10;
+/// The revisions of the judge of sensing.
+const REVISIONS: [u32; 2] = [1, 2];
 
 /// SplitMix64: every seed is a good one.
 struct Dice(u64);
@@ -85,11 +92,13 @@ struct Crowd {
     denials: Vec<u64>,
     terms: Terms,
     policy: String,
+    /// The revision of the judge that the operator keeps to.
+    revision: Option<u32>,
 }
 
 /// The network of a seed.
 pub fn play(seed: u64) -> MemoryNetwork {
-    let mut crowd = Crowd::gather(Dice(seed));
+    let mut crowd = Crowd::gather(Dice(seed), [Some(1), Some(2), None][usize::try_from(seed % 3).expect("below 3")]);
     for at in 0..DEVICES {
         if !crowd.dice.one_in(4) {
             crowd.enrol(at, true);
@@ -111,7 +120,7 @@ fn with(document: &str, key: &str, value: &str) -> String {
     document.lines().map(line).collect()
 }
 
-fn policy_at_random(dice: &mut Dice, clock: &SecretKey) -> String {
+fn policy_at_random(dice: &mut Dice, revision: u32) -> String {
     let treasury = SeededDevice::of(250).account;
     let to = dice.pick(&["burn".to_owned(), "next-epoch".to_owned(), treasury.to_string()]);
     let edits = [
@@ -122,21 +131,21 @@ fn policy_at_random(dice: &mut Dice, clock: &SecretKey) -> String {
         ("future_ms", dice.pick(&[0, 300_000, DAY_MS]).to_string()),
         ("max_supply_tokens", dice.pick(&["\"250000\"", "\"20000000\"", "\"0.5\""]).to_owned()),
     ];
-    let document = cairn_reward::default_policy("TEST", &treasury, &clock.public());
-    edits.iter().fold(document, |document, (key, value)| with(&document, key, value))
+    edits.iter().fold(policy(revision), |document, (key, value)| with(&document, key, value))
 }
 
 impl Crowd {
-    fn gather(mut dice: Dice) -> Self {
+    fn gather(mut dice: Dice, revision: Option<u32>) -> Self {
         let terms =
             Terms { zero_ms: 1_000 * DAY_MS, epoch_ms: (1 + dice.below(7)) * DAY_MS, grace_ms: dice.below(DAY_MS) };
         let clock = SecretKey::ed25519([252; 32]);
-        let policy = policy_at_random(&mut dice, &clock);
-        let profile = cairn_classes::sensing::revision_1::SENSING_DAILY_PM;
+        let first = revision.unwrap_or_else(|| dice.pick(&REVISIONS));
+        let policy = policy_at_random(&mut dice, first);
+        let profile = daily_profile(revision.unwrap_or_else(|| dice.pick(&REVISIONS)));
         let network = MemoryNetwork::under(terms, &policy, profile, clock);
         let owners = (0..OWNERS).map(owner).collect();
         let devices = (0..DEVICES).map(device).collect();
-        Self { network, dice, owners, devices, denials: Vec::new(), terms, policy }
+        Self { network, dice, owners, devices, denials: Vec::new(), terms, policy, revision }
     }
 
     fn step(&mut self) {
@@ -302,6 +311,8 @@ impl Crowd {
     fn change_policy(&mut self) {
         let first_epoch = self.some_epoch();
         let late_epochs = self.dice.below(6).to_string();
+        let judge = self.judge();
+        self.policy = with_revision(&self.policy, judge);
         let (key, value) = match self.dice.below(6) {
             0 => ("share_ppm", "400_001"),
             1 => ("share_ppm", "900_001"),
@@ -346,7 +357,7 @@ impl Crowd {
             1 => Body::Successor(Successor { origin: "test.invalid/next".into(), log_key: [byte; 32] }),
             2 => {
                 let class = self.dice.pick(&[CLASS, "compute/1"]).to_owned();
-                let document = cairn_classes::sensing::revision_1::SENSING_STATION.into();
+                let document = self.some_profile().into();
                 Body::Profile(ProfileDocument { first_epoch, class, document })
             }
             _ => {
@@ -356,6 +367,25 @@ impl Crowd {
             }
         };
         self.operate(body);
+    }
+
+    /// The revision that the operator keeps to, or one.
+    fn judge(&mut self) -> u32 {
+        self.revision.unwrap_or_else(|| self.dice.pick(&REVISIONS))
+    }
+
+    /// A profile for the judge, or a document that is none.
+    fn some_profile(&mut self) -> String {
+        let station = match self.judge() {
+            1 => cairn_classes::sensing::revision_1::SENSING_STATION,
+            _ => cairn_classes::sensing::SENSING_STATION,
+        };
+        match self.dice.below(8) {
+            0 => station.replace("slot_ms = ", "slot_ms = 7"),
+            1 => station.replace("slot_ms = ", "slot_ms = 0"),
+            2 => format!("form = 3\n{station}"),
+            _ => station.to_owned(),
+        }
     }
 
     fn report(&mut self, at: usize) {

@@ -28,7 +28,7 @@ pub const SOLANA: &str = "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1";
 /// When something is admitted or refused against the story.
 pub fn play() -> MemoryNetwork {
     let terms = Terms::default();
-    let mut story = Story { network: MemoryNetwork::daily(terms), devices: Vec::new(), terms };
+    let mut story = Story { network: MemoryNetwork::judged_by(1, terms), devices: Vec::new(), terms };
     story.devices = story.network.enrol_grid(8);
     story.open();
     for day in 0..DAYS {
