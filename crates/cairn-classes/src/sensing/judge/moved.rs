@@ -6,9 +6,14 @@
 //!
 //! A bad instrument fits some place of many by chance, so a fit has to be more than near. Both the mean distance and what
 //! is left of it about its own mean (mean absolute deviation) must shrink to the profile's share: a biased instrument
-//! keeps its shape at home, and finds no place where that shape fits so much better. Every other quantity that is compared
-//! at both places has to lie within half its tolerance there, or no worse than at home. And the neighbours' word at the
-//! other place must not hold the device's own.
+//! keeps its shape at home, and finds no place where that shape fits so much better. What is left must also be that small
+//! beside how the values themselves and the word there move: what hardly moves fits wherever little happens. Every other
+//! quantity that is compared at both places has to lie within half its tolerance there, or no worse than at home. And the
+//! neighbours' word at the other place must not hold the device's own.
+//!
+//! Measured on three years of daily PM10 at 63 background stations, 24 of them made faulty and 6 made to speak for places
+//! elsewhere: at a share of 0.3 nobody was accused wrongly in 2,400 windows of 28 days, and one of the six was found. Fine
+//! dust is too much alike over hundreds of kilometres, and too much a place's own, to tell more.
 //!
 //! Not promised: that a place nobody stands near is found, nor one whose weather equals that at home; nor that a device
 //! that moves back and forth within a window is seen.
@@ -130,7 +135,7 @@ fn places_of(case: &Case<'_>, rule: &RelocationRule, all: &AllSeries<'_>, quanti
 }
 
 /// How a device's values lie to its own neighbours' word and to that at another place, over the slots of both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Fit {
     slots: i128,
     /// Sums of distances at home and there.
@@ -141,6 +146,9 @@ struct Fit {
     /// Sums of distances from the mean distance, times slots.
     home_shape: i128,
     there_shape: i128,
+    /// How the device's own values and the word there moved: sums of distances from their means, times slots.
+    own_moves: i128,
+    there_moves: i128,
 }
 
 impl Fit {
@@ -153,22 +161,26 @@ impl Fit {
                 let there = rest.first().filter(|there| there.voice.slot == own.voice.slot)?;
                 let value = i128::from(own.voice.value);
                 let off = |crowd: &Crowd| value - i128::from(crowd.expected);
-                Some((off(own.crowd), off(there.crowd), there.crowd.limits.above.min(there.crowd.limits.below)))
+                let limit = there.crowd.limits.above.min(there.crowd.limits.below);
+                Some((value, off(own.crowd), off(there.crowd), limit))
             })
         };
-        let mut fit = Self { slots: 0, home: 0, there: 0, limit: 0, home_shape: 0, there_shape: 0 };
-        let (mut home_mean, mut there_mean) = (0, 0);
-        for (home, there, limit) in pairs() {
+        let mut fit = Self::default();
+        let (mut own_sum, mut home_sum, mut there_sum) = (0, 0, 0);
+        for (value, home, there, limit) in pairs() {
             fit.slots += 1;
             fit.home += home.abs();
             fit.there += there.abs();
             fit.limit += i128::from(limit);
-            home_mean += home;
-            there_mean += there;
+            own_sum += value;
+            home_sum += home;
+            there_sum += there;
         }
-        for (home, there, _) in pairs() {
-            fit.home_shape += (home * fit.slots - home_mean).abs();
-            fit.there_shape += (there * fit.slots - there_mean).abs();
+        for (value, home, there, _) in pairs() {
+            fit.home_shape += (home * fit.slots - home_sum).abs();
+            fit.there_shape += (there * fit.slots - there_sum).abs();
+            fit.own_moves += (value * fit.slots - own_sum).abs();
+            fit.there_moves += ((value - there) * fit.slots - (own_sum - there_sum)).abs();
         }
         fit
     }
@@ -180,6 +192,7 @@ impl Fit {
             && self.home > 0
             && shrinks(self.home, self.there)
             && shrinks(self.home_shape, self.there_shape)
+            && shrinks(self.own_moves.min(self.there_moves), self.there_shape)
     }
 
     /// Whether nothing speaks against the other place.

@@ -2,6 +2,8 @@
 
 mod cases;
 mod laws;
+mod long;
+mod moved;
 mod own;
 mod own_laws;
 mod own_time;

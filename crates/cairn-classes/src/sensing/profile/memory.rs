@@ -6,7 +6,8 @@ use super::Key;
 use crate::ClassError;
 use crate::sensing::body::VALUE_MAX;
 
-/// How long a device is remembered.
+/// How long a device is remembered. Only slots compared with neighbours count, so a device that reports seldom is
+/// remembered for longer, and one without neighbours is neither remembered nor forgotten.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemoryRule {
@@ -39,7 +40,8 @@ pub struct LongRule {
     pub dry: Option<DryRule>,
 }
 
-/// How far the mean may lie from the neighbours' mean: the greater of two distances.
+/// How far the mean may lie from the neighbours' mean: the greater of two distances. A slot's distance counts up to four
+/// tolerances of its comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BiasRule {
@@ -75,7 +77,9 @@ pub struct AmplitudeRule {
     pub lost_ppm: u32,
 }
 
-/// How much further above its neighbours it may be by day (9 to 17 hours of local solar time) than by night (21 to 5).
+/// How much further above its neighbours it may be by day (9 to 17 hours of local mean solar time) than by night (21 to 5);
+/// at least half of `most` has to be the day's, for a cold hollow is no sun. Slots that do not lie whole in day or night
+/// count for neither, so days as slots tell nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SunlitRule {
@@ -85,13 +89,13 @@ pub struct SunlitRule {
     pub lost_ppm: u32,
 }
 
-/// How long a gauge may stay dry while its neighbours are wet.
+/// How long a gauge may stay dry while its neighbours are wet. Anything that it counts, in any slot, ends it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DryRule {
     /// What a slot must hold at the neighbours' to be wet, in the quantity's unit.
     pub wet: i64,
-    /// So many wet slots, none wet here, before anything is said.
+    /// So many slots wet at the neighbours', with nothing counted here in between, before anything is said.
     pub slots: u32,
     /// What a slot loses from then on.
     pub lost_ppm: u32,
@@ -140,11 +144,13 @@ impl LongRule {
 pub struct RelocationRule {
     /// The fewest slots of a window in which both words are known.
     pub least_slots: u32,
-    /// How far away the other place must be at least, in metres.
+    /// How far away the other place must be at least, in metres: more than neighbours' radius, or words at both places are
+    /// the same neighbours'.
     pub distance_m: u32,
     /// How far off the own neighbours' word it must be on average, in parts per million of the tolerance.
     pub off_ppm: u32,
-    /// How close the other place must fit: its mean distance as a share of the own place's.
+    /// How close the other place must fit: its mean distance, and the mean deviation from that, as shares of the own
+    /// place's.
     pub fit_ppm: u32,
     /// What the window's slots lose.
     pub lost_ppm: u32,

@@ -1,12 +1,13 @@
 //! How one quantity of one device lay to its neighbours, as sums that fade.
 //!
-//! With each slot taken in, every sum S first loses S / `memory.slots` (rounded toward zero), then gains [`SCALE`] times
-//! what the slot adds. So what lies n slots back counts (1 - 1/slots)^n, and nothing else about the past is kept.
+//! With each slot taken in, every sum S first loses S / `memory.slots` (rounded toward zero), then gains what the slot
+//! adds, in parts of a unit: [`FINE`] for counts and sums of values, [`COARSE`] for sums of squares. So what lies n slots
+//! back counts (1 - 1/slots)^n, and nothing else about the past is kept.
 //!
-//! Bounds. A slot adds at most `SCALE * REACH_SQUARED`, so a sum stays below `slots * (SCALE * REACH_SQUARED + 1)`, which
-//! at the longest memory (100,000 slots) is 6.4 * 10^18: within i64. Rounding toward zero keeps back less than one unit a
-//! slot, so a sum lies at most `slots` units above the exact one: a mean is off by less than 1 / SCALE of a unit, a mean
-//! square by less than 1 / SCALE of a square unit, and the error fades as everything does.
+//! Bounds. A value counts for 2 [`REACH`] at most, so a sum stays below `slots * (FINE * 2 REACH + 1)` or
+//! `slots * (COARSE * (2 REACH)^2 + 1)`: at the longest memory (100,000 slots) 1.7 and 6.4 * 10^18, within i64. Rounding
+//! toward zero keeps back less than one part a slot, and that fades too: a mean is off by less than a ten-millionth of
+//! itself, a mean square by less than 1/64.
 //!
 //! Nothing one slot says lasts. The distance from the neighbours is taken in up to [`WILD_LIMITS`] of the tolerance that
 //! the neighbours' own disagreement gives the slot: a value beyond fails by itself, and a crowd that lies for k slots
@@ -17,8 +18,11 @@ use cairn_core::cbor::{self, CborError, Decoder, Encoder};
 use super::solar::Hours;
 use crate::sensing::quantity::Quantity;
 
-/// Parts of a unit in which sums are kept.
-const SCALE: i64 = 64;
+/// Parts of a unit in which counts and sums of values are kept.
+const FINE: i64 = 1 << 24;
+
+/// Parts of a unit in which sums of squares are kept.
+const COARSE: i64 = 1 << 6;
 
 /// How far the neighbours' word may lie from the quantity's reference, and a value from that word, to be taken as it is,
 /// in the quantity's unit; what lies beyond is taken as lying there.
@@ -51,7 +55,7 @@ struct Part {
 pub struct Moments {
     /// Slots taken in so far; does not fade.
     pub taken: u32,
-    /// What the slots still count together, [`SCALE`] each.
+    /// What the slots still count together, [`FINE`] each.
     weight: i64,
     /// Sums of values and neighbours' words, each less the quantity's reference.
     own: i64,
@@ -83,6 +87,13 @@ const fn reference(quantity: Quantity) -> i64 {
     }
 }
 
+/// A sum over a weight, to the nearest, halves upward.
+fn mean(sum: i64, weight: i64) -> i64 {
+    let weight = i128::from(weight.max(1));
+    let mean = (2 * i128::from(sum) + weight).div_euclid(2 * weight);
+    i64::try_from(mean).expect("no more than the sum")
+}
+
 impl Moments {
     /// Takes a slot in, under a memory of so many slots.
     pub fn take_in(&mut self, quantity: Quantity, slots: u32, word: &Word) {
@@ -91,19 +102,21 @@ impl Moments {
         let off = word.own.saturating_sub(word.expected).clamp(-most, most);
         let own = crowd + off;
         self.taken = self.taken.saturating_add(1);
-        for (sum, new) in [
-            (&mut self.weight, 1),
-            (&mut self.own, own),
-            (&mut self.crowd, crowd),
-            (&mut self.own_squares, own * own),
-            (&mut self.crowd_squares, crowd * crowd),
-            (&mut self.products, own * crowd),
-            (&mut self.day.weight, i64::from(word.hours == Hours::Day)),
-            (&mut self.day.off, if word.hours == Hours::Day { off } else { 0 }),
-            (&mut self.night.weight, i64::from(word.hours == Hours::Night)),
-            (&mut self.night.off, if word.hours == Hours::Night { off } else { 0 }),
-        ] {
-            *sum = (*sum - *sum / i64::from(slots)).saturating_add(new * SCALE);
+        let part = |hours| i64::from(word.hours == hours) * FINE;
+        let new = [
+            FINE,
+            own * FINE,
+            crowd * FINE,
+            own * own * COARSE,
+            crowd * crowd * COARSE,
+            own * crowd * COARSE,
+            part(Hours::Day),
+            part(Hours::Day) * off,
+            part(Hours::Night),
+            part(Hours::Night) * off,
+        ];
+        for (sum, new) in self.sums_mut().into_iter().zip(new) {
+            *sum = (*sum - *sum / i64::from(slots)).saturating_add(new);
         }
     }
 
@@ -118,7 +131,7 @@ impl Moments {
 
     /// Lets what was seen so far count for no more than `slots` slots: means stay, and give way to what comes next.
     pub fn loosen(&mut self, slots: u32) {
-        let (most, weight) = (i64::from(slots) * SCALE, self.weight);
+        let (most, weight) = (i64::from(slots) * FINE, self.weight);
         if weight > most {
             let part = |sum: i64| i64::try_from(i128::from(sum) * i128::from(most) / i128::from(weight));
             for sum in self.sums_mut() {
@@ -127,34 +140,34 @@ impl Moments {
         }
     }
 
-    /// The mean distance from the neighbours, in the quantity's unit, rounded toward zero.
+    /// The mean distance from the neighbours, in the quantity's unit, to the nearest.
     pub fn bias(&self) -> i64 {
-        (self.own - self.crowd) / self.weight.max(1)
+        mean(self.own - self.crowd, self.weight)
     }
 
-    /// The mean of the neighbours' word, in the quantity's unit.
+    /// The mean of the neighbours' word, in the quantity's unit, to the nearest.
     pub fn crowd_mean(&self, quantity: Quantity) -> i64 {
-        self.crowd / self.weight.max(1) + reference(quantity)
+        mean(self.crowd, self.weight) + reference(quantity)
     }
 
     /// The mean distance by day and by night, when so many slots of each still count.
     pub fn day_and_night(&self, slots: u32) -> Option<(i64, i64)> {
-        let least = i64::from(slots.max(1)) * SCALE;
-        let mean = |part: &Part| part.off / part.weight;
-        (self.day.weight >= least && self.night.weight >= least).then(|| (mean(&self.day), mean(&self.night)))
+        let told = |part: &Part| part.weight >= i64::from(slots.max(1)) * FINE;
+        let both = told(&self.day) && told(&self.night);
+        both.then(|| (mean(self.day.off, self.day.weight), mean(self.night.off, self.night.weight)))
     }
 
     /// How own and neighbours' values spread about their means.
     pub fn spread(&self) -> Spread {
         let wide = i128::from;
         let weight = wide(self.weight.max(1));
-        let about = |squares: i64, a: i64, b: i64| wide(squares) - wide(a) * wide(b) / weight;
+        let about = |squares: i64, a: i64, b: i64| wide(squares) - wide(a) * wide(b) / weight / wide(FINE / COARSE);
         Spread {
             // Rounding may leave a constant slightly below zero.
             own: about(self.own_squares, self.own, self.own).max(0).cast_unsigned(),
             crowd: about(self.crowd_squares, self.crowd, self.crowd).max(0).cast_unsigned(),
             both: about(self.products, self.own, self.crowd),
-            weight: weight.cast_unsigned(),
+            weight: (weight / wide(FINE / COARSE)).cast_unsigned(),
         }
     }
 
@@ -231,5 +244,122 @@ impl Spread {
     /// Own standard deviation over the neighbours', in parts per million, rounded down.
     pub fn amplitude_ppm(&self) -> i64 {
         i64::try_from((self.own * 1_000_000_000_000 / self.crowd.max(1)).isqrt()).unwrap_or(i64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn word(own: i64, expected: i64) -> Word {
+        Word { own, expected, limit: 10_000, hours: Hours::Other }
+    }
+
+    fn bytes(moments: &Moments) -> Vec<u8> {
+        let mut out = Encoder::empty();
+        moments.encode(&mut out);
+        out.into_bytes()
+    }
+
+    #[test]
+    fn means_are_those_of_what_was_taken_in_and_fade_by_a_third_in_a_memory() {
+        let mut moments = Moments::default();
+        (0..100).for_each(|_| moments.take_in(Quantity::AirTemperature, 336, &word(2_500, 2_000)));
+        assert_eq!((moments.bias(), moments.crowd_mean(Quantity::AirTemperature)), (500, 2_000));
+        let mut full = Moments::default();
+        (0..5_000).for_each(|_| full.take_in(Quantity::Pressure, 336, &word(98_400, 98_000)));
+        assert_eq!((full.bias(), full.crowd_mean(Quantity::Pressure)), (400, 98_000));
+        (0..336).for_each(|_| full.take_in(Quantity::Pressure, 336, &word(98_000, 98_000)));
+        assert!((145..=148).contains(&full.bias()), "{} of 400 are left after a memory's length", full.bias());
+    }
+
+    #[test]
+    fn a_wild_value_counts_as_four_tolerances_and_no_more() {
+        let mut moments = Moments::default();
+        let wild = Word { own: 1_000_000_000_000, expected: 2_000, limit: 300, hours: Hours::Day };
+        moments.take_in(Quantity::AirTemperature, 336, &wild);
+        assert_eq!(moments.bias(), 1_200);
+        assert_eq!(moments.day_and_night(1), None);
+    }
+
+    #[test]
+    fn loosened_moments_keep_their_means_and_give_way_sooner() {
+        let mut moments = Moments::default();
+        (0..1_000).for_each(|_| moments.take_in(Quantity::Pm10, 336, &word(500, 100)));
+        let mut loose = moments;
+        loose.loosen(72);
+        assert_eq!((loose.bias(), loose.taken), (moments.bias(), moments.taken));
+        loose.loosen(72);
+        (0..72).for_each(|_| loose.take_in(Quantity::Pm10, 336, &word(100, 100)));
+        (0..72).for_each(|_| moments.take_in(Quantity::Pm10, 336, &word(100, 100)));
+        assert!(loose.bias() < 200 && moments.bias() > 300, "{} and {}", loose.bias(), moments.bias());
+    }
+
+    #[test]
+    fn a_gauge_is_dry_until_it_counts_anything() {
+        let mut moments = Moments::default();
+        for (own, expected, dry) in [(0, 50, 1), (0, 0, 1), (0, 30, 2), (0, 29, 2), (0, 500, 3), (20, 0, 0), (0, 30, 1)]
+        {
+            moments.count_dry(30, &word(own, expected));
+            assert_eq!(moments.dry, dry, "{own} where neighbours say {expected}");
+        }
+    }
+
+    #[test]
+    fn what_never_moves_correlates_with_nothing_and_what_is_the_crowds_with_all_of_it() {
+        let (mut still, mut same, mut against) = (Moments::default(), Moments::default(), Moments::default());
+        for n in 0..200 {
+            let crowd = 100_000 + (n % 10) * 100;
+            still.take_in(Quantity::Pressure, 336, &word(100_300, crowd));
+            same.take_in(Quantity::Pressure, 336, &word(crowd + 77, crowd));
+            against.take_in(Quantity::Pressure, 336, &word(200_900 - crowd, crowd));
+        }
+        assert!(same.spread().tells(250) && !same.spread().tells(300));
+        assert_eq!(still.spread().correlation_ppm() / 10_000, 0);
+        assert!(still.spread().amplitude_ppm() < 10_000);
+        assert!(same.spread().correlation_ppm() > 999_000, "{}", same.spread().correlation_ppm());
+        assert!(against.spread().correlation_ppm() < -999_000);
+        assert!((999_000..1_001_000).contains(&same.spread().amplitude_ppm()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_admitted_value_overflows_and_the_record_is_short_and_read_back(
+            slots in prop_oneof![Just(2u32), Just(336), Just(100_000)],
+            words in proptest::collection::vec(
+                (prop_oneof![Just(i64::MAX), Just(-1_000_000_000_000i64), -2_000_000i64..2_000_000],
+                 prop_oneof![Just(1_000_000_000_000i64), Just(-1_000_000_000_000i64), -2_000_000i64..2_000_000],
+                 prop_oneof![Just(0i64), Just(i64::MAX), 1i64..1_000], 0u8..3), 1..200),
+        ) {
+            let mut moments = Moments::default();
+            for (own, expected, limit, hours) in words {
+                let hours = [Hours::Day, Hours::Night, Hours::Other][usize::from(hours)];
+                moments.take_in(Quantity::Pressure, slots, &Word { own, expected, limit, hours });
+                let spread = moments.spread();
+                prop_assert!((-1_000_000..=1_000_000).contains(&spread.correlation_ppm()));
+                let _ = (spread.amplitude_ppm(), spread.tells(1_000_000), moments.day_and_night(1));
+            }
+            let bytes = bytes(&moments);
+            prop_assert!(bytes.len() <= 102);
+            prop_assert_eq!(Moments::decode(&mut Decoder::over(&bytes)), Ok(moments));
+        }
+    }
+
+    #[test]
+    fn a_memory_at_its_longest_and_fullest_does_not_overflow() {
+        let most = COARSE * (2 * REACH) * (2 * REACH) * 100_000;
+        let mut moments = Moments { taken: u32::MAX, dry: u32::MAX, ..Moments::default() };
+        for sum in moments.sums_mut() {
+            *sum = most;
+        }
+        moments.weight = FINE * 100_000;
+        (moments.own, moments.crowd) = (FINE * 100_000 * 2 * REACH, FINE * 100_000 * REACH);
+        let full = Word { own: i64::MAX, expected: i64::MAX, limit: i64::MAX, hours: Hours::Day };
+        moments.take_in(Quantity::Illuminance, 100_000, &full);
+        let _ = (moments.spread().correlation_ppm(), moments.spread().amplitude_ppm(), moments.bias());
+        moments.loosen(2);
+        assert!(moments.own_squares > 0 && bytes(&moments).len() <= 102);
     }
 }
