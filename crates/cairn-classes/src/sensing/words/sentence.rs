@@ -111,7 +111,10 @@ fn fault_of(fault: Fault, quantity: Quantity, seen: &str, reason: &Reason) -> St
 }
 
 fn over_slots(code: Code, quantity: Quantity, slots: u32, observed: i64, threshold: i64) -> String {
-    let share = |ppm: i64| format!("{}.{:02}", ppm / 1_000_000, (ppm % 1_000_000).abs() / 10_000);
+    let share = |ppm: i64| {
+        let sign = if ppm < 0 { "-" } else { "" };
+        format!("{sign}{}.{:02}", ppm.abs() / 1_000_000, ppm.abs() % 1_000_000 / 10_000)
+    };
     let (seen, limit) = (quantity.decimal(observed), quantity.decimal(threshold));
     match code {
         Code::Bias => {
