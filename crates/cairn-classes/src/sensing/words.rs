@@ -231,7 +231,7 @@ mod tests {
         for code in Code::ALL {
             assert_eq!(Code::of_str(code.as_str()), Some(code));
             let check = match code {
-                Code::Copy => Check::EqualTo(DeviceId([1; 16])),
+                Code::Copy => Check::SaidFirst(DeviceId([1; 16])),
                 Code::Range => Check::Range { quantity, out: 3, readings: 4 },
                 Code::NeighbourFail | Code::NeighbourSuspect => Check::Neighbours { quantity, count: 3, median: -12 },
                 Code::Untested => Check::Apart(quantity),

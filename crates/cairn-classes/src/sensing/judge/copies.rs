@@ -1,43 +1,47 @@
 //! Who has copied whom, found without comparing every pair.
 //!
-//! Devices that give equal values in a slot cast a vote for the most senior of them; pairs with enough votes in a window
-//! are then compared value by value. Work grows with the values, whatever a crowd of copies does.
+//! * `equal`: in a window every word that two devices share is equal, and there are enough different ones (SEN-COPY).
+//! * `rows`: so many readings in a row that were given before, by another owner's device or by the device itself, whatever
+//!   times they claim; over the end of an epoch through what `prints` keeps (SEN-REPEATED).
+//! * `follows`: a series that a straight line makes out of a neighbour's, at once or some slots apart (SEN-FOLLOWS).
+//!
+//! **Who said it first** decides who is the copy, by `received_ms` of the readings (`receipt`): what was logged first cannot
+//! have been made from what was logged later. Being enrolled earlier decides only between words received in the same
+//! millisecond. So nobody is made a copy by an elder who repeats after him, nor by a claim of an earlier time. The log's
+//! indices are not asked: `received_ms` is part of what every auditor reads and witnesses bound, an index is not.
+//!
+//! A copy loses its window and vouches for nobody. One device has one such finding in a window: equal words before repeated
+//! rows before following, then the greatest, then the eldest original.
+//!
+//! What remains: one who reads another's packets on their way to the log and is taken in first; the operator, who sees
+//! everything first. One who adds noise of his own beyond `unexplained_ppm`, or copies from further than the nearest
+//! [`follows::NEAREST`] owners, is left to the neighbours' word. Devices that said nothing in this epoch are not asked
+//! whether their earlier rows are repeated.
 
-use cairn_core::cbor::{self, Decoder, Encoder};
+mod equal;
+mod follows;
+mod line;
+mod prints;
+mod receipt;
+mod rows;
+
+use std::cmp::Reverse;
+
 use rayon::prelude::*;
 
-use super::case::{Case, small};
+pub(super) use self::prints::Prints;
+use super::case::Case;
 use super::memory::Memory;
 use super::near::Nearest;
 use super::own::Finding;
-use super::voice::{Voice, find};
-use crate::sensing::words::{Check, Code};
-
-/// How many owners one value can point to: a crowd of copies points to its eldest.
-const ELDERS_MAX: usize = 5;
-
-/// What the rows of a device's readings looked like.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Prints {}
-
-impl Prints {
-    pub fn encode(&self, out: &mut Encoder) {
-        out.array(0);
-    }
-
-    pub fn decode(input: &mut Decoder<'_>) -> cbor::Result<Self> {
-        input.array_exact(0)?;
-        input.leave();
-        Ok(Self {})
-    }
-}
+use super::voice::{self, Voice};
 
 /// A device that copied in one window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Copy {
     pub window: i64,
     pub device: u32,
-    /// The senior device copied.
+    /// The device copied; its own number where it repeats itself.
     pub original: u32,
     /// What to say of each slot of the window.
     pub finding: Finding,
@@ -52,17 +56,23 @@ pub(super) struct Copies {
 }
 
 impl Copies {
-    /// Finds the copies among everything said (voices sorted by slot, quantity, device).
-    pub fn among(case: &Case<'_>, voices: &[Voice], _nearest: &Nearest, _memories: &mut [Memory]) -> Self {
-        let mut copies = Self {
-            found: Vec::new(),
+    /// Finds the copies among everything said (voices sorted by slot, quantity, device), and remembers the rows of on-time
+    /// readings.
+    pub fn among(case: &Case<'_>, voices: &[Voice], nearest: &Nearest, memories: &mut [Memory]) -> Self {
+        let by_device = voice::by_device(case, voices);
+        let mut found = equal::among(case, voices, &by_device);
+        found.extend(rows::among(case, memories));
+        found.extend(follows::among(case, voices, &by_device, nearest));
+        found.par_sort_unstable_by_key(|copy| {
+            let elder = (case.station(copy.original).site.enrolled_index, copy.original);
+            (copy.window, copy.device, copy.finding.code, Reverse(copy.finding.observed), elder, copy.finding.check)
+        });
+        found.dedup_by_key(|copy| (copy.window, copy.device));
+        Self {
+            found,
             window_slots: case.profile.copies.window_slots.into(),
             start_slot: case.docket.start_ms / case.profile.slot_ms,
-        };
-        let windows: Vec<&[Voice]> = voices.chunk_by(|a, b| case.window(a.slot) == case.window(b.slot)).collect();
-        copies.found =
-            windows.par_iter().flat_map_iter(|voices| in_window(case, case.window(voices[0].slot), voices)).collect();
-        copies
+        }
     }
 
     fn window(&self, slot: u64) -> i64 {
@@ -74,77 +84,4 @@ impl Copies {
         let key = (self.window(slot), device);
         self.found.binary_search_by_key(&key, |copy| (copy.window, copy.device)).ok().map(|n| &self.found[n])
     }
-}
-
-fn in_window(case: &Case<'_>, window: i64, voices: &[Voice]) -> Vec<Copy> {
-    let rule = &case.profile.copies;
-    let mut votes = Vec::new();
-    for block in voices.chunk_by(|a, b| (a.slot, a.quantity) == (b.slot, b.quantity)) {
-        vote(case, block, &mut votes);
-    }
-    votes.sort_unstable();
-    let mut found: Vec<Copy> = Vec::new();
-    for same in votes.chunk_by(|a, b| a == b).filter(|same| same.len() >= rule.least_slots as usize) {
-        let (device, _, original) = same[0];
-        // Votes ascend by device, then by the original's seniority: the first that holds is the eldest.
-        if found.last().is_some_and(|copy| copy.device == device) {
-            continue;
-        }
-        if let Some(shared_slots) = shared_slots(case, voices, device, original) {
-            let finding = Finding {
-                code: Code::Copy,
-                check: Check::EqualTo(case.station(original).id),
-                observed: shared_slots.into(),
-                threshold: rule.least_slots.into(),
-                lost_ppm: cairn_core::PPM,
-                evidence: Vec::new(),
-            };
-            found.push(Copy { window, device, original, finding });
-        }
-    }
-    found
-}
-
-/// For every due voice and every elder of another owner with an equal value: (device, enrolment of the elder, elder). An
-/// elder is an owner's most senior device with the value, of the few most senior owners.
-fn vote(case: &Case<'_>, block: &[Voice], votes: &mut Vec<(u32, u64, u32)>) {
-    let seniority = |voice: &Voice| (case.station(voice.device).site.enrolled_index, voice.device);
-    let mut voices: Vec<&Voice> = block.iter().collect();
-    voices.sort_unstable_by_key(|voice| (voice.value, seniority(voice)));
-    for equal in voices.chunk_by(|a, b| a.value == b.value) {
-        let mut elders: Vec<(u32, &Voice)> = Vec::with_capacity(ELDERS_MAX);
-        for voice in equal {
-            let owner = case.station(voice.device).owner;
-            if voice.due {
-                let others = elders.iter().filter(|(elder, _)| *elder != owner);
-                votes.extend(others.map(|(_, elder)| (voice.device, seniority(elder).0, elder.device)));
-            }
-            if elders.len() < ELDERS_MAX && elders.iter().all(|(elder, _)| *elder != owner) {
-                elders.push((owner, voice));
-            }
-        }
-    }
-}
-
-/// The slots in which both speak, when all their common values are equal and there are enough; else `None`.
-fn shared_slots(case: &Case<'_>, voices: &[Voice], device: u32, original: u32) -> Option<u32> {
-    let mut values = Vec::new();
-    let mut shared_slots = 0;
-    for slot in voices.chunk_by(|a, b| a.slot == b.slot) {
-        let before = values.len();
-        for &quantity in case.profile.quantities.keys() {
-            let at = slot[0].slot;
-            let both = (find(slot, at, quantity, device), find(slot, at, quantity, original));
-            let (Some(own), Some(other)) = both else { continue };
-            if slot[own].value != slot[other].value {
-                return None;
-            }
-            values.push((quantity, slot[own].value));
-        }
-        shared_slots += u32::from(values.len() > before);
-    }
-    values.sort_unstable();
-    values.dedup();
-    let rule = &case.profile.copies;
-    (shared_slots >= rule.least_slots && small(values.len()) >= rule.least_values).then_some(shared_slots)
 }

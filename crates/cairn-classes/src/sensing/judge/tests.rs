@@ -1,6 +1,7 @@
 //! A small town to judge, and what is asked of its verdicts: the rules as cases, the laws on random towns.
 
 mod cases;
+mod copies;
 mod laws;
 mod long;
 mod moved;

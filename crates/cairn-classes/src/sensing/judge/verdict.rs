@@ -87,6 +87,9 @@ impl Hall<'_> {
             tally.add(Code::SlotJudged, Check::whole(Code::SlotJudged), 0, 0, 0, judged_before.clone());
         } else if let Some(copy) = self.copies.of(slot.slot, slot.device).filter(|_| usable) {
             self.say_copy(copy, slot.slot, &mut tally);
+            if tally.lost_ppm < PPM {
+                self.say_slot(slot, &mut tally);
+            }
         } else if usable {
             self.say_slot(slot, &mut tally);
         }

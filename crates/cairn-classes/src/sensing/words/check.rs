@@ -8,12 +8,14 @@ use super::Code;
 use crate::sensing::quantity::Quantity;
 
 /// What a reason's `check` holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::sensing) enum Check {
     /// Of the report or slot as a whole; the code says it all.
     Whole(&'static str),
     /// Equal to the series of this device.
     EqualTo(DeviceId),
+    /// Equal to the series of this device, which was first.
+    SaidFirst(DeviceId),
     /// So many of the slot's readings are out of range.
     Range { quantity: Quantity, out: u32, readings: u32 },
     /// So many neighbours have this median.
@@ -28,7 +30,7 @@ pub(in crate::sensing) enum Check {
     FitsAt { quantity: Quantity, device: DeviceId },
     /// Rows that this device gave before.
     RowsOf(DeviceId),
-    /// This device's series, so many slots later.
+    /// This device's series, so many slots apart.
     After { quantity: Quantity, device: DeviceId, lag_slots: u32 },
 }
 
@@ -135,7 +137,10 @@ impl Check {
     pub(super) fn parse(code: Code, text: &str) -> Option<Self> {
         let of_key = |key: &str| Quantity::of_key(key);
         match code {
-            Code::Copy => DeviceId::parse(text.strip_prefix("series equal to ")?).ok().map(Self::EqualTo),
+            Code::Copy => match text.strip_prefix("series first of ") {
+                Some(device) => DeviceId::parse(device).ok().map(Self::SaidFirst),
+                None => DeviceId::parse(text.strip_prefix("series equal to ")?).ok().map(Self::EqualTo),
+            },
             Code::Range => {
                 let (key, rest) = text.split_once(" range: ")?;
                 let (out, rest) = rest.split_once(" of ")?;
@@ -197,6 +202,7 @@ impl fmt::Display for Check {
         match self {
             Self::Whole(text) => f.write_str(text),
             Self::EqualTo(device) => write!(f, "series equal to {device}"),
+            Self::SaidFirst(device) => write!(f, "series first of {device}"),
             Self::Range { quantity, out, readings } => {
                 write!(f, "{} range: {out} of {readings} readings out", quantity.key())
             }

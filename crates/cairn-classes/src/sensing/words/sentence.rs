@@ -34,6 +34,10 @@ fn say(code: Code, check: Check, reason: &Reason) -> String {
             "every value of {observed} shared slots equals that of {device}, enrolled earlier by another owner \
              ({threshold} slots make a copy)"
         ),
+        (_, Check::SaidFirst(device)) => format!(
+            "every value of {observed} shared slots equals that of {device} of another owner, which was first \
+             ({threshold} slots make a copy)"
+        ),
         (_, Check::Range { quantity, out, readings }) => format!(
             "{} is out of range (limit {}) in {out} of {readings} readings",
             with_unit(quantity, observed),
@@ -74,11 +78,10 @@ fn say(code: Code, check: Check, reason: &Reason) -> String {
             quantity.decimal(threshold)
         ),
         (_, Check::RowsOf(device)) => format!(
-            "{observed} readings in a row repeat what {device} of another owner gave before ({threshold} in a row are a \
-             repetition)"
+            "{observed} readings in a row repeat what {device} gave before ({threshold} in a row are a repetition)"
         ),
         (_, Check::After { quantity, device, lag_slots }) => format!(
-            "{quantity} follows {device} of another owner {lag_slots} slots later; {observed} millionths are left \
+            "{quantity} follows {device} of another owner, {lag_slots} slots apart; {observed} millionths are left \
              unexplained where two instruments differ by at least {threshold}"
         ),
         (_, Check::Whole(text)) => text.to_owned(),

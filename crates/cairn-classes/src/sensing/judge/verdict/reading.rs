@@ -50,11 +50,14 @@ impl Hall<'_> {
             let refused = matches!(sample.standing, Standing::Denied | Standing::Conflict);
             return (if refused { Outcome::Fail } else { Outcome::Unscored }, None);
         }
+        let mut outcome = Outcome::Pass;
         if let Some(copy) = self.copies.of(slot.slot, slot.device) {
             self.say_copy(copy, slot.slot, tally);
-            return (Outcome::Fail, None);
+            outcome = of_loss(copy.finding.lost_ppm);
+            if outcome == Outcome::Fail {
+                return (outcome, None);
+            }
         }
-        let mut outcome = Outcome::Pass;
         let own = &self.own[slot.device as usize];
         let long = &self.long[slot.device as usize];
         let from = long.partition_point(|(of, _)| *of < slot.slot);
