@@ -205,3 +205,40 @@ impl HumidityRule {
         key.sub("most").within(self.most, 0, 9_900, "0 to 9,900 (99 %)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sensing::profile::Profile;
+
+    #[test]
+    fn a_device_is_held_to_rules_that_can_be_kept() {
+        const RULES: &str = include_str!("../judge/tests/own.toml");
+        assert!(Profile::parse(RULES).is_ok());
+        let cases = [
+            ("around_least = 2", "around_least = 0", "step.around_least"),
+            ("around_least = 2", "around_least = 11", "step.around_least"),
+            ("cap = 1_500", "cap = 199", "step.cap"),
+            ("per_minute = 30", "per_minute = -1", "step.per_minute"),
+            ("for_ms = 14_400_000", "for_ms = 0", "stuck.for_ms"),
+            ("least_readings = 5", "least_readings = 1", "stuck.least_readings"),
+            ("frost_lost_ppm = 1_000_000", "frost_lost_ppm = 1_000_001", "stuck.frost_lost_ppm"),
+            ("coarsest = 50", "coarsest = 0", "resolution.coarsest"),
+            ("least_values = 4,", "least_values = 2,", "resolution.least_values"),
+            ("high = 9_990", "high = 99", "saturation.high"),
+            ("of = \"pm10\"", "of = \"pm25\"", "within.of"),
+            ("kappa_ppm = 400_000", "kappa_ppm = 2_000_001", "humidity.kappa_ppm"),
+            ("most = 9_500", "most = 10_000", "humidity.most"),
+            ("counter = { most = 200", "counter = { most = -1", "counter.most"),
+            (
+                "[quantities.rain]",
+                "[quantities.rain]\nhumidity = { kappa_ppm = 0, most = 0 }",
+                "step, stuck and humidity",
+            ),
+        ];
+        for (from, to, key) in cases {
+            assert!(RULES.contains(from), "{from}");
+            let refused = Profile::parse(&RULES.replacen(from, to, 1)).expect_err(to).to_string();
+            assert!(refused.contains(key), "{to}: {refused}");
+        }
+    }
+}

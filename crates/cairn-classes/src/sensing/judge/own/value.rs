@@ -1,6 +1,7 @@
 //! What a single value says for itself, and beside others of its reading or window: saturation, consistency, resolution.
 //!
-//! What remains: one odd value in a window makes any resolution fine, and one who leaves the whole out is not held against it.
+//! What remains: one odd value in a window makes any resolution fine, epochs shorter than a window may hold too few values to
+//! tell it, and one who leaves the whole out is not held against it.
 
 use cairn_core::PPM;
 
