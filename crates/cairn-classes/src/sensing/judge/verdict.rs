@@ -156,10 +156,17 @@ impl Hall<'_> {
 
     fn say_copy(&self, copy: &Copy, slot: u64, tally: &mut Tally) {
         let both = [copy.device, copy.original];
-        let voices = both.iter().flat_map(|&device| &self.by_device[device as usize]);
-        let of_slot = voices.map(|&n| &self.voices[n as usize]).filter(|voice| voice.slot == slot);
-        let shown = of_slot.map(|voice| self.sample(voice.sample).report);
-        let evidence = self.case.indices(shown.chain(copy.finding.evidence.iter().copied()), EVIDENCE_MAX);
+        let of_slot = both.iter().flat_map(|&device| {
+            let voices = self.by_device[device as usize].iter().map(|&n| &self.voices[n as usize]);
+            let from = self.by_device[device as usize].partition_point(|&n| self.voices[n as usize].slot < slot);
+            voices.skip(from).take_while(|voice| voice.slot == slot)
+        });
+        let mut shown: Vec<u32> = of_slot.map(|voice| self.sample(voice.sample).report).collect();
+        // Nobody may have a word in just this slot: then what is shown of the window stands for it.
+        if shown.is_empty() || copy.finding.code == Code::Repeated {
+            shown.extend(&copy.finding.evidence);
+        }
+        let evidence = self.case.indices(shown.into_iter(), EVIDENCE_MAX);
         tally.find(&copy.finding, evidence);
     }
 

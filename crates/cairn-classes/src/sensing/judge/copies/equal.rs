@@ -39,7 +39,7 @@ fn in_window(case: &Case<'_>, window: i64, of_window: &[Voice], voices: &[Voice]
     };
     let copy = |same: &[(u32, u32)]| {
         let (first, second) = same[0];
-        let (shared_slots, turns) = shared(case, voices, said(first), said(second))?;
+        let (shared_slots, turns, shown) = shared(case, voices, said(first), said(second))?;
         let device = turns.later(case, first, second)?;
         let original = if device == first { second } else { first };
         let finding = Finding {
@@ -48,7 +48,7 @@ fn in_window(case: &Case<'_>, window: i64, of_window: &[Voice], voices: &[Voice]
             observed: shared_slots.into(),
             threshold: rule.least_slots.into(),
             lost_ppm: cairn_core::PPM,
-            evidence: Vec::new(),
+            evidence: shown.to_vec(),
         };
         Some(Copy { window, device, original, finding })
     };
@@ -102,9 +102,9 @@ fn of_owners<'a>(case: &Case<'_>, voices: &[&'a Voice]) -> Vec<&'a Voice> {
     elders
 }
 
-/// In how many slots both speak, and who came later in them, when all their common words are equal and there are enough;
+/// In how many slots both speak, who came later in them, and a report of either, when all their common words are equal and there are enough;
 /// else `None`.
-fn shared(case: &Case<'_>, voices: &[Voice], first: &[u32], second: &[u32]) -> Option<(u32, Turns)> {
+fn shared(case: &Case<'_>, voices: &[Voice], first: &[u32], second: &[u32]) -> Option<(u32, Turns, [u32; 2])> {
     let rule = &case.profile.copies;
     let (mut values, mut slots, mut both) = (Vec::new(), Vec::new(), Vec::new());
     let mut rest = second.iter().map(|&n| &voices[n as usize]).peekable();
@@ -125,7 +125,10 @@ fn shared(case: &Case<'_>, voices: &[Voice], first: &[u32], second: &[u32]) -> O
     if small(slots.len()) < rule.least_slots || small(values.len()) < rule.least_values {
         return None;
     }
+    let report = |voice: &Voice| case.samples[voice.sample as usize].report;
+    let &(one, two) = both.first()?;
+    let shown = [report(one), report(two)];
     let mut turns = Turns::default();
     both.into_iter().for_each(|(one, two)| turns.count(case, one, two));
-    Some((small(slots.len()), turns))
+    Some((small(slots.len()), turns, shown))
 }

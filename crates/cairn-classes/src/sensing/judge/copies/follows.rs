@@ -138,7 +138,7 @@ impl Search<'_> {
                 observed: unexplained_ppm.into(),
                 threshold: self.rule.unexplained_ppm.into(),
                 lost_ppm: self.rule.lost_ppm,
-                evidence: Vec::new(),
+                evidence: vec![self.case.samples[word.sample as usize].report],
             };
             found.push(Copy { window, device: follower, original, finding });
         }

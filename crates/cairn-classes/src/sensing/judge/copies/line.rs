@@ -64,6 +64,9 @@ mod tests {
     use super::*;
     use crate::sensing::VALUE_MAX;
 
+    /// Name, pairs, spread, and what is left unexplained.
+    type Case = (&'static str, Vec<(i64, i64)>, i64, Option<u32>);
+
     fn unexplained(pairs: &[(i64, i64)], spread: i64) -> Option<u32> {
         let mut line = Line::default();
         pairs.iter().for_each(|&(x, y)| line.add(x, y));
@@ -73,7 +76,7 @@ mod tests {
     #[test]
     fn a_straight_line_explains_everything_and_noise_its_share() {
         let utmost = |n: i64| (n * 10_000_000_000 - VALUE_MAX, n * 5_000_000_000 - VALUE_MAX);
-        let cases: [(&str, Vec<(i64, i64)>, i64, Option<u32>); 9] = [
+        let cases: [Case; 9] = [
             ("nothing", vec![], 1, None),
             ("one pair", vec![(1, 1)], 1, None),
             ("a line", vec![(0, 5), (10, 25), (20, 45)], 8, Some(0)),
