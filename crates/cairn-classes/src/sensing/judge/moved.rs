@@ -151,18 +151,35 @@ struct Fit {
     there_moves: i128,
 }
 
+/// The slots of both series.
+fn common<'s, 'a>(
+    own: &'s [Compared<'a>],
+    mut there: &'s [Compared<'a>],
+) -> impl Iterator<Item = (&'s Compared<'a>, &'s Compared<'a>)> {
+    own.iter().filter_map(move |own| {
+        let skip = there.iter().take_while(|there| there.voice.slot < own.voice.slot).count();
+        there = &there[skip..];
+        there.first().filter(|there| there.voice.slot == own.voice.slot).map(|there| (own, there))
+    })
+}
+
+/// Whether distances from the word at another place add up to more than `most`: found out early, for most places are far off.
+fn is_far_off(own: &[Compared<'_>], there: &[Compared<'_>], most: u64) -> bool {
+    let mut sum = 0u64;
+    common(own, there).any(|(own, there)| {
+        sum = sum.saturating_add(own.voice.value.abs_diff(there.crowd.expected));
+        sum > most
+    })
+}
+
 impl Fit {
     fn of(own: &[Compared<'_>], there: &[Compared<'_>]) -> Self {
         let pairs = || {
-            let mut rest = there;
-            own.iter().filter_map(move |own| {
-                let skip = rest.partition_point(|there| there.voice.slot < own.voice.slot);
-                rest = &rest[skip..];
-                let there = rest.first().filter(|there| there.voice.slot == own.voice.slot)?;
+            common(own, there).map(|(own, there)| {
                 let value = i128::from(own.voice.value);
                 let off = |crowd: &Crowd| value - i128::from(crowd.expected);
                 let limit = there.crowd.limits.above.min(there.crowd.limits.below);
-                Some((value, off(own.crowd), off(there.crowd), limit))
+                (value, off(own.crowd), off(there.crowd), limit)
             })
         };
         let mut fit = Self::default();
@@ -222,8 +239,14 @@ fn fits(
         let other = case.station(place);
         other.owner != station.owner && distance_m(station.site.position, other.site.position) >= rule.distance_m
     };
+    // What the distances may add up to over all slots; over those of both they may not add up to more.
+    let home: u64 = own.iter().map(|own| own.voice.value.abs_diff(own.crowd.expected)).sum();
+    let most = u64::try_from(u128::from(home) * u128::from(rule.fit_ppm) / 1_000_000).unwrap_or(u64::MAX);
     let fit_at = |&place: &u32| {
         let there = &all[&(quantity, place)];
+        if is_far_off(own, there, most) {
+            return None;
+        }
         let fit = Fit::of(own, there);
         (fit.is_better(rule) && !hears(case, there, device)).then_some((fit.means(), place))
     };
