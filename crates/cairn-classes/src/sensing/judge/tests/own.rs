@@ -28,13 +28,13 @@ pub fn alone(sent: Vec<Sent>) -> Town {
     town
 }
 
-/// What is said of device 0: hour of the epoch, check, part lost. That nobody is there to compare with is left out.
+/// What is said of device 0: hour of the epoch, check, part lost.
 pub fn said(town: &Town) -> Vec<String> {
     let of_device = town.judge().into_iter().filter(|verdict| verdict.device == device(0));
     let mut said = Vec::new();
     for verdict in of_device {
         let hour = (verdict.slot_ms.cast_signed() - town.epoch.start.cast_signed()) / HOUR_MS.cast_signed();
-        for reason in verdict.reasons.iter().filter(|reason| reason.code != "SEN-UNTESTED") {
+        for reason in &verdict.reasons {
             said.push(format!("{hour}h {} -{}", reason.check, reason.lost_ppm));
         }
     }
@@ -296,6 +296,10 @@ fn what_could_not_be_dried_is_not_compared() {
 fn single_readings_are_compared_as_their_slot_is() {
     let pm25 = Quantity::Pm25;
     let mut town = Town::under(PROFILE, 6);
+    let neighbours = &Town::of(0).profile.quantities[&Quantity::Pm10].neighbours;
+    for quantity in [pm25, Quantity::Rain] {
+        town.profile.quantities.get_mut(&quantity).unwrap().neighbours.clone_from(neighbours);
+    }
     for n in 0..6 {
         let mut values = vec![(pm25, 800), (HUMIDITY, 9_000)];
         let mut count = vec![(Quantity::Rain, 1_000)];

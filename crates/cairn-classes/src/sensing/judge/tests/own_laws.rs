@@ -126,7 +126,6 @@ proptest! {
     #[test]
     fn the_lateness_of_one_device_changes_nothing_about_another(seed in any::<u64>()) {
         let mut town = random_town(seed);
-        town.profile.quantities.values_mut().for_each(|rule| rule.neighbours = None);
         let whole = town.clone();
         // The second and third day are judged after the first.
         town.epoch = 7 * DAY_MS..8 * DAY_MS;
