@@ -24,7 +24,7 @@ use crate::ClassError;
 
 pub use copies::{CopyRule, SeriesRule};
 pub use memory::{AmplitudeRule, BiasRule, CorrelationRule, DryRule, LongRule, MemoryRule, RelocationRule, SunlitRule};
-pub use neighbours::{AltitudeRule, CurvePoint, NEAREST_MAX, NeighbourRule, Tolerance, WeightRule};
+pub use neighbours::{AltitudeRule, CurvePoint, NEAREST_MAX, NeighbourRule, REGION_MAX, Tolerance, WeightRule};
 pub use own::{CounterRule, HumidityRule, RangeRule, ResolutionRule, SaturationRule, StepRule, StuckRule, WithinRule};
 pub use time::{AvailabilityRule, TimeRule};
 

@@ -1,15 +1,33 @@
 //! What neighbours make likely together at one place, and how far a value lies off it.
 
+mod estimate;
+mod median;
+
 use super::case::small;
 use crate::sensing::profile::{self, AltitudeRule, NeighbourRule, Tolerance};
 
-const NEAREST_MAX: usize = profile::NEAREST_MAX as usize;
+pub(super) use self::estimate::{Opinion, Word, opinion};
+pub(super) use self::median::spread_of;
 
-/// How far a value may lie above and below the crowd's word, both positive: the unit of being off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The most neighbours whose words make one crowd.
+pub(super) const NEAREST_MAX: usize = profile::NEAREST_MAX as usize;
+
+/// The greatest value that is reckoned with, either side of zero: just above what a body may hold, so that a value
+/// brought to another height still fits.
+pub(super) const VALUE_MOST: i64 = 1 << 40;
+
+/// The most parts per million that a verdict tells.
+const OFF_MOST_PPM: u64 = 1_000_000_000;
+
+/// The unit S of being off, above and below the crowd's word; at least 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Limits {
+    /// In the quantity's unit, rounded down.
     pub above: i64,
     pub below: i64,
+    /// In thousandths of it, by which being off is told.
+    above_milli: u64,
+    below_milli: u64,
 }
 
 /// The neighbours' common word on one quantity at one place in one slot.
@@ -25,84 +43,78 @@ pub(super) struct Crowd {
     members: [u32; NEAREST_MAX],
 }
 
-/// A neighbour's word.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Word {
-    pub value: i64,
-    pub weight: u32,
-    pub owner: u32,
-    /// Index into the case's samples.
-    pub sample: u32,
-}
-
-/// Neighbours' words, nearest first, until there are enough.
-#[derive(Debug, Default)]
-pub(super) struct Circle {
-    count: usize,
-    words: [Word; NEAREST_MAX],
-}
-
-impl Circle {
-    pub const fn count(&self) -> usize {
-        self.count
-    }
-
-    pub fn has_owner(&self, owner: u32) -> bool {
-        self.words[..self.count].iter().any(|word| word.owner == owner)
-    }
-
-    /// Takes a neighbour in. The caller asks for no more than [`profile::NEAREST_MAX`].
-    pub fn add(&mut self, word: Word) {
-        self.words[self.count] = word;
-        self.count += 1;
-    }
-
-    /// The crowd, or `None` when too few were heard.
-    pub fn crowd(&self, rule: &NeighbourRule) -> Option<Crowd> {
-        if self.count == 0 || self.count < rule.least as usize {
-            return None;
-        }
-        let mut words = self.words;
-        let words = &mut words[..self.count];
-        let expected = weighted_median(words);
-        for word in words.iter_mut() {
-            word.value = (word.value - expected).abs();
-        }
-        let deviation = weighted_median(words);
-        let mut members = [0; NEAREST_MAX];
-        for (member, word) in members.iter_mut().zip(&self.words[..self.count]) {
-            *member = word.sample;
-        }
-        Some(Crowd {
-            expected,
-            limits: limits(&rule.tolerance, expected, deviation),
-            suspect_ppm: rule.curve[0].off_ppm,
-            count: small(self.count),
-            members,
-        })
-    }
-}
-
 impl Crowd {
+    /// A crowd of at most [`NEAREST_MAX`] members, given as indices of their samples.
+    pub fn of(
+        rule: &NeighbourRule,
+        opinion: &Opinion,
+        limits: Limits,
+        members: impl ExactSizeIterator<Item = u32>,
+    ) -> Self {
+        let (expected, suspect_ppm, count) = (opinion.expected, rule.suspect_ppm(), small(members.len()));
+        let mut crowd = Self { expected, limits, suspect_ppm, count, members: [0; NEAREST_MAX] };
+        for (place, member) in crowd.members.iter_mut().zip(members) {
+            *place = member;
+        }
+        crowd
+    }
+
     /// Indices of the neighbours' samples.
     pub fn members(&self) -> &[u32] {
         &self.members[..self.count as usize]
     }
 
-    /// The limit on the side where `value` lies, with its sign, at so many parts per million.
+    /// The limit on the side where `value` lies, with its sign, at so many parts per million; rounded toward zero.
     pub fn limit_at(&self, value: i64, off_ppm: u32) -> i64 {
-        let limit = if value < self.expected { -self.limits.below } else { self.limits.above };
-        let scaled = i128::from(limit) * i128::from(off_ppm) / 1_000_000;
-        i64::try_from(scaled).unwrap_or(if limit < 0 { i64::MIN } else { i64::MAX })
+        let below = value < self.expected;
+        let milli = if below { self.limits.below_milli } else { self.limits.above_milli };
+        let limit = u128::from(milli) * u128::from(off_ppm) / 1_000_000_000;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        if below { -limit } else { limit }
     }
 
     /// How far off `value` is, in parts per million of the limit on its side, rounded up; 10^9 at most.
     pub fn off_ppm(&self, value: i64) -> u32 {
-        let limit = if value < self.expected { self.limits.below } else { self.limits.above };
-        let off = (i128::from(value) - i128::from(self.expected)).unsigned_abs() * 1_000_000;
-        let ppm = off.div_ceil(u128::from(limit.unsigned_abs().max(1)));
-        u32::try_from(ppm.min(1_000_000_000)).expect("at most 10^9")
+        let off_ppm = self.limits.off_ppm(value, self.expected).min(OFF_MOST_PPM);
+        u32::try_from(off_ppm).expect("at most 10^9")
     }
+}
+
+impl Limits {
+    /// The root of the sum of the squares of floor, share of `|median|` and spread, rounded down to a thousandth. Values
+    /// within [`VALUE_MOST`] and spreads within eight times as much give no more than 2^60.
+    pub fn of(tolerance: &Tolerance, median: i64, spread: i64) -> Self {
+        let square = |length: i64| u128::from(length.unsigned_abs()) * u128::from(length.unsigned_abs());
+        let both = square(tolerance.floor) + square(spread);
+        let side = |share_ppm: u32| {
+            let share = i128::from(median.unsigned_abs()) * i128::from(share_ppm) / 1_000_000;
+            let share = i64::try_from(share).expect("a thousand times a value");
+            root((both + square(share)) * 1_000_000)
+        };
+        let above_milli = side(tolerance.above_ppm);
+        let alike = tolerance.above_ppm == tolerance.below_ppm;
+        let below_milli = if alike { above_milli } else { side(tolerance.below_ppm) };
+        let (above, below) = ((above_milli / 1_000).cast_signed(), (below_milli / 1_000).cast_signed());
+        Self { above, below, above_milli, below_milli }
+    }
+
+    /// How far `value` is off `expected`, in parts per million of the limit on its side, rounded up: at most 2^63.
+    pub fn off_ppm(self, value: i64, expected: i64) -> u64 {
+        let milli = if value < expected { self.below_milli } else { self.above_milli };
+        let off = value.abs_diff(expected);
+        if off < 1 << 34 {
+            // 10^9 is below 2^30.
+            return (off * 1_000_000_000).div_ceil(milli.max(1));
+        }
+        let ppm = (u128::from(off) * 1_000_000_000).div_ceil(u128::from(milli.max(1)));
+        u64::try_from(ppm).unwrap_or(u64::MAX)
+    }
+}
+
+/// The integer square root, rounded down; that of 64 bits is much faster than that of 128.
+fn root(square: u128) -> u64 {
+    let wide = || u64::try_from(square.isqrt()).expect("the root of 128 bits has 64");
+    u64::try_from(square).map_or_else(|_| wide(), u64::isqrt)
 }
 
 /// What a slot loses by a distance, along the rule's curve; rounded up between its points.
@@ -115,43 +127,23 @@ pub(super) fn lost_ppm(rule: &NeighbourRule, off_ppm: u32) -> u32 {
     before.lost_ppm + u32::try_from(risen).expect("a part of the rise")
 }
 
-/// The lower weighted median: the least value that half of the weight does not exceed. Sorts the words.
-fn weighted_median(words: &mut [Word]) -> i64 {
-    words.sort_unstable_by_key(|word| (word.value, word.weight));
-    let whole: u64 = words.iter().map(|word| u64::from(word.weight)).sum();
-    let mut below = 0;
-    for word in words.iter() {
-        below += u64::from(word.weight);
-        if below * 2 >= whole {
-            return word.value;
-        }
-    }
-    words.last().map_or(0, |word| word.value)
-}
-
-/// `max(floor, share * |expected|, mad_ppm * 1.4826 * MAD)` on either side, each rounded down.
-fn limits(tolerance: &Tolerance, expected: i64, deviation: i64) -> Limits {
-    const SCALE: i128 = 14_826;
-    let spread = i128::from(tolerance.mad_ppm) * SCALE * i128::from(deviation) / (1_000_000 * 10_000);
-    let side = |share_ppm: u32| {
-        let share = i128::from(share_ppm) * i128::from(expected).abs() / 1_000_000;
-        i64::try_from(share.max(spread).max(i128::from(tolerance.floor))).unwrap_or(i64::MAX)
-    };
-    Limits { above: side(tolerance.above_ppm), below: side(tolerance.below_ppm) }
-}
-
 /// A neighbour's value brought to the height of the subject, or `None` when the heights forbid a comparison. Rounded
-/// toward the neighbour's own value.
+/// toward the neighbour's own value, and within [`VALUE_MOST`].
 pub(super) fn at_height(
     rule: Option<&AltitudeRule>,
     value: i64,
     theirs_cm: Option<i32>,
     ours_cm: Option<i32>,
 ) -> Option<i64> {
-    let Some(rule) = rule else { return Some(value) };
+    let within = |value: i64| value.clamp(-VALUE_MOST, VALUE_MOST);
+    let Some(rule) = rule else { return Some(within(value)) };
     let (Some(theirs_cm), Some(ours_cm)) = (theirs_cm, ours_cm) else {
-        return (!rule.required).then_some(value);
+        return (!rule.required).then_some(within(value));
     };
     let up_cm = i64::from(ours_cm) - i64::from(theirs_cm);
-    (up_cm.abs() <= i64::from(rule.difference_m) * 100).then(|| value + rule.per_km * up_cm / 100_000)
+    let near = up_cm.abs() <= i64::from(rule.difference_m) * 100;
+    near.then(|| within(within(value) + rule.per_km * up_cm / 100_000))
 }
+
+#[cfg(test)]
+mod tests;

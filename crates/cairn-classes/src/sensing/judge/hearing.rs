@@ -1,20 +1,28 @@
 //! Asking the neighbours: slot by slot, quantity by quantity, in rounds.
+//!
+//! Everybody is held against the nearest who speak. Of those who are suspect the worst of each neighbourhood fall silent,
+//! the others are asked again without them, and so on until nobody leaves or [`rounds::ROUNDS_MAX`] rounds are over. Who
+//! was silenced and is not suspect by the word of those who stayed speaks again, once; what is then heard stands, for
+//! those who speak and for those who do not. So the liar goes before the neighbour that he made look bad.
+//!
+//! Copies never speak. Anchors are never silenced. What it does not withstand: more liars around a station, by weight,
+//! than others within its radius. The caps per owner and place, seniority and anchors make such a majority expensive.
+
+mod circle;
+mod rounds;
 
 use rayon::prelude::*;
 
-use super::case::{Case, small};
+use self::rounds::Rounds;
+use super::case::{Case, Station};
 use super::copies::Copies;
-use super::crowd::{Circle, Crowd, Word, at_height};
+use super::crowd::Crowd;
 use super::memory::Memory;
 use super::near::Nearest;
 use super::voice::{Voice, blocks};
-use crate::sensing::profile::NeighbourRule;
-
-/// The most rounds in which neighbours are silenced.
-const ROUNDS: u32 = 2;
 
 /// What came of asking a voice's neighbours.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Heard {
     /// The profile compares this quantity with nobody, or the value cannot be compared.
     NotAsked,
@@ -34,74 +42,59 @@ pub(super) struct Hearing<'a> {
     pub memories: &'a [Memory],
 }
 
+/// What asking needs to know of a device, side by side in memory.
+#[derive(Debug, Clone, Copy)]
+struct Speaker {
+    /// 1 to 16.
+    weight: u32,
+    altitude_cm: Option<i32>,
+    tie: u32,
+    anchor: bool,
+    mobile: bool,
+}
+
+/// No voice.
+const ABSENT: u32 = u32::MAX;
+
 impl Hearing<'_> {
     /// Asks the neighbours of every voice; copies are silent.
     pub fn all(&self, copies: &Copies) -> Vec<Heard> {
-        let heard: Vec<Vec<Heard>> =
-            blocks(self.voices).into_par_iter().map(|block| self.block(&self.voices[block], copies)).collect();
-        heard.into_iter().flatten().collect()
-    }
-
-    /// The voices of one slot and quantity.
-    fn block(&self, voices: &[Voice], copies: &Copies) -> Vec<Heard> {
-        const ABSENT: u32 = u32::MAX;
-        let rule = self.case.profile.quantities.get(&voices[0].quantity).and_then(|rule| rule.neighbours.as_ref());
-        let Some(rule) = rule else { return vec![Heard::NotAsked; voices.len()] };
-        let copied: Vec<bool> = voices.iter().map(|voice| copies.of(voice.slot, voice.device).is_some()).collect();
-        let mut silent = copied.clone();
-        let mut heard = vec![Heard::NotAsked; voices.len()];
-        let fails_ppm = rule.curve.last().map_or(u32::MAX, |point| point.off_ppm);
-        for round in 0..ROUNDS {
-            let mut voice_of = vec![ABSENT; self.case.stations.len()];
-            for (n, voice) in voices.iter().enumerate().filter(|&(n, voice)| !silent[n] && voice.compared) {
-                voice_of[voice.device as usize] = small(n);
-            }
-            for (n, voice) in voices.iter().enumerate() {
-                heard[n] = self.listen(rule, voice, |device| {
-                    let voice = voice_of[device as usize];
-                    (voice != ABSENT).then(|| &voices[voice as usize])
-                });
-            }
-            if round + 1 < ROUNDS {
-                for (n, voice) in voices.iter().enumerate() {
-                    let failed = matches!(&heard[n], Heard::Crowd(crowd) if crowd.off_ppm(voice.value) >= fails_ppm);
-                    silent[n] = copied[n] || failed;
-                }
-            }
+        let speaker = |(station, memory): (&Station<'_>, &Memory)| self.speaker(station, memory);
+        let speakers: Vec<Speaker> = self.case.stations.par_iter().zip(self.memories).map(speaker).collect();
+        let mut heard = vec![Heard::NotAsked; self.voices.len()];
+        let mut rest = heard.as_mut_slice();
+        let mut parts = Vec::new();
+        for block in blocks(self.voices) {
+            let (part, after) = rest.split_at_mut(block.len());
+            parts.push((&self.voices[block], part));
+            rest = after;
         }
+        // The table from devices to a block's voices is kept from block to block.
+        let table = || vec![ABSENT; self.case.stations.len()];
+        parts.into_par_iter().for_each_init(table, |table, (voices, heard)| {
+            self.block(&speakers, voices, copies, table, heard);
+        });
         heard
     }
 
-    fn listen<'v>(&self, rule: &NeighbourRule, subject: &Voice, voice_of: impl Fn(u32) -> Option<&'v Voice>) -> Heard {
-        let site = self.case.station(subject.device).site;
-        if site.mobile || !subject.compared {
-            return Heard::NotAsked;
+    /// The voices of one slot and quantity. `table` has nobody in it, before and after.
+    fn block(&self, speakers: &[Speaker], voices: &[Voice], copies: &Copies, table: &mut [u32], heard: &mut [Heard]) {
+        let rule = self.case.profile.quantities.get(&voices[0].quantity).and_then(|rule| rule.neighbours.as_ref());
+        let Some(rule) = rule else { return };
+        let place_most = self.case.profile.weights.place_most;
+        let copied = |voice: &Voice| copies.of(voice.slot, voice.device).is_some();
+        let mut rounds = Rounds::over(rule, place_most, voices, speakers, self.nearest, table, copied);
+        rounds.run();
+        rounds.tell(heard);
+        for voice in voices {
+            table[voice.device as usize] = ABSENT;
         }
-        let mut circle = Circle::default();
-        for near in self.nearest.list(subject.device) {
-            if near.distance_m > rule.radius_m || circle.count() == rule.nearest as usize {
-                break;
-            }
-            let Some(voice) = voice_of(near.device) else { continue };
-            let station = self.case.station(near.device);
-            if circle.has_owner(station.owner) {
-                continue;
-            }
-            let altitudes = (station.site.altitude_cm, site.altitude_cm);
-            if let Some(value) = at_height(rule.altitude.as_ref(), voice.value, altitudes.0, altitudes.1) {
-                let weight = self.weight(near.device);
-                circle.add(Word { value, weight, owner: station.owner, sample: voice.sample });
-            }
-        }
-        circle.crowd(rule).map_or(Heard::TooFew(small(circle.count())), Heard::Crowd)
     }
 
-    fn weight(&self, device: u32) -> u32 {
+    fn speaker(&self, station: &Station<'_>, memory: &Memory) -> Speaker {
         let weights = &self.case.profile.weights;
-        if self.case.station(device).site.anchor {
-            weights.anchor
-        } else {
-            weights.of_good_slots(self.memories[device as usize].good_slots)
-        }
+        let site = station.site;
+        let weight = if site.anchor { weights.anchor } else { weights.of_good_slots(memory.good_slots) };
+        Speaker { weight, altitude_cm: site.altitude_cm, tie: station.tie, anchor: site.anchor, mobile: site.mobile }
     }
 }

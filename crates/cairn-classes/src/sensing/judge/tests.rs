@@ -2,6 +2,7 @@
 
 mod cases;
 mod copies;
+mod crowd;
 mod laws;
 mod long;
 mod moved;

@@ -9,16 +9,30 @@ use crate::ClassError;
 /// The most neighbours that one check looks at: evidence stays bounded.
 pub const NEAREST_MAX: u8 = 15;
 
+/// The most neighbours whose own distance from theirs is looked at.
+pub const REGION_MAX: u8 = 32;
+
+/// The greatest weight of a neighbour's word: sums of weighted products then fit, see the judge's estimator.
+pub const WEIGHT_MAX: u32 = 16;
+
 /// Whom a value is compared with, and how far it may lie off.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NeighbourRule {
     /// How many of the nearest devices of distinct owners are asked: 1 to [`NEAREST_MAX`].
     pub nearest: u32,
-    /// How far away they may be, at most 1,000 km.
+    /// How many of the nearest tell by their own distance from theirs how well the region agrees: `nearest` to
+    /// [`REGION_MAX`].
+    pub region: u32,
+    /// How far away they may be, 1 m to 1,000 km.
     pub radius_m: u32,
-    /// The fewest that make a comparison; below, the value is untested.
+    /// The distance at which a neighbour's word weighs half, 1 m to 1,000 km.
+    pub half_m: u32,
+    /// The fewest that make a comparison, 1 to `nearest`; below, the value is untested.
     pub least: u32,
+    /// Whether the quantity changes over distance as on a plane, so that a station at the edge is held against what the
+    /// slope makes likely there; otherwise against the weighted median.
+    pub plane: bool,
     /// How height changes the quantity; not corrected when absent.
     pub altitude: Option<AltitudeRule>,
     /// The unit in which a distance from the neighbours' word is told.
@@ -32,7 +46,7 @@ pub struct NeighbourRule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(from = "(u32, u32)")]
 pub struct CurvePoint {
-    /// The distance, in parts per million of the tolerance.
+    /// The distance, in parts per million of the tolerance's unit S: 3,000,000 is 3 S.
     pub off_ppm: u32,
     /// What a slot loses there.
     pub lost_ppm: u32,
@@ -56,26 +70,34 @@ pub struct AltitudeRule {
     pub required: bool,
 }
 
-/// How far a value may lie from the neighbours' word: the greatest of three distances.
+/// The unit S in which a distance from the neighbours' word is told: the root of the sum of the squares of the floor, of
+/// the share, and of the spread that the neighbours show there. With no spread it is a standard deviation's stand-in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tolerance {
-    /// An absolute distance, in the quantity's unit.
+    /// What good instruments differ by although everything else is equal, in the quantity's unit: 1 to 10^9.
     pub floor: i64,
-    /// A share of the neighbours' word, for values above it.
+    /// A share of the neighbours' median, for values above their word: 0 to 10^9.
     pub above_ppm: u32,
-    /// A share of the neighbours' word, for values below it.
+    /// A share of the neighbours' median, for values below their word: 0 to 10^6.
     pub below_ppm: u32,
-    /// A multiple of their scaled median absolute deviation (1.4826 MAD, a standard deviation for normal errors).
-    pub mad_ppm: u32,
 }
 
 impl NeighbourRule {
+    /// From where on a value is suspect, in parts per million of S.
+    #[must_use]
+    pub fn suspect_ppm(&self) -> u32 {
+        self.curve.first().map_or(u32::MAX, |point| point.off_ppm)
+    }
+
     pub(super) fn check(&self, key: &Key, shared: bool) -> Result<(), ClassError> {
         let most = if shared { i64::from(NEAREST_MAX) } else { 0 };
         key.sub("nearest").within(self.nearest.into(), 1, most, "1 to 15, for a quantity that neighbours share")?;
+        let most = REGION_MAX.into();
+        key.sub("region").within(self.region.into(), self.nearest.into(), most, "nearest to 32")?;
         key.sub("least").within(self.least.into(), 1, self.nearest.into(), "1 to nearest")?;
         key.sub("radius_m").within(self.radius_m.into(), 1, 1_000_000, "1 to 1,000,000 (1,000 km)")?;
+        key.sub("half_m").within(self.half_m.into(), 1, 1_000_000, "1 to 1,000,000 (1,000 km)")?;
         if let Some(altitude) = &self.altitude {
             let key = key.sub("altitude");
             key.sub("per_km").within(altitude.per_km, -1_000_000, 1_000_000, "within 1,000,000")?;
@@ -101,8 +123,7 @@ impl Tolerance {
         const RULE: &str = "0 to 10^9";
         key.sub("floor").within(self.floor, 1, 1_000_000_000, "1 to 10^9")?;
         key.sub("above_ppm").within(self.above_ppm.into(), 0, 1_000_000_000, RULE)?;
-        key.sub("below_ppm").within(self.below_ppm.into(), 0, PPM.into(), "0 to 1,000,000")?;
-        key.sub("mad_ppm").within(self.mad_ppm.into(), 0, 1_000_000_000, RULE)
+        key.share("below_ppm", self.below_ppm)
     }
 }
 
@@ -111,9 +132,9 @@ impl Tolerance {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeightRule {
-    /// The most neighbours at one place (within 100 m of each other) that are heard.
+    /// The most neighbours within 100 m of one another that are heard, 1 to [`NEAREST_MAX`].
     pub place_most: u32,
-    /// The weight of a reference that the operator enrolled as an anchor.
+    /// The weight of a reference that the operator enrolled as an anchor, 1 to [`WEIGHT_MAX`].
     pub anchor: u32,
     /// Weights by the slots in which a device was compared and passed before: `[[slots, weight], ...]`, ascending, from 0.
     pub seniority: Vec<(u32, u32)>,
@@ -121,9 +142,9 @@ pub struct WeightRule {
 
 impl WeightRule {
     pub(super) fn check(&self, key: &Key) -> Result<(), ClassError> {
-        const WEIGHT: &str = "1 to 1,000, not descending";
+        const WEIGHT: &str = "1 to 16, not descending";
         key.sub("place_most").within(self.place_most.into(), 1, NEAREST_MAX.into(), "1 to 15")?;
-        key.sub("anchor").within(self.anchor.into(), 1, 1_000, "1 to 1,000")?;
+        key.sub("anchor").within(self.anchor.into(), 1, WEIGHT_MAX.into(), "1 to 16")?;
         let key = key.sub("seniority");
         key.within(i64::try_from(self.seniority.len()).unwrap_or(i64::MAX), 1, 16, "1 to 16 steps")?;
         key.within(self.seniority[0].0.into(), 0, 0, "from 0 slots on")?;
@@ -131,7 +152,7 @@ impl WeightRule {
         for &(slots, weight) in &self.seniority {
             let (slots_least, weight_least) = before.map_or((0, 1), |(slots, weight)| (i64::from(slots) + 1, weight));
             key.within(slots.into(), slots_least, 1_000_000_000, "ascending, 0 to 10^9 slots")?;
-            key.within(weight.into(), weight_least.into(), 1_000, WEIGHT)?;
+            key.within(weight.into(), weight_least.into(), WEIGHT_MAX.into(), WEIGHT)?;
             before = Some((slots, weight));
         }
         Ok(())

@@ -11,16 +11,18 @@ use crate::{Carry, Docket, Flags};
 
 #[test]
 fn a_value_is_held_against_its_neighbours() {
-    // The crowd says 18.2, so the limit is 16.3 above and 13.6 below; from one limit on suspect, from one and a half failing.
+    // The crowd says 18.2 with one voice: S is the root of 6.0^2 and (a quarter of 18.2)^2, 7.5. Suspect beyond 2 S, and a
+    // quarter lost at 3 S; failing from 4 S on.
     let cases: &[(i64, u32, &[&str])] = &[
         (182, PPM, &[]),
-        (345, PPM, &[]),
-        (346, 992_331, &["SEN-NEIGHBOUR-SUSPECT"]),
-        (378, 743_865, &["SEN-NEIGHBOUR-SUSPECT"]),
-        (427, 0, &["SEN-NEIGHBOUR-FAIL"]),
-        (46, PPM, &[]),
-        (45, 990_808, &["SEN-NEIGHBOUR-SUSPECT"]),
-        (0, 404_410, &["SEN-NEIGHBOUR-SUSPECT"]),
+        (332, PPM, &[]),
+        (333, 996_666, &["SEN-NEIGHBOUR-SUSPECT"]),
+        (407, 750_000, &["SEN-NEIGHBOUR-SUSPECT"]),
+        (444, 379_999, &["SEN-NEIGHBOUR-SUSPECT"]),
+        (482, 0, &["SEN-NEIGHBOUR-FAIL"]),
+        (32, PPM, &[]),
+        (31, 996_666, &["SEN-NEIGHBOUR-SUSPECT"]),
+        (0, 893_333, &["SEN-NEIGHBOUR-SUSPECT"]),
         (-1, 0, &["SEN-RANGE"]),
         (20_001, 0, &["SEN-RANGE"]),
     ];
@@ -32,7 +34,7 @@ fn a_value_is_held_against_its_neighbours() {
     }
     let verdict = Town::around(610).first();
     assert_eq!(verdict.reasons[0].evidence, [100, 101, 102, 103, 104, 105]);
-    assert_eq!(sentence(&verdict.reasons[0]), "PM10 61.0 ug/m3 where 5 neighbours say 18.2 (limit +24.4)");
+    assert_eq!(sentence(&verdict.reasons[0]), "PM10 61.0 ug/m3 where 5 neighbours say 18.2 (limit +30.0)");
 }
 
 #[test]
@@ -210,11 +212,11 @@ fn a_batch_over_the_end_of_an_epoch_is_judged_once_in_each() {
 }
 
 #[test]
-fn those_who_fail_do_not_speak_in_the_next_round() {
-    // Two liars beside device 0: with them, five voices have the median 30 and device 0 passes as they do. All others
-    // call them wrong, and without them device 0 is far off.
+fn those_who_are_far_off_fall_silent_and_vouch_for_nobody() {
+    // Two liars beside device 0, which would lie between them and the others. All others call them wrong, and without
+    // them device 0 is far off.
     let mut town = Town::of(9);
-    town.fresh = vec![pm10(1, 7, 900), pm10(2, 7, 900), pm10(0, 7, 440)];
+    town.fresh = vec![pm10(1, 7, 900), pm10(2, 7, 900), pm10(0, 7, 500)];
     town.fresh.extend((3..9).map(|n| pm10(n, 7, 170 + n.cast_signed())));
     let scores: Vec<u32> =
         (0..9).map(|n| town.judge().iter().find(|verdict| verdict.device == device(n)).unwrap().score.get()).collect();
@@ -229,13 +231,13 @@ fn the_worst_quantity_decides_and_small_doubts_do_not_multiply() {
         Sent { body, ..self::pm10(n, 7, 0) }
     };
     town.fresh = (1..6).map(|n| both(n, 182, 90)).collect();
-    // The crowd says 18.2 and 9.0: one and a fifth of the limit is 37.8 and 23.4.
+    // The crowd says 18.2 and 9.0: S is 7.5 and 6.39, so 37.7 is 2.6 S off and 23.0 about 2.2 S.
     let cases = [
         ((182, 90), PPM, vec![]),
-        ((377, 90), 754_600, vec![245_400]),
-        ((377, 215), 754_600, vec![245_400, 0]),
-        ((377, 900), 0, vec![245_400, 754_600]),
-        ((900, 215), 0, vec![PPM, 0]),
+        ((377, 90), 850_000, vec![150_000]),
+        ((377, 230), 850_000, vec![150_000, 0]),
+        ((377, 900), 0, vec![150_000, 850_000]),
+        ((900, 230), 0, vec![PPM, 0]),
     ];
     for ((first, second), score, lost) in cases {
         let mut town = town.clone();

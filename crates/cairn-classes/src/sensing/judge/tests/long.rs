@@ -24,10 +24,13 @@ range = { min = -5_000, max = 6_000, lost_ppm = 1_000_000 }
 
 [quantities.temperature.neighbours]
 nearest = 5
+region = 10
 radius_m = 100_000
+half_m = 30_000
 least = 3
+plane = false
 curve = [[1_000_000, 0], [1_666_666, 1_000_000]]
-tolerance = { floor = 300, above_ppm = 0, below_ppm = 0, mad_ppm = 3_000_000 }
+tolerance = { floor = 300, above_ppm = 0, below_ppm = 0 }
 
 [quantities.temperature.long]
 bias = { most = 300, most_ppm = 0, lost_ppm = 300_000 }

@@ -30,20 +30,26 @@ range = { min = -5_000, max = 6_000, lost_ppm = 1_000_000 }
 
 [quantities.temperature.neighbours]
 nearest = 5
+region = 10
 radius_m = 30_000
+half_m = 10_000
 least = 3
+plane = false
 curve = [[1_000_000, 0], [1_666_666, 1_000_000]]
-tolerance = { floor = 300, above_ppm = 0, below_ppm = 0, mad_ppm = 3_000_000 }
+tolerance = { floor = 300, above_ppm = 0, below_ppm = 0 }
 
 [quantities.pressure]
 range = { min = 50_000, max = 108_500, lost_ppm = 1_000_000 }
 
 [quantities.pressure.neighbours]
 nearest = 5
+region = 10
 radius_m = 30_000
+half_m = 10_000
 least = 3
+plane = false
 curve = [[1_000_000, 0], [2_000_000, 1_000_000]]
-tolerance = { floor = 400, above_ppm = 0, below_ppm = 0, mad_ppm = 4_000_000 }
+tolerance = { floor = 400, above_ppm = 0, below_ppm = 0 }
 "#;
 
 /// A number from 0 to `below` of a seed and two others.
