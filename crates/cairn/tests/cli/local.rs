@@ -27,6 +27,13 @@ fn a_recording_is_judged_row_by_row() {
     terminal.run("judge sensing --data data.csv");
     let (rows, code) = terminal.json("judge sensing --data data.csv --profile sensing-station --revision 1", "");
     assert_eq!((rows.as_array().unwrap().len(), code), (17, 0));
+    terminal.run("judge sensing --data data.csv --summary");
+    terminal.run("judge sensing --data data.csv --explain");
+    terminal.run("judge sensing --data data.csv --station far --station s5");
+    let (accounts, code) = terminal.json("judge sensing --data data.csv --station s5", "");
+    assert_eq!((accounts["stations"].as_array().unwrap().len(), code), (1, 0));
+    terminal.run("judge sensing --data data.csv --station s6");
+    terminal.run("judge sensing --data data.csv --summary --explain");
     write(folder.path(), "rows.csv", "date,station,pm10_ug_m3\n2026-01-01,a,14.6\n2026-01-02,a,15\n");
     write(folder.path(), "places.csv", "station,lat,lon\na,50,7\n");
     terminal.run("judge sensing --data rows.csv --stations places.csv");
@@ -36,6 +43,71 @@ fn a_recording_is_judged_row_by_row() {
     terminal.run("judge sensing --data data.csv --profile nowhere.toml");
     terminal.run("judge sensing --data data.csv --profile places.csv");
     terminal.compare("judge.txt");
+}
+
+/// A profile of a network's own, generous to everybody.
+const CALM_AIR: &str = "\
+# Calm air.
+class = \"sensing/1\"
+form = 2
+slot_ms = 3_600_000
+future_ms = 300_000
+weights = { place_most = 3, anchor = 16, seniority = [[0, 1]] }
+memory = { slots = 336, least_slots = 72 }
+copies = { window_slots = 24, least_slots = 12, least_values = 8, run_readings = 12, run_values = 8 }
+
+[quantities.temperature]
+range = { min = 1_100, max = 1_200, lost_ppm = 1_000_000 } # too narrow
+
+[quantities.temperature.neighbours]
+nearest = 9
+region = 15
+radius_m = 20_000
+half_m = 5_000
+least = 3
+plane = false
+curve = [[1_000_000, 0], [1_666_666, 1_000_000]]
+
+# Far too wide.
+tolerance = { floor = 300, above_ppm = 0, below_ppm = 0 }
+";
+
+#[test]
+fn a_profile_is_held_against_a_recording_and_fitted_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut terminal = Transcript::of(folder.path());
+    // Twelve stations in four weeks of calm air, the last one ten degrees off.
+    let mut csv = String::from("timestamp,station,lat,lon,temperature\n");
+    for hour in 0..672u64 {
+        for station in 0..12u64 {
+            let off = if station == 11 { 1_000 } else { 0 };
+            // Air that all share, and noise of one's own that nobody repeats.
+            let dice = |of: u64| {
+                (of + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40
+            };
+            let value = 1_000 + dice(hour) % 200 + dice(hour * 12 + station + 1_000) % 40 + off;
+            let time_ms = 1_767_225_600_000 + hour * 3_600_000;
+            csv.push_str(&format!(
+                "{time_ms},s{station},53.{:02},9.99,{}.{:02}\n",
+                10 + station,
+                value / 100,
+                value % 100
+            ));
+        }
+    }
+    write(folder.path(), "history.csv", &csv);
+    let document = CALM_AIR;
+    write(folder.path(), "mine.toml", document);
+    terminal.run("profile check mine.toml --data history.csv");
+    terminal.json("profile check mine.toml --data history.csv", "");
+    terminal.run("profile fit --data history.csv --profile mine.toml");
+    assert_eq!(std::fs::read_to_string(folder.path().join("mine.toml")).unwrap(), document);
+    terminal.run("profile fit --data history.csv --profile sensing-station --write");
+    let (fitted, code) = terminal.json("profile fit --data history.csv --profile mine.toml --write", "");
+    assert_eq!((fitted["written"].as_bool(), code), (Some(true), 0));
+    assert_ne!(std::fs::read_to_string(folder.path().join("mine.toml")).unwrap(), document);
+    terminal.run("profile check mine.toml");
+    terminal.compare("fit.txt");
 }
 
 #[test]
