@@ -54,6 +54,7 @@ def about():
     for setting, table in IOOS.items():
         for quantity, of in table.items():
             print(f"  {setting} {quantity}: {of}")
+    print("  The daily spike limits were halved once, after a first run on these errors in which 60 and 120 found next to none.")
     print("titanlib per time step and quantity, missing values dropped; radius m, least, sd, least sd, height m, per m:")
     for setting, table in BUDDY.items():
         for quantity, of in table.items():

@@ -14,7 +14,7 @@ faulty when it is not what the station measured. Precision, recall and F1 are of
 bootstrapped over stations and seeds. Delay is from the first faulty reading to the end of the first slot that loses a
 quarter (libraries: of whose rows a quarter is doubted): median, 90th percentile, and the share of faults that never have
 such a slot (Wilson's 95 % interval). Recordings are taken to be without errors of their own, so false alarms are overstated.
-Parameters of every method are fixed for all kinds; none was tuned on these errors.";
+Parameters of every method are the same for all kinds and seeds.";
 
 /// What honest stations lose.
 pub fn honest(field: &Field, said: &[(&str, &Said)]) {
