@@ -83,7 +83,8 @@ impl Hearing<'_> {
         let Some(rule) = rule else { return };
         let place_most = self.case.profile.weights.place_most;
         let copied = |voice: &Voice| copies.of(voice.slot, voice.device).is_some();
-        let mut rounds = Rounds::over(rule, place_most, voices, speakers, self.nearest, table, copied);
+        let values: Vec<i64> = voices.iter().map(|voice| voice.value).collect();
+        let mut rounds = Rounds::over(rule, place_most, (voices, &values), speakers, self.nearest, table, copied);
         rounds.run();
         rounds.tell(heard);
         for voice in voices {

@@ -26,7 +26,7 @@ const OWNER_MOST: usize = 2;
 const LOOK_MAX: usize = 512;
 
 /// Neighbours closer than this to one another stand at one place.
-const PLACE_M: i64 = 100;
+const PLACE_M: u32 = 100;
 
 /// A station in another's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,15 +106,21 @@ fn drawn(found: &[(u32, Fixed)], most: usize, own: Fixed) -> Vec<Near> {
         if list.len() == most {
             break;
         }
-        let kin = mask(owners.iter().map(|&owner| owner == fixed.owner));
+        let known = owners.contains(&fixed.owner);
+        let kin = if known { mask(owners.iter().map(|&owner| owner == fixed.owner)) } else { 0 };
         if kin.count_ones() as usize >= OWNER_MOST {
             continue;
         }
         let (east_m, north_m) = offset_m(own.position, fixed.position);
-        let beside = mask(list.iter().map(|other| {
+        // Only those about as far away can be near one another; the legs are rounded, distances too.
+        let about = distance_m.saturating_sub(PLACE_M + 3);
+        let first = list.partition_point(|other| other.distance_m < about);
+        let beside = mask(list[first..].iter().map(|other| {
             let (east, north) = (i64::from(other.east_m - east_m), i64::from(other.north_m - north_m));
-            east * east + north * north <= PLACE_M * PLACE_M
+            east * east + north * north <= i64::from(PLACE_M) * i64::from(PLACE_M)
         }));
+        // With an empty rest there is nothing to shift, by up to 64.
+        let beside = beside.checked_shl(small(first)).unwrap_or(0);
         list.push(Near { distance_m, device: fixed.device, east_m, north_m, beside, kin });
         owners.push(fixed.owner);
     }

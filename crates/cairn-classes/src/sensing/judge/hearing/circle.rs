@@ -35,12 +35,14 @@ pub(super) struct Around<'a> {
     pub place_most: u32,
     pub speakers: &'a [Speaker],
     pub voices: &'a [Voice],
+    /// What the voices say, side by side in memory.
+    pub values: &'a [i64],
 }
 
 impl Circle {
     /// Draws a circle from a station's list; `table` gives the voice of each device that speaks.
     pub fn draw(around: &Around<'_>, subject: &Speaker, list: &[Near], table: &[u32]) -> Self {
-        let Around { rule, place_most, speakers, voices } = *around;
+        let Around { rule, place_most, speakers, values, .. } = *around;
         let mut circle = Self::default();
         let mut taken = 0u64;
         for (place, near) in (0u8..).zip(list) {
@@ -52,8 +54,10 @@ impl Circle {
                 continue;
             }
             let speaker = &speakers[near.device as usize];
-            let value = voices[voice as usize].value;
-            if at_height(rule.altitude.as_ref(), value, speaker.altitude_cm, subject.altitude_cm).is_none() {
+            // Values are far apart in memory: looked at only where heights may forbid the comparison.
+            let height = rule.altitude.as_ref();
+            let value = || values[voice as usize];
+            if height.is_some() && at_height(height, value(), speaker.altitude_cm, subject.altitude_cm).is_none() {
                 continue;
             }
             let n = circle.count as usize;

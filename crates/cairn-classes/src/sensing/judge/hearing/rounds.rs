@@ -34,6 +34,24 @@ struct Seat {
     redrawn: bool,
 }
 
+/// A bit for each voice: a block's bits stay near the processor while all its circles are looked through.
+struct Bits(Vec<u64>);
+
+impl Bits {
+    fn none(voices: usize) -> Self {
+        Self(vec![0; voices.div_ceil(64)])
+    }
+
+    fn set(&mut self, voice: u32) {
+        self.0[voice as usize / 64] |= 1 << (voice % 64);
+    }
+
+    /// Whether one of these is set.
+    fn any(&self, voices: &[u32]) -> bool {
+        voices.iter().any(|&voice| self.0[voice as usize / 64] >> (voice % 64) & 1 == 1)
+    }
+}
+
 /// A slot and quantity under way.
 pub(super) struct Rounds<'a> {
     around: Around<'a>,
@@ -54,7 +72,7 @@ impl<'a> Rounds<'a> {
     pub fn over(
         rule: &'a NeighbourRule,
         place_most: u32,
-        voices: &'a [Voice],
+        (voices, values): (&'a [Voice], &'a [i64]),
         speakers: &'a [Speaker],
         nearest: &'a Nearest,
         table: &'a mut [u32],
@@ -67,7 +85,7 @@ impl<'a> Rounds<'a> {
                 table[voice.device as usize] = small(n);
             }
         }
-        let around = Around { rule, place_most, speakers, voices };
+        let around = Around { rule, place_most, speakers, voices, values };
         let (apart, off_ppm, stirred) = (vec![UNTESTED; voices.len()], vec![0; voices.len()], vec![true; voices.len()]);
         Self { around, nearest, table, seats, apart, off_ppm, stirred }
     }
@@ -81,13 +99,13 @@ impl<'a> Rounds<'a> {
             if leaving.is_empty() {
                 break;
             }
-            let mut left = vec![false; self.seats.len()];
+            let mut left = Bits::none(self.seats.len());
             for &n in &leaving {
-                left[n as usize] = true;
+                left.set(n);
                 self.table[self.around.voices[n as usize].device as usize] = ABSENT;
             }
             silenced.extend(leaving);
-            self.listen(|circle| circle.voices().iter().any(|&voice| left[voice as usize]));
+            self.listen(|circle| left.any(circle.voices()));
         }
         let fits = |&n: &u32| {
             self.apart[n as usize] != UNTESTED && self.off_ppm[n as usize] <= self.around.rule.suspect_ppm().into()
@@ -146,7 +164,9 @@ impl<'a> Rounds<'a> {
                     *apart = seat.ask(around, nearest, voice);
                 }
             });
-        let (apart, stirred) = (&*apart, &*stirred);
+        let mut stirring = Bits::none(stirred.len());
+        (0..).zip(stirred.iter()).filter(|(_, stirred)| **stirred).for_each(|(n, _)| stirring.set(n));
+        let apart = &*apart;
         seats
             .par_iter_mut()
             .zip(off_ppm.par_iter_mut())
@@ -154,7 +174,7 @@ impl<'a> Rounds<'a> {
             .enumerate()
             .with_min_len(TOGETHER)
             .for_each(|(n, ((seat, off_ppm), voice))| {
-                let stir = || seat.circle.voices().iter().any(|&voice| stirred[voice as usize]);
+                let stir = || stirring.any(seat.circle.voices());
                 if !(seat.redrawn || stirred[n] || stir()) {
                     return;
                 }
@@ -190,7 +210,7 @@ impl<'a> Rounds<'a> {
 impl Seat {
     /// Asks the circle; how far the value lies off what it makes likely.
     fn ask(&mut self, around: &Around<'_>, nearest: &Nearest, voice: &Voice) -> i64 {
-        let Around { rule, speakers, voices, .. } = *around;
+        let Around { rule, speakers, values, .. } = *around;
         let count = self.circle.first(rule.nearest);
         if count == 0 || small(count) < rule.least {
             return UNTESTED;
@@ -200,7 +220,7 @@ impl Seat {
         let mut words = [Word::default(); NEAREST_MAX];
         for (word, member) in words.iter_mut().zip(self.circle.members().take(count)) {
             let near = &list[usize::from(member.place)];
-            let value = voices[member.voice as usize].value;
+            let value = values[member.voice as usize];
             let theirs_cm = speakers[near.device as usize].altitude_cm;
             let value = at_height(rule.altitude.as_ref(), value, theirs_cm, ours_cm)
                 .expect("a circle holds only those whose height allows it");

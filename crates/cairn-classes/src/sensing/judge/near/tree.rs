@@ -44,18 +44,21 @@ impl Tree {
     pub fn nearest(&self, own: Fixed, radius_m: u32, most: usize) -> Vec<(u32, Fixed)> {
         // (distance, tie, device, index), the farthest on top.
         let mut best: BinaryHeap<(u32, u32, u32, u32)> = BinaryHeap::with_capacity(most + 1);
-        let mut open: Vec<(u32, u32)> = Vec::with_capacity(64);
+        let mut open: Vec<(u64, u32)> = Vec::with_capacity(64);
+        let degree_m = degree_m(own, radius_m);
         if most > 0 && !self.boxes.is_empty() {
             open.push((0, 0));
         }
-        while let Some((least_m, n)) = open.pop() {
+        while let Some((least_square, n)) = open.pop() {
             let reach_m = if best.len() < most { radius_m } else { best.peek().map_or(radius_m, |worst| worst.0) };
             let bounds = &self.boxes[n as usize];
-            if least_m > reach_m || bounds.owner == Some(own.owner) {
+            // One metre more for the rounding of distances.
+            if least_square > (u64::from(reach_m) + 1).pow(2) || bounds.owner == Some(own.owner) {
                 continue;
             }
             if bounds.right != 0 {
-                let branches = [n + 1, bounds.right].map(|branch| (self.boxes[branch as usize].least_m(own), branch));
+                let branches = [n + 1, bounds.right]
+                    .map(|branch| (self.boxes[branch as usize].least_square(own, degree_m), branch));
                 let nearer_last = if branches[0].0 <= branches[1].0 { [1, 0] } else { [0, 1] };
                 open.extend(nearer_last.map(|side| branches[side]));
                 continue;
@@ -79,25 +82,26 @@ impl Tree {
 }
 
 impl Bounds {
-    /// A distance in metres that nobody in the box is nearer than.
-    fn least_m(&self, own: Fixed) -> u32 {
+    /// The square, in metres, of a distance that nobody in the box who is within the radius is nearer than.
+    fn least_square(&self, own: Fixed, degree_m: u64) -> u64 {
         let own = own.position;
         let north_e7 = (self.low.lat_e7 - own.lat_e7).max(own.lat_e7 - self.high.lat_e7).max(0);
-        // Distances go by the cosine of the middle latitude: the least is that of the one farthest from the equator.
-        let middle = |lat_e7: i32| (i64::from(own.lat_e7) + i64::from(lat_e7)).unsigned_abs().div_ceil(2);
-        let middle_e7 = middle(self.low.lat_e7).max(middle(self.high.lat_e7)).min(900_000_000);
         let turn = |from: i32, to: i32| (i64::from(to) - i64::from(from)).rem_euclid(3_600_000_000);
         let within = (self.low.lon_e7..=self.high.lon_e7).contains(&own.lon_e7);
         let outside_e7 = turn(own.lon_e7, self.low.lon_e7).min(turn(self.high.lon_e7, own.lon_e7));
-        let east_e7 = if within { 0 } else { outside_e7 };
-        let signed = |e7: i64| i32::try_from(e7).expect("at most half a turn");
-        let lat_e7 = signed(middle_e7.cast_signed());
-        let east = distance_m(Position { lat_e7, lon_e7: 0 }, Position { lat_e7, lon_e7: signed(east_e7) });
-        let north = distance_m(Position { lat_e7: 0, lon_e7: 0 }, Position { lat_e7: north_e7, lon_e7: 0 });
-        let square = u64::from(east) * u64::from(east) + u64::from(north) * u64::from(north);
-        // Three roundings, each of half a metre or less.
-        u32::try_from(square.isqrt()).unwrap_or(u32::MAX).saturating_sub(2)
+        let east_e7 = if within { 0 } else { outside_e7.unsigned_abs() };
+        // A metre is 89.93 units of latitude.
+        let (north, east) = (u64::from(north_e7.unsigned_abs()) / 90, east_e7 * degree_m / 10_000_000);
+        north * north + east * east
     }
+}
+
+/// The fewest metres in a degree of longitude along any middle latitude to a place within the radius.
+fn degree_m(own: Fixed, radius_m: u32) -> u64 {
+    let lat_e7 = u64::from(own.position.lat_e7.unsigned_abs()) + u64::from(radius_m) * 90;
+    let lat_e7 = i32::try_from(lat_e7.min(900_000_000)).expect("a quarter turn");
+    let degree = distance_m(Position { lat_e7, lon_e7: 0 }, Position { lat_e7, lon_e7: 10_000_000 });
+    u64::from(degree).saturating_sub(1)
 }
 
 /// Parts stations into boxes, `from` the first one's index, until they are small.
