@@ -9,10 +9,11 @@ use cairn_core::Hash;
 use cairn_merkle::{Frontier, tree};
 
 use crate::LogError;
+use crate::commits::{no_second, read_commit_tail, read_or_mend};
 use crate::disk::{Disk, DiskFile};
 use crate::error::failed;
-use crate::format::{BUNDLE_ENTRIES, BUNDLES, COMMITS, Commit, HASH_BYTES, PLACE_BYTES, level_name};
-use crate::recovery::{check_ends, check_format, list_segments, read_commit_tail, read_published};
+use crate::format::{BUNDLE_ENTRIES, BUNDLES, COMMITS, COMMITS_COPY, Commit, HASH_BYTES, PLACE_BYTES, level_name};
+use crate::recovery::{check_ends, check_format, list_segments, read_published};
 use crate::store::{Published, Segment, Walk};
 
 /// What was checked.
@@ -39,7 +40,8 @@ pub struct Checked {
 pub fn check(disk: &dyn Disk) -> Result<Checked, LogError> {
     check_format(disk)?;
     let commits = disk.open(COMMITS).map_err(failed("open", COMMITS))?;
-    let tail = read_commit_tail(&*commits)?;
+    let copy = disk.open(COMMITS_COPY).ok();
+    let tail = read_commit_tail(&*commits, copy.as_deref())?;
     let size = tail.last.map_or(0, |commit| commit.size);
     let published = read_published(disk)?;
     let checkpoint_size = published.as_ref().map(|published| published.checkpoint.size());
@@ -58,8 +60,12 @@ pub fn check(disk: &dyn Disk) -> Result<Checked, LogError> {
         suspect: None,
     };
     for number in 0..tail.count {
-        let commit = read_commit(&*commits, number).map_err(|error| error.in_entry(checker.frontier.size()))?;
+        let commit = read_commit(&*commits, copy.as_deref(), number);
+        let commit = commit.map_err(|error| error.in_entry(checker.frontier.size()))?;
         checker.batch(number, &commit)?;
+        if copy.is_some() && commit.size <= checker.derived.trusted {
+            checker.derived.check_copy(number, &commit)?;
+        }
     }
     if checker.walk.place() != end {
         let (file, offset) = checker.walk.position();
@@ -85,12 +91,15 @@ fn committed_segments(disk: &dyn Disk, last: Option<&Commit>) -> Result<(Vec<Seg
     Ok((segments, end))
 }
 
-fn read_commit(commits: &dyn DiskFile, number: u64) -> Result<Commit, LogError> {
-    let offset = number * Commit::BYTES as u64;
-    let mut record = [0; Commit::BYTES];
-    commits.read_at(offset, &mut record).map_err(failed("read", COMMITS))?;
-    let what = "the record is broken";
-    Commit::decode(&record).ok_or_else(|| LogError::Damaged { file: COMMITS.to_owned(), offset, entry: None, what })
+fn read_commit(commits: &dyn DiskFile, copy: Option<&dyn DiskFile>, number: u64) -> Result<Commit, LogError> {
+    match read_or_mend(commits, copy, number)? {
+        Some((commit, false)) => Ok(commit),
+        Some((_, true)) => {
+            let (offset, what) = (number * Commit::BYTES as u64, "the record is broken, and it is known what it said");
+            Err(LogError::Damaged { file: COMMITS.to_owned(), offset, entry: None, what })
+        }
+        None => Err(no_second(number)),
+    }
 }
 
 /// An entry whose hash is not the one on file. Which of the two is wrong shows at the next root.
@@ -194,6 +203,7 @@ struct DerivedFiles {
     trusted: u64,
     levels: Vec<Column>,
     places: Column,
+    copy: Column,
 }
 
 /// A file of records of equal length, read ahead.
@@ -237,7 +247,19 @@ impl Column {
 impl DerivedFiles {
     fn open(disk: &dyn Disk, trusted: u64) -> Self {
         let levels = (0..8).map(|level| Column::open(disk, level_name(level), HASH_BYTES)).collect();
-        Self { trusted, levels, places: Column::open(disk, BUNDLES.to_owned(), PLACE_BYTES) }
+        Self {
+            trusted,
+            levels,
+            places: Column::open(disk, BUNDLES.to_owned(), PLACE_BYTES),
+            copy: Column::open(disk, COMMITS_COPY.to_owned(), Commit::BYTES as u64),
+        }
+    }
+
+    fn check_copy(&mut self, number: u64, commit: &Commit) -> Result<(), LogError> {
+        if self.copy.get(number) == Some(&commit.encode()) {
+            return Ok(());
+        }
+        Err(self.copy.damaged(number, commit.size - 1, "the record is not the one that it is a copy of"))
     }
 
     fn leaf(&mut self, index: u64) -> Option<Hash> {

@@ -8,7 +8,7 @@ use cairn_merkle::{Frontier, tree};
 use crate::LogError;
 use crate::batch::push_leaf;
 use crate::disk::DiskFile;
-use crate::error::failed;
+use crate::error::{failed, unwritten};
 use crate::format::{BUNDLE_ENTRIES, BUNDLES, HASH_BYTES, PLACE_BYTES, level_name};
 use crate::store::{LevelReader, Published, Segment, Walk, bundle_count};
 
@@ -131,7 +131,7 @@ fn rebuild(
         .iter()
         .flat_map(|place| place.to_be_bytes())
         .collect();
-    bundles.write_at(first_new_place * PLACE_BYTES, &new).map_err(failed("write", BUNDLES))?;
+    bundles.write_at(first_new_place * PLACE_BYTES, &new).map_err(unwritten("write", BUNDLES))?;
     bundles.truncate(derived.places.len() as u64 * PLACE_BYTES).map_err(failed("truncate", BUNDLES))?;
     Ok(derived)
 }
@@ -167,7 +167,7 @@ impl<'a> DerivedWriter<'a> {
 
     fn flush(&mut self) -> Result<(), LogError> {
         for (level, pending) in self.pending.iter_mut().enumerate() {
-            self.files[level].write_at(self.written[level], pending).map_err(failed("write", &level_name(level)))?;
+            self.files[level].write_at(self.written[level], pending).map_err(unwritten("write", &level_name(level)))?;
             self.written[level] += pending.len() as u64;
             pending.clear();
         }

@@ -5,6 +5,8 @@ use std::io;
 use cairn_core::Hash;
 use cairn_merkle::MerkleError;
 
+use crate::format::{CHECKPOINT, COMMITS, NO_SECOND, is_derived};
+
 /// Why the log refused, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -20,6 +22,14 @@ pub enum LogError {
         file: String,
         /// What the disk said.
         source: io::Error,
+    },
+    /// The disk is full. Nothing was changed, and the log goes on as soon as there is room.
+    #[error("the disk is full: cannot {action} `{file}`")]
+    Full {
+        /// What was tried.
+        action: &'static str,
+        /// The file, as named in the log's folder.
+        file: String,
     },
     /// Another process writes this log.
     #[error("another process writes this log")]
@@ -115,6 +125,7 @@ impl LogError {
         match self {
             Self::Merkle(refused) => refused.code(),
             Self::Io { .. } => "LOG-IO",
+            Self::Full { .. } => "LOG-FULL",
             Self::Locked => "LOG-LOCKED",
             Self::Stopped { .. } => "LOG-STOPPED",
             Self::Format { .. } => "LOG-FORMAT",
@@ -132,15 +143,17 @@ impl LogError {
 
     /// The way out, where there is one.
     #[must_use]
-    pub const fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Merkle(refused) => refused.hint(),
+            Self::Full { .. } => Some("make room on the disk: the log goes on by itself, and reading never stopped"),
             Self::Io { .. } => Some("check the disk: space, permissions, its own log; then start again"),
             Self::Locked => Some("stop the other process, or read the log through it"),
             Self::Stopped { .. } => Some("start again: the log is read back and checked when it is opened"),
             Self::Format { .. } => Some("give the folder of a log, or an empty one to begin a log"),
-            Self::Damaged { .. } | Self::Short { .. } | Self::Forked { .. } => {
-                Some("find the first damaged entry with a check of the log, and restore the folder from a copy")
+            Self::Damaged { file, what, .. } => Some(way_out_of_damage(file, what)),
+            Self::Short { .. } | Self::Forked { .. } => {
+                Some("find the first damaged entry with `cairn log check`, and restore the folder from a copy")
             }
             Self::LockRecord => Some("find who else writes this folder; one log has one writer"),
             Self::NoCheckpoint | Self::NotCovered { .. } => Some("wait for the next checkpoint"),
@@ -151,7 +164,24 @@ impl LogError {
     }
 }
 
+/// Damage of what follows from other files is repaired; of what does not, restored.
+fn way_out_of_damage(file: &str, what: &str) -> &'static str {
+    if is_derived(file) || file == COMMITS && what != NO_SECOND {
+        return "stop the network and run `cairn log repair`: it is made again from the entries and from its copy";
+    }
+    if file == CHECKPOINT {
+        return "restore the file `checkpoint` from an export, or from anybody who fetched the last checkpoint";
+    }
+    "find the first damaged entry with `cairn log check`, and restore the folder from a copy"
+}
+
 impl LogError {
+    /// Whether the disk is full: then nothing was changed, and it may be tried again.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        matches!(self, Self::Full { .. })
+    }
+
     /// Adds the entry to damage found without knowing which one it hits.
     pub(crate) fn in_entry(self, index: u64) -> Self {
         match self {
@@ -166,4 +196,14 @@ impl LogError {
 /// Names the file and the action of a failure of the disk.
 pub(crate) fn failed(action: &'static str, file: &str) -> impl FnOnce(io::Error) -> LogError {
     move |source| LogError::Io { action, file: file.to_owned(), source }
+}
+
+/// As [`failed`], for what needs room on the disk: a disk without any is not a disk that fails.
+///
+/// Not for a sync: what a disk says it has no room for after it took it may be lost already.
+pub(crate) fn unwritten(action: &'static str, file: &str) -> impl FnOnce(io::Error) -> LogError {
+    move |source| match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LogError::Full { action, file: file.to_owned() },
+        _ => LogError::Io { action, file: file.to_owned(), source },
+    }
 }

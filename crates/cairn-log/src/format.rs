@@ -9,14 +9,21 @@ pub const FORMAT: &str = "format";
 pub const FORMAT_TEXT: &str = "cairn-log/1\n";
 /// The commit records.
 pub const COMMITS: &str = "commits";
+/// The same records once more.
+pub const COMMITS_COPY: &str = "commits-copy";
 /// Where each bundle starts, counted over all segments as if they were one file.
 pub const BUNDLES: &str = "bundles";
 /// The lock record.
 pub const CHECKPOINT: &str = "checkpoint";
+/// Written and removed again to see whether the disk has room.
+pub const ROOM: &str = "room";
 /// Held by the writer.
 pub const WRITER_LOCK: &str = "writer.lock";
 /// Files under this ending are not yet what they will be.
 pub const UNFINISHED: &str = ".tmp";
+
+/// What is wrong with a commit record that is lost.
+pub const NO_SECOND: &str = "a commit record before the last is broken, and there is no second of it";
 
 /// Entries in a full bundle.
 pub const BUNDLE_ENTRIES: u64 = TILE_WIDTH as u64;
@@ -39,6 +46,11 @@ pub fn parse_segment_name(name: &str) -> Option<u64> {
 /// The hashes of a tile level.
 pub fn level_name(level: usize) -> String {
     format!("hashes-{level}")
+}
+
+/// Whether a file holds only what can be computed from the entries and the commit records.
+pub fn is_derived(name: &str) -> bool {
+    [BUNDLES, COMMITS_COPY].contains(&name) || name.starts_with("hashes-")
 }
 
 /// Tile levels of a log of `size` entries; there is always one.
@@ -86,6 +98,18 @@ impl Commit {
         let intact = crc32c::crc32c(&record[..60]) == word(60);
         intact.then_some(Self { size: number(0), segment: number(8), end: number(16), batch_crc: word(24), root })
     }
+
+    /// The record that `record` was before one of its bits turned; `None` if turning one bit back makes none.
+    ///
+    /// Any two records differ in more than two bits together with their CRC-32C (its distance is 6 at this length;
+    /// Koopman, "32-Bit Cyclic Redundancy Codes for Internet Applications", 2002), so there is at most one.
+    pub fn mend(record: &[u8; Self::BYTES]) -> Option<Self> {
+        (0..Self::BYTES * 8).find_map(|bit| {
+            let mut turned = *record;
+            turned[bit / 8] ^= 1 << (bit % 8);
+            Self::decode(&turned)
+        })
+    }
 }
 
 #[cfg(test)]
@@ -101,9 +125,13 @@ mod tests {
             let mut altered = record;
             altered[byte] ^= 0x10;
             assert_eq!(Commit::decode(&altered), None, "byte {byte}");
+            assert_eq!(Commit::mend(&altered), Some(commit), "byte {byte}");
+            altered[(byte + 7) % Commit::BYTES] ^= 0x80;
+            assert_eq!(Commit::mend(&altered), None, "byte {byte}");
         }
         // What a crash may leave where a record should be.
         assert_eq!(Commit::decode(&[0; Commit::BYTES]), None);
+        assert_eq!(Commit::mend(&[0; Commit::BYTES]), None);
     }
 
     #[test]

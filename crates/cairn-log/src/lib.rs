@@ -5,8 +5,9 @@
 //! * A batch is there whole or not at all.
 //! * A checkpoint once published is never followed by a smaller or another one: before anybody sees it, it is on disk as
 //!   the *lock record*, which every later start is held to.
-//! * After any failed write the log stops, and says so until it is opened again: what a disk did after an error is
-//!   known only after reading it back.
+//! * On a full disk it refuses entries, goes on being read, and takes entries again when there is room.
+//! * After any other failed write or sync the log stops, and says so until it is opened again: what a disk did after an
+//!   error is known only after reading it back.
 //!
 //! What it does not do: judge entries (they are opaque bytes of at most 65,535), keep clocks, speak HTTP, or sign
 //! anything but checkpoints and promises.
@@ -16,7 +17,8 @@
 //! | file | holds | if lost |
 //! | --- | --- | --- |
 //! | `entries-<index>` | segments: entry bundles one after the other, named by the index of their first entry | entries are lost: refuses to open |
-//! | `commits` | a 64-byte record for each batch: size, segment, its end, CRC of the batch, root, own CRC | refuses to open |
+//! | `commits` | a 64-byte record for each batch: size, segment, its end, CRC of the batch, root, own CRC | taken from the copy |
+//! | `commits-copy` | the same, synced with each checkpoint | copied again |
 //! | `checkpoint` | the lock record: the last signed checkpoint | forks are no longer noticed |
 //! | `hashes-<level>` | the hashes of all tiles of a level | rebuilt |
 //! | `bundles` | where each bundle starts | rebuilt |
@@ -27,6 +29,7 @@
 
 mod batch;
 mod check;
+mod commits;
 mod derived;
 mod disk;
 mod error;
@@ -36,6 +39,7 @@ mod log;
 pub mod promise;
 mod reader;
 mod recovery;
+mod repair;
 mod store;
 
 pub use check::{Checked, check};
@@ -46,3 +50,4 @@ pub use log::{Appended, Log, LogOptions};
 pub use promise::Promise;
 pub use reader::{EntryChunk, LogReader};
 pub use recovery::Recovery;
+pub use repair::{Repaired, repair};

@@ -7,9 +7,10 @@ use cairn_merkle::note::{Note, NoteSignature};
 use cairn_merkle::{Checkpoint, Frontier, MerkleError, NoteSigner};
 
 use crate::batch::{Batch, Standing};
+use crate::commits::CommitWriter;
 use crate::disk::{Disk, DiskFile, WriterLock};
-use crate::error::failed;
-use crate::format::{BUNDLES, CHECKPOINT, COMMITS, Commit, HASH_BYTES, PLACE_BYTES, level_name, segment_name};
+use crate::error::{failed, unwritten};
+use crate::format::{BUNDLES, CHECKPOINT, HASH_BYTES, PLACE_BYTES, ROOM, UNFINISHED, level_name, segment_name};
 use crate::recovery::{Recovered, Recovery, recover};
 use crate::store::{Published, Segment, Shared, bundle_count, read_small, replace};
 use crate::{LogError, LogReader};
@@ -27,6 +28,9 @@ impl Default for LogOptions {
     }
 }
 
+/// The most that [`Log::try_room`] writes, in bytes.
+const ROOM_BYTES_MAX: u64 = 8 << 20;
+
 /// What [`Log::append`] made durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Appended {
@@ -42,8 +46,7 @@ pub struct Log {
     options: LogOptions,
     shared: Arc<Shared>,
     frontier: Frontier,
-    commits: Arc<dyn DiskFile>,
-    commit_count: u64,
+    commits: CommitWriter,
     bundles: Arc<dyn DiskFile>,
     stopped: Option<String>,
     _writer: Box<dyn WriterLock>,
@@ -63,14 +66,13 @@ impl Log {
             std::io::ErrorKind::WouldBlock => LogError::Locked,
             _ => failed("lock", crate::format::WRITER_LOCK)(error),
         })?;
-        let Recovered { view, frontier, commits, commit_count, bundles, recovery } = recover(&*disk)?;
+        let Recovered { view, frontier, commits, bundles, recovery } = recover(&*disk)?;
         let log = Self {
             disk,
             options,
             shared: Arc::new(Shared::new(view)),
             frontier,
             commits,
-            commit_count,
             bundles,
             stopped: None,
             _writer: writer,
@@ -102,7 +104,8 @@ impl Log {
     /// Costs two syncs of the disk, however many entries there are.
     ///
     /// # Errors
-    /// [`MerkleError::EntryLength`] if an entry is too long: nothing was written. [`LogError::Io`] if the disk failed,
+    /// [`MerkleError::EntryLength`] if an entry is too long: nothing was written. [`LogError::Full`] if the disk is full:
+    /// the log is as it was, and takes entries again when there is room. [`LogError::Io`] if the disk failed,
     /// [`LogError::Stopped`] ever after.
     pub fn append<E: AsRef<[u8]>>(&mut self, entries: &[E]) -> Result<Appended, LogError> {
         let first_index = self.size();
@@ -126,7 +129,8 @@ impl Log {
     ///
     /// # Errors
     /// [`MerkleError::Origin`] if the signer bears another name than the log's earlier checkpoints, [`LogError::LockRecord`]
-    /// if somebody else changed the lock record, [`LogError::Io`] if the disk failed, [`LogError::Stopped`] ever after.
+    /// if somebody else changed the lock record, [`LogError::Full`] if the disk is full, which may be tried again,
+    /// [`LogError::Io`] if the disk failed, [`LogError::Stopped`] ever after.
     pub fn publish_checkpoint(
         &mut self,
         signer: &NoteSigner,
@@ -175,25 +179,49 @@ impl Log {
         Ok(note)
     }
 
-    /// Does something that must not be half done: after a failure the log does nothing more.
+    /// Tries whether the disk takes `bytes` more, up to 8 MiB, in a file that is removed again.
+    ///
+    /// # Errors
+    /// [`LogError::Full`] if it does not; [`LogError::Io`] if the disk failed, [`LogError::Stopped`] ever after.
+    pub fn try_room(&mut self, bytes: u64) -> Result<(), LogError> {
+        self.attempt(|log| {
+            let name = format!("{ROOM}{UNFINISHED}");
+            let file = log.disk.create(&name).map_err(unwritten("create", &name))?;
+            let piece = vec![0xa5; usize::try_from(bytes.min(ROOM_BYTES_MAX)).expect("at most ROOM_BYTES_MAX")];
+            let written = file.write_at(0, &piece).map_err(unwritten("write", &name));
+            drop(file);
+            log.disk.remove(&name).map_err(failed("remove", &name))?;
+            written
+        })
+    }
+
+    /// Does something that must not be half done: after a failure the log does nothing more. Where the disk was merely
+    /// full, `work` has left everything as it was.
     fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, LogError>) -> Result<T, LogError> {
         if let Some(cause) = &self.stopped {
             return Err(LogError::Stopped { cause: cause.clone() });
         }
         let done = work(self);
-        if let Err(error) = &done {
+        if let Some(error) = done.as_ref().err().filter(|error| !error.is_full()) {
             self.stopped = Some(error.to_string());
         }
         done
     }
 
     fn commit(&mut self, batch: Batch) -> Result<Vec<Hash>, LogError> {
-        let began = self.write_entries(&batch)?;
-        let place = self.commit_count * Commit::BYTES as u64;
-        self.commits.write_at(place, &batch.commit.encode()).map_err(failed("write", COMMITS))?;
-        self.commits.sync().map_err(failed("sync", COMMITS))?;
-        self.commit_count += 1;
-        let new_levels = self.write_derived(&batch)?;
+        let written = self.write_derived(&batch).and_then(|new_levels| {
+            let began = self.write_entries(&batch)?;
+            self.commits.append(&batch.commit)?;
+            Ok((new_levels, began))
+        });
+        let (new_levels, began) = match written {
+            Err(full @ LogError::Full { .. }) => {
+                self.undo(&batch)?;
+                return Err(full);
+            }
+            written => written?,
+        };
+        self.commits.copy()?;
         let Batch { bundles, leaf_hashes, frontier, end, commit, .. } = batch;
         self.frontier = frontier;
         self.shared.change(|view| {
@@ -207,6 +235,30 @@ impl Log {
         Ok(leaf_hashes)
     }
 
+    /// Takes back what a full disk let be written of a batch: first the record that would make it count, then the
+    /// entries. Hashes and places beyond the end are left: the next batch writes over them, and nobody reads them before.
+    fn undo(&self, batch: &Batch) -> Result<(), LogError> {
+        self.commits.undo()?;
+        let mut removed = None;
+        for name in batch.parts.iter().filter_map(|part| part.begins).map(segment_name) {
+            match self.disk.remove(&name) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                done => done.map_err(failed("remove", &name))?,
+            }
+            removed = Some(name);
+        }
+        if let Some(name) = removed {
+            self.disk.sync_folder().map_err(failed("sync the folder of", &name))?;
+        }
+        let (last, end) = {
+            let view = self.shared.read();
+            (view.segments.last().cloned(), view.end)
+        };
+        let Some(last) = last else { return Ok(()) };
+        last.file.truncate(end - last.start).map_err(failed("truncate", &last.name))?;
+        last.file.sync().map_err(failed("sync", &last.name))
+    }
+
     /// Writes and syncs the entries; the segments that began.
     fn write_entries(&self, batch: &Batch) -> Result<Vec<Segment>, LogError> {
         let mut began: Vec<Segment> = Vec::new();
@@ -217,13 +269,13 @@ impl Log {
         for part in &batch.parts {
             if let Some(first_index) = part.begins {
                 let name = segment_name(first_index);
-                let file = self.disk.create(&name).map_err(failed("create", &name))?;
+                let file = self.disk.create(&name).map_err(unwritten("create", &name))?;
                 began.push(Segment { first_index, start: place, name, file });
                 current = began.last().cloned();
             }
             let segment = current.as_ref().expect("the first entry of a log begins a segment");
             let offset = place - segment.start;
-            segment.file.write_at(offset, &part.bytes).map_err(failed("write", &segment.name))?;
+            segment.file.write_at(offset, &part.bytes).map_err(unwritten("write", &segment.name))?;
             segment.file.sync().map_err(failed("sync", &segment.name))?;
             place += part.bytes.len() as u64;
         }
@@ -241,19 +293,21 @@ impl Log {
         for (level, bytes) in batch.levels.iter().enumerate() {
             let name = level_name(level);
             if level == levels.len() {
-                levels.push(self.disk.create(&name).map_err(failed("create", &name))?);
+                levels.push(self.disk.create(&name).map_err(unwritten("create", &name))?);
             }
             let hashes = size >> (8 * level);
-            levels[level].write_at(hashes * HASH_BYTES, bytes).map_err(failed("write", &name))?;
+            levels[level].write_at(hashes * HASH_BYTES, bytes).map_err(unwritten("write", &name))?;
         }
         let places: Vec<u8> = batch.bundles.iter().flat_map(|place| place.to_be_bytes()).collect();
         let offset = bundle_count(size) * PLACE_BYTES;
-        self.bundles.write_at(offset, &places).map_err(failed("write", BUNDLES))?;
+        self.bundles.write_at(offset, &places).map_err(unwritten("write", BUNDLES))?;
         Ok(levels.split_off(known))
     }
 
-    /// Makes hashes and bundle places durable up to the size of the next checkpoint: recovery trusts them below it.
-    fn sync_derived(&self) -> Result<(), LogError> {
+    /// Makes hashes, bundle places and the copy of the commit records durable up to the size of the next checkpoint:
+    /// recovery trusts them below it.
+    fn sync_derived(&mut self) -> Result<(), LogError> {
+        self.commits.sync_copy()?;
         let levels = self.shared.read().levels.clone();
         for (level, file) in levels.iter().enumerate() {
             file.sync().map_err(failed("sync", &level_name(level)))?;
@@ -266,7 +320,11 @@ impl Log {
         if found.as_deref() != expected.map(|published| published.text.as_bytes()) {
             return Err(LogError::LockRecord);
         }
-        replace(&*self.disk, CHECKPOINT, next.text.as_bytes())?;
+        if let Err(error) = replace(&*self.disk, CHECKPOINT, next.text.as_bytes()) {
+            // The room that it takes is the log's to give back; a start removes it too.
+            let _ = self.disk.remove(&format!("{CHECKPOINT}{UNFINISHED}"));
+            return Err(error);
+        }
         self.shared.change(|view| view.published = Some(next));
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Opening a log: what a crash left is put in order, and nothing that was promised is missed silently.
 //!
-//! 1. The last intact commit record says how many entries count. Only the last record can be torn, because each is
-//!    synced before the next is written; any other broken record is damage, not a crash.
+//! 1. The last commit record that counts says how many entries do; see [`crate::commits`] for which one that is and how
+//!    broken records are mended.
 //! 2. Bytes of entries after that, and segments begun after that, were never acknowledged: they are removed.
 //! 3. The entries must reach the size of the lock record and have its root.
 //! 4. Hashes and bundle places were synced before the lock record was written, so below its size they are trusted once
@@ -17,12 +17,13 @@ use cairn_merkle::note::Note;
 use cairn_merkle::{Checkpoint, Frontier};
 
 use crate::LogError;
+use crate::commits::{CommitFiles, CommitTail, CommitWriter, open_copy, read_commit_tail, settle_commits};
 use crate::derived::{Entries, derive};
 use crate::disk::{Disk, DiskFile};
-use crate::error::failed;
+use crate::error::{failed, unwritten};
 use crate::format::{
-    BUNDLES, CHECKPOINT, COMMITS, Commit, FORMAT, FORMAT_TEXT, UNFINISHED, WRITER_LOCK, level_count, level_name,
-    parse_segment_name, segment_name,
+    BUNDLES, CHECKPOINT, COMMITS, COMMITS_COPY, Commit, FORMAT, FORMAT_TEXT, ROOM, UNFINISHED, WRITER_LOCK,
+    level_count, level_name, parse_segment_name, segment_name,
 };
 use crate::store::{Published, Segment, View, read_small, replace};
 
@@ -37,6 +38,8 @@ pub struct Recovery {
     pub discarded_bytes: u64,
     /// Whether a torn commit record was removed.
     pub torn_commit: bool,
+    /// Commit records that were broken or missing, mended or taken from their copy.
+    pub mended_commits: u64,
     /// Entries whose hashes were computed again.
     pub rehashed: u64,
 }
@@ -45,8 +48,7 @@ pub struct Recovery {
 pub struct Recovered {
     pub view: View,
     pub frontier: Frontier,
-    pub commits: Arc<dyn DiskFile>,
-    pub commit_count: u64,
+    pub commits: CommitWriter,
     pub bundles: Arc<dyn DiskFile>,
     pub recovery: Recovery,
 }
@@ -57,10 +59,11 @@ const PIECE_BYTES: usize = 1 << 20;
 pub fn recover(disk: &dyn Disk) -> Result<Recovered, LogError> {
     begin(disk)?;
     let mut recovery = Recovery::default();
-    let commits = open_or_create(disk, COMMITS)?;
-    let tail = read_commit_tail(&*commits)?;
+    let CommitFiles { commits, copy } = open_commits(disk)?;
+    let tail = read_commit_tail(&*commits, copy.as_deref())?;
     settle_commits(&*commits, &tail)?;
     recovery.torn_commit = tail.torn_bytes > 0;
+    recovery.mended_commits = tail.mended.len() as u64;
     recovery.size = tail.last.map_or(0, |commit| commit.size);
 
     let published = read_published(disk)?;
@@ -71,6 +74,7 @@ pub fn recover(disk: &dyn Disk) -> Result<Recovered, LogError> {
     }
     let (segments, end) = settle_segments(disk, tail.last.as_ref(), &mut recovery)?;
     check_last_batch(&segments, &tail, end)?;
+    let copy = open_copy(disk, copy, &*commits, tail.count, checkpoint_size)?;
 
     let bundles = open_or_create(disk, BUNDLES)?;
     let levels = level_count(recovery.size);
@@ -87,7 +91,8 @@ pub fn recover(disk: &dyn Disk) -> Result<Recovered, LogError> {
     disk.sync_folder().map_err(failed("sync the folder of", COMMITS))?;
     let size = recovery.size;
     let view = View { size, root, end, segments, bundles: derived.places, levels, published };
-    Ok(Recovered { view, frontier: derived.frontier, commits, commit_count: tail.count, bundles, recovery })
+    let commits = CommitWriter::after(commits, copy, tail.count);
+    Ok(Recovered { view, frontier: derived.frontier, commits, bundles, recovery })
 }
 
 /// Checks the format, or begins a log in an empty folder, and removes files that were not finished.
@@ -103,7 +108,7 @@ fn begin(disk: &dyn Disk) -> Result<(), LogError> {
 
 /// A file of ours that has not yet its name; those of others in a folder that is not ours are left alone.
 fn is_unfinished(name: &str) -> bool {
-    name.strip_suffix(UNFINISHED).is_some_and(|name| [FORMAT, CHECKPOINT].contains(&name))
+    name.strip_suffix(UNFINISHED).is_some_and(|name| [FORMAT, CHECKPOINT, ROOM].contains(&name))
 }
 
 /// Whether the folder holds a log of this format; `false` if it is empty.
@@ -122,67 +127,32 @@ pub fn check_format(disk: &dyn Disk) -> Result<bool, LogError> {
     }
 }
 
+/// The commit records and their copy. A log that has entries had both names made durable before the first of them, but
+/// one of an earlier release has no copy.
+pub fn open_commits(disk: &dyn Disk) -> Result<CommitFiles, LogError> {
+    let copy = match disk.open(COMMITS_COPY) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        opened => Some(opened.map_err(failed("open", COMMITS_COPY))?),
+    };
+    match disk.open(COMMITS) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && copy.is_none() && has_segments(disk)? => {
+            let what = "the file is missing, and the log has entries";
+            Err(LogError::Damaged { file: COMMITS.to_owned(), offset: 0, entry: Some(0), what })
+        }
+        _ => Ok(CommitFiles { commits: open_or_create(disk, COMMITS)?, copy }),
+    }
+}
+
+fn has_segments(disk: &dyn Disk) -> Result<bool, LogError> {
+    let names = disk.list().map_err(failed("list", "."))?;
+    Ok(names.iter().any(|name| parse_segment_name(name).is_some()))
+}
+
 fn open_or_create(disk: &dyn Disk, name: &str) -> Result<Arc<dyn DiskFile>, LogError> {
     match disk.open(name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => disk.create(name).map_err(failed("create", name)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => disk.create(name).map_err(unwritten("create", name)),
         opened => opened.map_err(failed("open", name)),
     }
-}
-
-/// The end of the commit records.
-pub struct CommitTail {
-    /// Intact records.
-    pub count: u64,
-    /// The last of them.
-    pub last: Option<Commit>,
-    /// The one before.
-    pub previous: Option<Commit>,
-    /// Bytes of a record torn by a crash.
-    pub torn_bytes: u64,
-}
-
-impl CommitTail {
-    fn last_offset(&self) -> u64 {
-        self.count.saturating_sub(1) * Commit::BYTES as u64
-    }
-}
-
-/// Finds the last intact record; more than one broken record is damage.
-pub fn read_commit_tail(commits: &dyn DiskFile) -> Result<CommitTail, LogError> {
-    let record_bytes = Commit::BYTES as u64;
-    let bytes = commits.size().map_err(failed("read", COMMITS))?;
-    let read = |number: u64| -> Result<Option<Commit>, LogError> {
-        let mut record = [0; Commit::BYTES];
-        commits.read_at(number * record_bytes, &mut record).map_err(failed("read", COMMITS))?;
-        Ok(Commit::decode(&record))
-    };
-    let mut count = bytes / record_bytes;
-    let mut last = if count > 0 { read(count - 1)? } else { None };
-    if count > 0 && last.is_none() && bytes.is_multiple_of(record_bytes) {
-        count -= 1;
-        last = if count > 0 { read(count - 1)? } else { None };
-    }
-    let damaged = |number: u64| {
-        let what = "a commit record before the last is broken";
-        LogError::Damaged { file: COMMITS.to_owned(), offset: number * record_bytes, entry: None, what }
-    };
-    if count > 0 && last.is_none() {
-        return Err(damaged(count - 1));
-    }
-    let previous = if count > 1 { Some(read(count - 2)?.ok_or_else(|| damaged(count - 2))?) } else { None };
-    Ok(CommitTail { count, last, previous, torn_bytes: bytes - count * record_bytes })
-}
-
-/// Removes a torn record. The last intact one is written again: it may stand in the page cache alone, if the sync after
-/// it failed or never came, and the log is about to build on it.
-fn settle_commits(commits: &dyn DiskFile, tail: &CommitTail) -> Result<(), LogError> {
-    if let Some(last) = &tail.last {
-        commits.write_at(tail.last_offset(), &last.encode()).map_err(failed("write", COMMITS))?;
-    }
-    if tail.torn_bytes > 0 {
-        commits.truncate(tail.count * Commit::BYTES as u64).map_err(failed("truncate", COMMITS))?;
-    }
-    commits.sync().map_err(failed("sync", COMMITS))
 }
 
 /// The lock record. It is replaced as a whole, so a text that is no checkpoint is damage.
@@ -300,40 +270,4 @@ fn crc_of(segments: &[Segment], start: u64, end: u64) -> Result<(u32, String, u6
         }
     }
     Ok((crc, name, offset))
-}
-
-#[cfg(test)]
-mod tests {
-    use cairn_merkle::tree::EMPTY_ROOT;
-
-    use super::*;
-    use crate::StdDisk;
-
-    #[test]
-    fn only_the_last_commit_record_may_be_broken() {
-        let folder = tempfile::tempdir().unwrap();
-        let disk = StdDisk::create(folder.path()).unwrap();
-        let commit = |size| Commit { size, segment: 0, end: size, batch_crc: 0, root: EMPTY_ROOT };
-        let records: Vec<[u8; 64]> = (1..=3).map(|size| commit(size).encode()).collect();
-        let tail = |bytes: &[u8]| {
-            let file = disk.create(COMMITS).unwrap();
-            file.write_at(0, bytes).unwrap();
-            read_commit_tail(&*file).map(|tail| (tail.count, tail.torn_bytes))
-        };
-        let all = records.concat();
-        assert_eq!(tail(&[]).unwrap(), (0, 0));
-        assert_eq!(tail(&all).unwrap(), (3, 0));
-        assert_eq!(tail(&all[..63]).unwrap(), (0, 63));
-        assert_eq!(tail(&all[..129]).unwrap(), (2, 1));
-        let broken = |record: usize| {
-            let mut bytes = all.clone();
-            bytes[record * 64 + 5] ^= 1;
-            bytes
-        };
-        assert_eq!(tail(&broken(2)).unwrap(), (2, 64));
-        assert_eq!(tail(&broken(0)[..64]).unwrap(), (0, 64));
-        for bytes in [&broken(1)[..], &broken(1)[..129], &[broken(2).as_slice(), &[0]].concat()] {
-            assert_eq!(tail(bytes).unwrap_err().code(), "LOG-DAMAGED");
-        }
-    }
 }

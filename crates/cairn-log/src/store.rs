@@ -9,7 +9,7 @@ use cairn_merkle::{Checkpoint, HashReader, MerkleError, tree};
 
 use crate::LogError;
 use crate::disk::{Disk, DiskFile};
-use crate::error::failed;
+use crate::error::{failed, unwritten};
 use crate::format::{BUNDLE_ENTRIES, HASH_BYTES, level_name};
 
 /// Read from a segment at once when walking through entries, in bytes.
@@ -210,8 +210,8 @@ impl<'a> Walk<'a> {
 /// Makes `name` hold exactly `bytes`, durably, or leaves what it held: a new file is synced, then renamed into place.
 pub fn replace(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<(), LogError> {
     let unfinished = format!("{name}{}", crate::format::UNFINISHED);
-    let file = disk.create(&unfinished).map_err(failed("create", &unfinished))?;
-    file.write_at(0, bytes).map_err(failed("write", &unfinished))?;
+    let file = disk.create(&unfinished).map_err(unwritten("create", &unfinished))?;
+    file.write_at(0, bytes).map_err(unwritten("write", &unfinished))?;
     file.sync().map_err(failed("sync", &unfinished))?;
     disk.rename(&unfinished, name).map_err(failed("rename", &unfinished))?;
     disk.sync_folder().map_err(failed("sync the folder of", name))

@@ -342,9 +342,16 @@ fn what_was_written_but_never_committed_is_removed() {
 #[test]
 fn a_log_that_lost_what_it_published_refuses_to_open() {
     type Damage = fn(&Path);
-    let cases: [(&str, Damage); 7] = [
-        ("LOG-SHORT", |folder| fs::write(folder.join("commits"), b"").unwrap()),
-        ("LOG-DAMAGED", |folder| flip(&folder.join("commits"), 10)),
+    const BOTH: [&str; 2] = ["commits", "commits-copy"];
+    let cases: [(&str, Damage); 8] = [
+        ("LOG-SHORT", |folder| BOTH.iter().for_each(|name| fs::write(folder.join(name), b"").unwrap())),
+        ("LOG-DAMAGED", |folder| BOTH.iter().for_each(|name| fs::remove_file(folder.join(name)).unwrap())),
+        ("LOG-DAMAGED", |folder| {
+            for name in BOTH {
+                flip(&folder.join(name), 10);
+                flip(&folder.join(name), 11);
+            }
+        }),
         ("LOG-DAMAGED", |folder| fs::remove_file(folder.join("entries-000000000000000")).unwrap()),
         ("LOG-DAMAGED", |folder| fs::write(folder.join("entries-000000000000000"), b"short").unwrap()),
         ("LOG-DAMAGED", |folder| fs::write(folder.join("checkpoint"), b"nonsense").unwrap()),

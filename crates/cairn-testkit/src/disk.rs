@@ -5,8 +5,10 @@
 //!   the last creations, renames and removals are lost. What was synced stays.
 //! * A **killed process** loses nothing: the page cache stays.
 //! * A **failed sync** leaves some writes durable and forgets that the others are not: a later sync succeeds without them,
-//!   as on Linux. They stay readable until the power is cut.
-//! * A **full disk** takes the beginning of a write and refuses the rest.
+//!   as on Linux. They stay readable until the power is cut. Whoever syncs the same open file again is found out. A folder
+//!   that could not be synced can be synced again.
+//! * A **full disk** takes the beginning of a write, perhaps all of it, and says no, until there is room again.
+//! * **Bad hardware** turns bits and cuts files short, durably.
 //!
 //! The same seed and the same calls give the same disk.
 
@@ -21,18 +23,19 @@ use cairn_log::{Disk, DiskFile, WriterLock};
 pub struct Faults {
     /// The operation that the machine does not survive: it may happen in part, and every later call fails.
     pub crash_at: Option<u64>,
-    /// The operation from which on a file cannot be synced, once.
+    /// The operation from which on a file or the folder cannot be synced, once.
     pub fail_sync_at: Option<u64>,
     /// The operation from which on nothing more can be written.
     pub full_at: Option<u64>,
 }
 
-/// The disk; clones are the same disk.
+/// The disk; clones are the same disk. [`FaultyDisk::twin`] is another one.
 #[derive(Clone)]
 pub struct FaultyDisk {
     state: Arc<Mutex<State>>,
 }
 
+#[derive(Clone)]
 struct State {
     random: u64,
     faults: Faults,
@@ -47,13 +50,17 @@ struct State {
     /// Names as they are after a power cut.
     durable_names: BTreeMap<String, usize>,
     pending_names: Vec<NameChange>,
+    /// Whether somebody synced an open file again whose sync had failed.
+    synced_again: bool,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Inode {
     content: Vec<u8>,
     durable: Vec<u8>,
     pending: Vec<Change>,
+    /// The run in which a sync of it failed.
+    failed_in: Option<u64>,
 }
 
 #[derive(Clone)]
@@ -87,6 +94,7 @@ impl FaultyDisk {
             names: BTreeMap::new(),
             durable_names: BTreeMap::new(),
             pending_names: Vec::new(),
+            synced_again: false,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -95,6 +103,36 @@ impl FaultyDisk {
     #[must_use]
     pub fn operations(&self) -> u64 {
         self.state().operations
+    }
+
+    /// Another disk that holds the same, and goes its own way from `seed` on.
+    #[must_use]
+    pub fn twin(&self, seed: u64) -> Self {
+        let state = State { random: seed, ..self.state().clone() };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Gives a full disk room again, while everything goes on.
+    pub fn make_room(&self) {
+        self.state().faults.full_at = None;
+    }
+
+    /// Fills the disk, while everything goes on.
+    pub fn fill(&self) {
+        self.state().faults.full_at = Some(0);
+    }
+
+    /// Whether a sync failed and the same open file was synced again: what that one says is worth nothing.
+    #[must_use]
+    pub fn was_synced_again(&self) -> bool {
+        self.state().synced_again
+    }
+
+    /// The files, with their content as running programs see it.
+    #[must_use]
+    pub fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let state = self.state();
+        state.names.iter().map(|(name, inode)| (name.clone(), state.inodes[*inode].content.clone())).collect()
     }
 
     /// Kills the process and starts another one: locks are released, open files are dead, all writes stay.
@@ -118,11 +156,24 @@ impl FaultyDisk {
         let mut state = self.state();
         let Some(inode) = state.names.get(name).copied() else { return false };
         let inode = &mut state.inodes[inode];
-        for content in [&mut inode.content, &mut inode.durable] {
-            let Some(byte) = content.get_mut(offset) else { return false };
-            *byte ^= 1 << bit;
-        }
+        let Some(byte) = inode.content.get_mut(offset) else { return false };
+        *byte ^= 1 << bit;
+        inode.durable = inode.content.clone();
+        inode.pending.clear();
         true
+    }
+
+    /// Cuts a file to `size` bytes, durably, as a file system that lost its end. `false` if it is not longer.
+    #[must_use]
+    pub fn cut(&self, name: &str, size: usize) -> bool {
+        let mut state = self.state();
+        let Some(inode) = state.names.get(name).copied() else { return false };
+        let inode = &mut state.inodes[inode];
+        let is_longer = inode.content.len() > size;
+        inode.content.truncate(size);
+        inode.durable = inode.content.clone();
+        inode.pending.clear();
+        is_longer
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -160,6 +211,23 @@ impl State {
 
     fn is_full(&self) -> bool {
         self.faults.full_at.is_some_and(|at| self.operations >= at)
+    }
+
+    /// Whether this is the sync that fails.
+    fn fails_to_sync(&mut self) -> bool {
+        let fails = self.faults.fail_sync_at.is_some_and(|at| self.operations >= at);
+        if fails {
+            self.faults.fail_sync_at = None;
+        }
+        fails
+    }
+
+    /// A sync may also find out late that there is no room for what was taken.
+    fn unsynced(&mut self) -> io::Error {
+        match self.below(2) {
+            0 => io::ErrorKind::StorageFull.into(),
+            _ => io::Error::other("the disk could not write"),
+        }
     }
 
     fn lose_unsynced(&mut self) {
@@ -312,10 +380,14 @@ impl DiskFile for FaultyFile {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.live()?;
         let last = state.operate()?;
-        if state.faults.fail_sync_at.is_some_and(|at| state.operations >= at) {
-            state.faults.fail_sync_at = None;
+        let run = state.run;
+        if state.inodes[self.inode].failed_in == Some(run) {
+            state.synced_again = true;
+        }
+        if state.fails_to_sync() {
+            state.inodes[self.inode].failed_in = Some(run);
             state.keep_some(self.inode);
-            return Err(io::Error::other("the disk could not write"));
+            return Err(state.unsynced());
         }
         if last {
             // The machine died during the sync: what the power cut leaves of it is decided there.
@@ -400,6 +472,9 @@ impl Disk for FaultyDisk {
         if state.operate()? {
             return Err(crashed());
         }
+        if state.fails_to_sync() {
+            return Err(state.unsynced());
+        }
         for change in std::mem::take(&mut state.pending_names) {
             apply_name(&mut state.durable_names, change);
         }
@@ -467,11 +542,16 @@ mod tests {
     fn a_failed_sync_forgets_writes_that_stay_readable() {
         let lost = (0..100).any(|seed| {
             let disk = FaultyDisk::new(seed, Faults { fail_sync_at: Some(1), ..Faults::default() });
-            let file = disk.create("a").expect("no fault");
-            disk.sync_folder().expect("only files fail to sync");
+            disk.create("a").expect("no fault");
+            disk.sync_folder().expect_err("this sync fails");
+            disk.sync_folder().expect("names can be synced again");
+            disk.kill(Faults { fail_sync_at: Some(0), ..Faults::default() });
+            let file = disk.open("a").expect("it was created");
             file.write_at(0, b"x").expect("no fault");
             file.sync().expect_err("this sync fails");
+            assert!(!disk.was_synced_again());
             file.sync().expect("the next one does not");
+            assert!(disk.was_synced_again());
             assert_eq!(read(&disk, "a"), Some(b"x".to_vec()));
             disk.cut_power(Faults::default());
             read(&disk, "a") == Some(Vec::new())
@@ -497,5 +577,21 @@ mod tests {
         assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
         assert!(read(&disk, "a").is_some_and(|bytes| bytes.len() <= 100));
         assert_eq!(disk.create("b").map(|_| ()).expect_err("full").kind(), io::ErrorKind::StorageFull);
+        disk.make_room();
+        file.write_at(0, &[2; 100]).expect("there is room");
+        assert_eq!(read(&disk, "a"), Some(vec![2; 100]));
+    }
+
+    #[test]
+    fn a_twin_goes_its_own_way() {
+        let disk = FaultyDisk::new(4, Faults::default());
+        let file = disk.create("a").expect("no fault");
+        file.write_at(0, b"both").expect("no fault");
+        let twin = disk.twin(5);
+        file.write_at(0, b"mine").expect("no fault");
+        assert_eq!(twin.files(), [("a".to_owned(), b"both".to_vec())]);
+        assert!(twin.cut("a", 3) && !twin.cut("a", 3) && twin.flip("a", 0, 0));
+        assert_eq!(read(&twin, "a"), Some(b"cot".to_vec()));
+        assert_eq!(read(&disk, "a"), Some(b"mine".to_vec()));
     }
 }
