@@ -1,7 +1,8 @@
 """When an entry is valid after everything before it, and what it does to the state.
 
 Two rules are taken on trust, because nothing but geometry and the judge can decide them: that an exact place lies in
-the H3 cell it was enrolled with, and that a profile document is one that the class's judge reads.
+the H3 cell it was enrolled with, and that a profile document is one that the class's judge reads. Of a profile its form,
+its class, its slots, its tolerance for the future and the names of its tables are read; the thresholds in them are not.
 """
 
 from __future__ import annotations
@@ -18,6 +19,14 @@ READINGS_MAX = 8_192
 BRIDGE, BUYER, ANCHOR = 1, 2, 4
 OBSERVATION_BYTES_MAX = 32_000
 SIGNERS_MAX, FORMER_KEYS_MAX, DOMAINS_MAX = 3, 8, 16
+# The keys of a profile of `sensing/1`, by form: those that have to be there, those that may.
+PROFILE_KEYS = {
+    1: (set("class slot_ms future_ms rounds copy quantities".split()), set()),
+    2: (
+        set("class form slot_ms future_ms weights memory copies".split()),
+        set("time availability relocation quantities mobile".split()),
+    ),
+}
 
 
 class Accepted:
@@ -352,7 +361,7 @@ def profile(state, _index, received_ms, statement, body):
     """A class's thresholds from an epoch on: the operator signs."""
     if body["class"] not in KNOWN_CLASSES or not is_text(body["document"]):
         raise Void("STM-PROFILE", f"no judge of {body['class']} reads it")
-    slot_ms = profile_slot_ms(body["document"])
+    slot_ms = profile_slot_ms(body["class"], body["document"])
     if any(length_ms % slot_ms for length_ms in (state.genesis["epoch_zero_ms"], state.genesis["epoch_ms"])):
         raise Void("STM-SLOTS", f"epochs are not whole slots of {slot_ms} ms")
     is_first = body["class"] not in state.profiles
@@ -363,15 +372,28 @@ def profile(state, _index, received_ms, statement, body):
     return lambda: state.profiles.update({body["class"]: {**documents, body["first_epoch"]: body["document"]}})
 
 
-def profile_slot_ms(document):
+def profile_slot_ms(schema, document):
     """The length of the slots that a profile judges by."""
     try:
-        slot_ms = tomllib.loads(document.decode()).get("slot_ms")
+        read = tomllib.loads(document.decode())
     except tomllib.TOMLDecodeError as error:
         raise Void("STM-PROFILE", str(error)) from None
-    if type(slot_ms) is not int or slot_ms < 1_000:
-        raise Void("STM-PROFILE", "slot_ms is not a whole number of a second or more")
-    return slot_ms
+    # A document of the first form does not name it; no other form is without its number.
+    form = read.get("form", 1)
+    if type(form) is not int or form not in PROFILE_KEYS or (form == 1) == ("form" in read):
+        raise Void("STM-PROFILE", f"no judge reads form {form}")
+    required, optional = PROFILE_KEYS[form]
+    strange = set(read) - required - optional | required - set(read)
+    if strange:
+        raise Void("STM-PROFILE", f"{', '.join(sorted(strange))}: missing, or unknown to form {form}")
+    if read["class"] != schema:
+        raise Void("STM-PROFILE", f"it is a profile of {read['class']}")
+    for name, least, most in (("slot_ms", 1_000, SPAN_MAX_MS), ("future_ms", 0, 86_400_000)):
+        if type(read[name]) is not int or not least <= read[name] <= most:
+            raise Void("STM-PROFILE", f"{name} is not an integer from {least} to {most}")
+    if not any(read.get(name) for name in ("quantities", "mobile")):
+        raise Void("STM-PROFILE", "no quantity is judged")
+    return read["slot_ms"]
 
 
 def is_text(data):

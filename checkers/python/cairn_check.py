@@ -5,9 +5,9 @@
 
 It verifies the checkpoint, every tile and every entry under it; genesis and every signature (COSE, EIP-712, Solana
 line; Ed25519 under ZIP-215, P-256, secp256k1); which entries are valid; and, epoch by epoch, recomputes payouts,
-balance, cumulative totals, claim roots and the state root from the served verdicts and the logged policy, comparing
-every epoch statement byte for byte. It does not judge: that each score is the one the class's judge gives is what
-`cairn audit` recomputes.
+balance, cumulative totals, claim roots and the state root from the served verdicts, what the judges are served to
+remember, and the logged policy, comparing every epoch statement byte for byte. It does not judge: that each score and
+memory is the one that the class's judge gives is what `cairn audit` recomputes.
 
 Exit code 0: PASS. 1: the first difference is named. 2: the call is wrong. 3: the source cannot be read.
 """
@@ -237,6 +237,12 @@ class Check:
         self.say(f"entries     {counts}")
         odd = f"; {by_zip215} that only ZIP-215 accepts" if by_zip215 else ""
         self.say(f"signatures  {replay.signatures} checked{odd}")
+        served = replay.as_served
+        self.report["as_served"] = served
+        self.say(
+            f"as served   {served['verdicts']} verdicts and {served['carry']} records of what judges remember: "
+            "not judged here again"
+        )
         if void:
             self.say(
                 f"void        {sum(void.values())}: " + ", ".join(f"{code} {count}" for code, count in void.items())

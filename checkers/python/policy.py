@@ -21,7 +21,7 @@ PPM = 1_000_000
 UINT_MAX = 2**63 - 1
 ENGINE_REVISION = 1
 # The classes and revisions of judges that exist; a policy that names another one is void.
-KNOWN_CLASSES = {"sensing/1": {1}}
+KNOWN_CLASSES = {"sensing/1": {1, 2}}
 
 
 class _Float(Exception):

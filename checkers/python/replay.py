@@ -1,7 +1,8 @@
 """The log replayed: entry after entry, epoch after epoch, each statement recomputed and compared byte for byte.
 
-Verdicts are taken from the served tables: what a judge says is not said again here. Everything that they lead to is:
-weights, payouts, the balance, cumulative totals, the claim root, the state and its root.
+Verdicts are taken from the served tables, and so is what judges remember between epochs: what a judge says is not said
+again here. Everything that they lead to is: weights, payouts, the balance, cumulative totals, the claim root, the state
+and its root, which is over what judges remember and over every record that is kept here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from formats import EPOCH, EPOCH_FIELDS, OBSERVATION, PPM, REPORT, ROW_NAMES, ST
 from names import claim_account, claim_domain, device_name, sha256
 from policy import ENGINE_REVISION
 from rewards import allocate
-from state import State, in_force, parse_snapshot, record_name
+from state import Carried, State, in_force, parse_snapshot, record_name
 from strict_cbor import shown, split
 from trees import Frontier, claim_hash, claim_root, leaf_hash, root_of
 
@@ -21,6 +22,8 @@ UNLOGGED_ENTRIES_MAX = 1_000
 # How many epochs one entry may close.
 EPOCHS_PER_ENTRY_MAX = 1_000_000
 SCORED_CLASSES = {"sensing/1"}
+# Judges that remember something between epochs.
+REMEMBERING = {("sensing/1", 2)}
 
 
 class Difference(Exception):
@@ -47,6 +50,7 @@ class Replay:
         self.open = {}  # those that wait, by the epoch that will judge them
         self.recent = {}  # those that epochs of the lookback judged, by epoch
         self.paid_slots = set()
+        self.as_served = {"verdicts": 0, "carry": 0}  # rows and records that were not recomputed
         self.closed_at, self.statements = {}, []
         self.counts = {"entries": 0, "reports": 0, "statements": 0, "observations": 0, "epoch_statements": 0}
         self.signatures = 0
@@ -153,7 +157,12 @@ class Replay:
         self.move_reports(epoch, fresh)
         previous, first = state.previous, state.first
         state.epoch, state.first = epoch + 1, to
+        served = self.carry(epoch, policy)
+        state.carry = served or []
         records = state.records()
+        self.check_carry(epoch, policy, served, records)
+        self.as_served["verdicts"] += len(rows)
+        self.as_served["carry"] += len(state.carry)
         statement = formats.encode_epoch(
             {
                 "network": state.network,
@@ -279,6 +288,42 @@ class Replay:
             if slot in self.paid_slots:
                 refuse(f"the slot at {verdict['slot_ms']} ms is paid twice")
             self.paid_slots.add(slot)
+
+    def carry(self, epoch, policy):
+        """The served records of what judges remember after an epoch, each of a judge of the epoch; `None` if not served."""
+        rows = self.table(epoch, "carry", needed=False)
+        for at, data in enumerate(rows or []):
+            where = f"epoch {epoch}, carry {at}"
+            try:
+                carried = Carried(data)
+            except Malformed as error:
+                raise Difference("TBL-FORM", where, str(error), epoch=epoch) from None
+            if at and rows[at - 1] >= data:
+                raise Difference("TBL-ORDER", where, "records repeat or stand out of order", epoch=epoch)
+            judge, found = policy.classes.get(carried.schema) if policy else None, carried.revision
+            if judge != found or (carried.schema in SCORED_CLASSES and carried.key not in self.state.devices):
+                detail = f"no judge of this epoch remembers {carried.key.hex()} of {carried.schema}, revision {found}"
+                raise Difference("TBL-CARRY", where, detail, epoch=epoch)
+        return rows
+
+    def check_carry(self, epoch, policy, served, records):
+        """Whether the memory served is the one under the state root of the logged statement; where it is not, says so as
+        far as it can be told."""
+        if epoch not in self.logged or self.logged[epoch]["state_root"] == root_of(records):
+            return
+        if served is None and policy and REMEMBERING & set(policy.classes.items()):
+            detail = "it is not served, and without what judges remember the state does not have its root"
+            raise Difference("TBL-MISSING", f"epoch {epoch}, carry", detail, epoch=epoch)
+        # A snapshot under the stated root knows which records are the right ones.
+        data = self.source.table(epoch, "snapshot")
+        try:
+            stated = parse_snapshot(data)[1] if data is not None else []
+        except Malformed:
+            return
+        others = len(records) - len(self.state.carry)
+        if root_of(stated) == self.logged[epoch]["state_root"] and stated[:others] == records[:others]:
+            detail = "the served records are not the ones under the state root of the logged epoch statement"
+            raise Difference("TBL-CARRY", f"epoch {epoch}, carry", detail, epoch=epoch)
 
     def table(self, epoch, name, needed):
         """The rows of a served table."""

@@ -13,6 +13,7 @@ TABLES = {
     "statement": ("statement.cbor", "/v1/epochs/{}", "application/cbor"),
     "verdicts": ("verdicts.cborseq", "/v1/epochs/{}/verdicts", "application/cbor-seq"),
     "payouts": ("payouts.cborseq", "/v1/epochs/{}/payouts", "application/cbor-seq"),
+    "carry": ("carry.cborseq", "/v1/epochs/{}/carry", "application/cbor-seq"),
     "policy": ("policy.toml", None, None),
     "snapshot": ("snapshot.cbor", "/v1/snapshots/{}", "application/cbor"),
 }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from formats import amount_bytes, encode, parse_epoch
 from names import sha256
-from strict_cbor import Malformed, array_of, bstr, decode, row, uint
+from strict_cbor import Malformed, array_of, bstr, decode, row, tstr, uint
 
 NETWORK, DEVICE, NONCE, POLICY, PROFILE, PAYEE, CUMULATIVE, DENIAL = range(1, 9)
-APPEAL, CONFLICT, ROUND, PENDING, JUDGED, DOMAIN, AUDITORS, UNLOGGED = range(9, 17)
+APPEAL, CONFLICT, ROUND, PENDING, JUDGED, DOMAIN, AUDITORS, UNLOGGED, CARRY = range(9, 18)
 TABLES = (
     "network device nonce policy profile payee cumulative denial "
-    "appeal conflict round pending judged domain auditors unlogged"
+    "appeal conflict round pending judged domain auditors unlogged carry"
 ).split()
 
 RANGES_MAX = 64
@@ -57,6 +57,7 @@ class State:
         self.policies, self.profiles, self.domains, self.auditors = {}, {}, {}, {}
         self.denials, self.appeals, self.conflicts, self.rounds = {}, {}, {}, {}
         self.pending, self.judged, self.unlogged = {}, {}, {}
+        self.carry = []  # records of what judges remember, as served: nobody here judges
         self.successor = None
         self.minted = self.unallocated = 0
 
@@ -128,7 +129,18 @@ class State:
             put(AUDITORS, encode(first_epoch), encode(raw))
         for epoch, statement in self.unlogged.items():
             put(UNLOGGED, encode(epoch), encode(sha256(statement)))
-        return sorted(records)
+        return sorted(records + self.carry)
+
+
+class Carried:
+    """A record of what a judge remembers: whose memory it is, and bytes that only the judge reads."""
+
+    def __init__(self, record):
+        table, key, value = row(uint, bstr, bstr)(decode(record, "the record"))
+        if table != CARRY:
+            raise Malformed(f"a record of table {table}")
+        self.schema, self.revision, self.key = row(tstr, uint, bstr)(decode(key, "the record's key"))
+        bstr(decode(value, "the record's value"))
 
 
 def in_force(documents, epoch):

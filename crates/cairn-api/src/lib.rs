@@ -14,5 +14,5 @@ pub use epoch::{
     PayoutList, PoolInfo, ReasonInfo, VerdictInfo, VerdictList,
 };
 pub use explain::{Explanation, PoolShare, ProofInfo, SlotExplanation};
-pub use network::{AssetInfo, ClassRules, DeviceEpoch, DeviceInfo, EpochRef, Health, NetworkInfo};
+pub use network::{AssetInfo, ClassRules, DeviceEpoch, DeviceInfo, EpochRef, Health, NetworkInfo, RulesFrom};
 pub use submit::{Problem, ResultRow, ResultStatus, SubmitResponse};

@@ -34,6 +34,30 @@ pub struct ClassRules {
     pub profile_hash: Option<String>,
 }
 
+/// What a class is judged by from an epoch on, until the next such epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct RulesFrom {
+    /// The schema, such as `sensing/1`.
+    pub class: String,
+    /// The first epoch.
+    pub epoch: u64,
+    /// The judge's rules revision that the policy names.
+    pub revision: u32,
+    /// SHA-256 of the profile, if there is one.
+    pub profile_hash: Option<String>,
+    /// The revision of the judge that reads the profile. Where it is not `revision`, slots are unscored and pay nothing.
+    pub read_by: Option<u32>,
+}
+
+impl RulesFrom {
+    /// Whether the judge reads the profile; a class without a profile is not judged, and fits.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        self.read_by.is_none_or(|revision| revision == self.revision)
+    }
+}
+
 /// `GET /v1/network`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -78,6 +102,9 @@ pub struct NetworkInfo {
     pub domains: Vec<String>,
     /// The classes judged.
     pub classes: Vec<ClassRules>,
+    /// What is logged of the rules of each class: as of the open epoch, and from every later epoch that has others.
+    #[serde(default)]
+    pub rules: Vec<RulesFrom>,
     /// Devices enrolled and not retired.
     pub devices: u64,
 }

@@ -335,6 +335,7 @@ impl Run<'_, '_> {
         report.unserved = Unserved {
             verdicts: without(|line| line.compared.verdicts),
             payouts: without(|line| line.compared.payouts),
+            carry: without(|line| line.compared.carry || line.remembered == 0),
         };
         let ahead_ms = now_ms.map(|now_ms| replay.fold.state().received_ms.saturating_sub(now_ms));
         report.ahead_ms = ahead_ms.filter(|ahead_ms| *ahead_ms > DAY_MS);

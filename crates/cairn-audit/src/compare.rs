@@ -4,7 +4,7 @@ use core::fmt::Display;
 
 use cairn_core::cbor::{self, Decoder};
 use cairn_core::epoch::EpochStatement;
-use cairn_core::{Payout, Subject, Verdict};
+use cairn_core::{DeviceId, Payout, Subject, Verdict};
 
 use crate::difference::Difference;
 
@@ -93,6 +93,10 @@ fn statement_fields(statement: &EpochStatement) -> Vec<Field> {
     put("the state root", &statement.state_root);
     put("what is rehearsed", &statement.rehearsed.join(", "));
     fields
+}
+
+fn in_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn hex(bytes: &[u8; 32]) -> String {
@@ -190,6 +194,49 @@ impl Row for Payout {
 
     fn device(&self) -> Option<String> {
         self.device.map(|device| device.to_string())
+    }
+
+    fn entry(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// A record of what a judge remembers: whose it is, and the bytes that only the judge reads.
+pub(crate) struct Remembered {
+    class: String,
+    revision: u32,
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Row for Remembered {
+    const TABLE: &'static str = "carry";
+    const CODE: &'static str = "AUD-CARRY";
+
+    fn read(bytes: &[u8]) -> cbor::Result<Self> {
+        let mut record = Decoder::over(bytes);
+        record.array_exact(3)?;
+        record.uint()?;
+        let (key, value) = (record.bytes()?, record.bytes()?);
+        record.leave();
+        record.end()?;
+        let mut key = Decoder::over(key);
+        key.array_exact(3)?;
+        let (class, revision, of) = (key.text()?.to_owned(), key.uint32()?, key.bytes()?.to_vec());
+        Ok(Self { class, revision, key: of, value: value.to_vec() })
+    }
+
+    fn key(&self) -> Vec<Field> {
+        vec![field("class", &self.class), field("revision", self.revision), field("key", in_hex(&self.key))]
+    }
+
+    fn values(&self) -> Vec<Field> {
+        vec![field("what is remembered", in_hex(&self.value))]
+    }
+
+    fn device(&self) -> Option<String> {
+        let id: [u8; 16] = self.key.as_slice().try_into().ok()?;
+        Some(DeviceId(id).to_string())
     }
 
     fn entry(&self) -> Option<u64> {

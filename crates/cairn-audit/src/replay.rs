@@ -158,17 +158,23 @@ impl Replay {
             .into())
     }
 
-    fn close(&mut self, index: u64, closed: Closed) {
+    fn close(&mut self, index: u64, mut closed: Closed) {
         let number = closed.statement.number;
         let (verdicts, payouts) = (closed.verdicts.len() as u64, closed.payouts.len() as u64);
-        let line = EpochLine::of(&closed.statement, closed.hash.to_string(), verdicts, payouts);
+        let remembered = closed.carry().len();
+        let line = EpochLine {
+            remembered: remembered as u64,
+            ..EpochLine::of(&closed.statement, closed.hash.to_string(), verdicts, payouts)
+        };
         self.awaited.insert(number, Awaited { bytes: Some(closed.bytes.clone()), closed_at: index });
         let snapshot = self.snapshots.then(|| Snapshot::encode(&closed.bytes, &closed.records));
+        let carry = closed.records.split_off(closed.records.len() - remembered);
         let recomputed = Recomputed {
             line,
             statement: closed.bytes,
             verdicts: closed.verdicts,
             payouts: closed.payouts,
+            carry,
             snapshot,
             tally: self.tally.clone(),
         };

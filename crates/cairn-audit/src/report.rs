@@ -95,6 +95,9 @@ pub struct Compared {
     pub verdicts: bool,
     /// The payout rows.
     pub payouts: bool,
+    /// What judges remember.
+    #[serde(default)]
+    pub carry: bool,
     /// The snapshot.
     pub snapshot: bool,
 }
@@ -106,6 +109,9 @@ pub struct Unserved {
     pub verdicts: u64,
     /// Epochs without payout rows.
     pub payouts: u64,
+    /// Epochs after which judges remember something that was not served.
+    #[serde(default)]
+    pub carry: u64,
 }
 
 /// One epoch, recomputed.
@@ -123,6 +129,9 @@ pub struct EpochLine {
     pub verdicts: u64,
     /// Payout rows.
     pub payouts: u64,
+    /// Records of what judges remember after it.
+    #[serde(default)]
+    pub remembered: u64,
     /// Base units paid.
     pub paid: String,
     /// The balance, such as `opening 0 + minted 10 + deposited 0 = paid 9 + refunded 0 + burned 0 + closing 1`.
@@ -147,6 +156,7 @@ impl EpochLine {
             entries: statement.to - statement.from,
             verdicts,
             payouts,
+            remembered: 0,
             paid: statement.asset.1.paid.to_string(),
             balance: equation(statement),
             statement: hash,
@@ -256,7 +266,7 @@ impl AuditReport {
     /// What a reader of a PASS must know beside it, in sentences without a full stop.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        let Unserved { verdicts, payouts } = self.unserved;
+        let Unserved { verdicts, payouts, carry } = self.unserved;
         let all = self.epochs.len() as u64;
         let mut notes = Vec::new();
         let unserved = match (verdicts, payouts) {
@@ -268,6 +278,11 @@ impl AuditReport {
         };
         if let Some(tables) = unserved.filter(|_| self.passed()) {
             notes.push(format!("PASS for the log; {tables} were not served"));
+        }
+        if carry > 0 && self.passed() {
+            notes.push(format!(
+                "what judges remember after {carry} of {all} epochs was not served: who does not judge cannot check them"
+            ));
         }
         if let Some(ahead_ms) = self.ahead_ms {
             let (days, hours) = (ahead_ms / DAY_MS, ahead_ms % DAY_MS / (DAY_MS / 24));

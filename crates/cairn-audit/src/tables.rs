@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, Sender};
 
 use cairn_core::{Payout, Verdict};
 
-use crate::compare;
+use crate::compare::{self, Remembered};
 use crate::difference::Stop;
 use crate::replay::Tally;
 use crate::report::EpochLine;
@@ -20,6 +20,8 @@ pub(crate) struct Recomputed {
     pub verdicts: Vec<Vec<u8>>,
     /// The payout rows.
     pub payouts: Vec<Vec<u8>>,
+    /// The records of what judges remember.
+    pub carry: Vec<Vec<u8>>,
     /// The snapshot, when snapshots are compared.
     pub snapshot: Option<Vec<u8>>,
     /// What had been folded when it closed.
@@ -69,6 +71,10 @@ fn compare_one(source: &dyn Source, epoch: &mut Recomputed) -> Result<(), Stop> 
     if let Some(served) = source.payouts(number)? {
         compare::table::<Payout>(number, &epoch.payouts, &served)?;
         epoch.line.compared.payouts = true;
+    }
+    if let Some(served) = source.carry(number)? {
+        compare::table::<Remembered>(number, &epoch.carry, &served)?;
+        epoch.line.compared.carry = true;
     }
     if let Some(served) = source.statement(number)? {
         if served != epoch.statement {

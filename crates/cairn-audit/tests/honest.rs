@@ -37,6 +37,7 @@ fn an_eventful_network_passes_and_the_report_says_what_was_there() {
         assert_eq!(line.logged_at.map(|at| at > line.to), Some(true), "the statement follows what closed the epoch");
         let compared = line.compared;
         assert!(line.ok && compared.statement && compared.verdicts && compared.payouts && compared.snapshot);
+        assert!(compared.carry && line.remembered == closed.carry().len() as u64);
         assert!(line.balance.starts_with("opening ") && line.balance.ends_with(" TEST"), "{}", line.balance);
     }
     assert_eq!(epochs.iter().map(|line| line.number).collect::<Vec<_>>(), (0..6).collect::<Vec<u64>>());
@@ -88,13 +89,21 @@ fn a_report_says_which_tables_were_not_served() {
     let report = Served::log(&network.entries).audit(&AuditOptions::default());
     assert!(report.passed());
     let all = report.epochs.len() as u64;
-    assert_eq!(report.unserved, Unserved { verdicts: all, payouts: all });
-    assert_eq!(report.notes(), ["PASS for the log; verdict and payout tables were not served"]);
+    assert_eq!(report.unserved, Unserved { verdicts: all, payouts: all, carry: all });
+    let unjudged = format!(
+        "what judges remember after {all} of {all} epochs was not served: who does not judge cannot check them"
+    );
+    assert_eq!(report.notes(), ["PASS for the log; verdict and payout tables were not served", &unjudged]);
     let mut part = whole.clone();
     part.files.remove("epochs/1/verdicts.cborseq");
     let report = part.audit(&AuditOptions::default());
-    assert_eq!(report.unserved, Unserved { verdicts: 1, payouts: 0 });
+    assert_eq!(report.unserved, Unserved { verdicts: 1, payouts: 0, carry: 0 });
     assert_eq!(report.notes(), ["PASS for the log; the verdict tables of 1 of 6 epochs were not served"]);
+    // Where nothing is remembered nothing is missing.
+    let first = served::eventful_under(1);
+    let mut without = Served::of(&first);
+    without.files.retain(|name, _| !name.ends_with("carry.cborseq"));
+    assert_eq!(without.audit(&AuditOptions::default()).unserved, Unserved::default());
 }
 
 #[test]

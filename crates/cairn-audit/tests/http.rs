@@ -21,6 +21,7 @@ fn address(file: &str) -> (String, &'static str) {
         "statement.cbor" => (format!("/v1/epochs/{number}"), "application/cbor"),
         "verdicts.cborseq" => (format!("/v1/epochs/{number}/verdicts"), "application/cbor-seq"),
         "payouts.cborseq" => (format!("/v1/epochs/{number}/payouts"), "application/cbor-seq"),
+        "carry.cborseq" => (format!("/v1/epochs/{number}/carry"), "application/cbor-seq"),
         _ => (format!("/v1/snapshots/{number}"), "application/cbor"),
     }
 }

@@ -6,7 +6,7 @@ mod served;
 
 use cairn_audit::{AuditError, AuditOptions, Start, audit};
 use cairn_core::statement::{Body, PolicyDocument};
-use cairn_testkit::network::{DAY_MS, MemoryNetwork, SeededDevice, Terms};
+use cairn_testkit::network::{self, DAY_MS, MemoryNetwork, SeededDevice, Terms, daily_profile};
 use served::{Served, pay_to, resume_everywhere, send, send_queue};
 
 fn day(day: u64) -> u64 {
@@ -16,8 +16,7 @@ fn day(day: u64) -> u64 {
 /// Four devices over three weeks; `happen` is asked at the end of every day.
 fn weeks(late_epochs: u32, mut happen: impl FnMut(&mut MemoryNetwork, &[SeededDevice], u64)) -> MemoryNetwork {
     let clock = cairn_core::key::SecretKey::ed25519([252; 32]);
-    let profile = cairn_classes::sensing::revision_1::SENSING_DAILY_PM;
-    let mut network = MemoryNetwork::under(Terms::default(), &policy(late_epochs), profile, clock);
+    let mut network = MemoryNetwork::under(Terms::default(), &policy(late_epochs), daily_profile(2), clock);
     let devices = network.enrol_grid(4);
     for today in 0..28 {
         network.pass_to(day(today + 1));
@@ -31,9 +30,7 @@ fn weeks(late_epochs: u32, mut happen: impl FnMut(&mut MemoryNetwork, &[SeededDe
 }
 
 fn policy(late_epochs: u32) -> String {
-    let treasury = SeededDevice::of(250).account;
-    let clock = cairn_core::key::SecretKey::ed25519([252; 32]);
-    let policy = cairn_reward::default_policy("TEST", &treasury, &clock.public());
+    let policy = network::policy(2);
     let lines: Vec<String> = policy
         .lines()
         .map(
@@ -47,7 +44,11 @@ fn policy(late_epochs: u32) -> String {
 
 #[test]
 fn an_eventful_network_resumes_from_every_snapshot() {
-    resume_everywhere(&served::eventful());
+    for revision in [1, 2] {
+        let network = served::eventful_under(revision);
+        assert_eq!(network.closed.iter().all(|closed| closed.carry().is_empty()), revision == 1);
+        resume_everywhere(&network);
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use cairn_core::{Amount, Hash, NetworkId, Payout};
 use cairn_merkle::tile::split_entry;
 use cairn_merkle::tree::leaf_hash;
 use cairn_merkle::{Checkpoint, Cosigner, Frontier, TilePath};
-use cairn_testkit::network::{DAY_MS, MemoryNetwork};
+use cairn_testkit::network::{DAY_MS, MemoryNetwork, SeededDevice};
 use served::{ORIGIN, Served, log_signer};
 
 /// Everything is compared, the snapshots too.
@@ -108,6 +108,25 @@ fn sampled_bytes_of_a_large_network_are_held_against_the_checkpoint() {
             let (at, bit) = (seeded.below(length), seeded.below(8));
             flip(&mut served, &options, &file, at, 1 << bit);
         }
+    }
+}
+
+#[test]
+fn what_judges_remember_is_named_by_device() {
+    let network = served::small();
+    let served = Served::of(&network);
+    let (options, file) = (strict(&network), "epochs/0/carry.cborseq");
+    let rows = network.closed[0].carry();
+    let ids: Vec<String> = (1..=3).map(|seed| SeededDevice::of(seed).id.to_string()).collect();
+    let mut changed = served.clone();
+    *changed.files.get_mut(file).unwrap().last_mut().unwrap() ^= 1;
+    let found = named(&changed, &options, "a changed record");
+    assert_eq!((found.code.as_str(), found.epoch), ("AUD-CARRY", Some(0)), "{found}");
+    assert!(ids.contains(&found.device.unwrap()));
+    for (rows, detail) in [(rows[1..].concat(), "another row is served"), (rows[..2].concat(), "the row is missing")] {
+        let mut fewer = served.clone();
+        fewer.files.insert(file.to_owned(), rows);
+        assert_eq!(named(&fewer, &options, detail).detail, detail);
     }
 }
 
@@ -439,6 +458,10 @@ impl Source for Broken<'_> {
 
     fn payouts(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
         self.0.payouts(epoch)
+    }
+
+    fn carry(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        self.0.carry(epoch)
     }
 
     fn snapshot(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {

@@ -96,6 +96,16 @@ pub fn slot_ms(schema: &str, document: &str) -> Result<u64, ClassError> {
     }
 }
 
+/// The revision of the judge that reads a profile document: under another one its slots are unscored.
+///
+/// # Errors
+/// [`ClassError`] naming what is refused.
+pub fn read_by(schema: &str, document: &str) -> Result<u32, ClassError> {
+    match Class::of_schema(schema)? {
+        Class::Sensing => Ok(sensing::Document::parse(document)?.revision()),
+    }
+}
+
 /// Judges a docket under a class's profile document with a numbered revision of its judge.
 ///
 /// A profile that the revision cannot read makes no error but verdicts without amount that say so: a network's documents
@@ -131,6 +141,7 @@ mod tests {
             assert!(class.revisions().is_sorted() && !class.revisions().is_empty());
             for (name, document) in class.default_profiles() {
                 assert_eq!(check_profile(class.schema(), document), Ok(()), "{name}");
+                assert_eq!(read_by(class.schema(), document).ok().as_ref(), class.revisions().last(), "{name}");
             }
         }
     }

@@ -158,6 +158,14 @@ impl Client {
         self.get(&format!("/v1/epochs/{epoch}/payouts"), "application/cbor-seq", TABLE_BYTES_MAX)
     }
 
+    /// The records of what judges remember after an epoch, one after the other: a CBOR sequence.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn carry_rows(&self, epoch: u64) -> Result<Vec<u8>, ClientError> {
+        self.get(&format!("/v1/epochs/{epoch}/carry"), "application/cbor-seq", TABLE_BYTES_MAX)
+    }
+
     /// The snapshot of the state after an epoch.
     ///
     /// # Errors

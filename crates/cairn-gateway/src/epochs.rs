@@ -242,6 +242,22 @@ pub(crate) async fn payouts(
         .await
 }
 
+/// What judges remember after an epoch: records of table 17 of the state, as the snapshot has them. Who recomputes an epoch
+/// without judging takes these and the verdicts as served; with all other records they have the state root.
+#[utoipa::path(get, path = "/v1/epochs/{n}/carry", tag = "epochs", params(("n" = u64, Path, description = "The epoch.")),
+    responses((status = 200, description = "The records; none where no judge remembers anything.", body = Binary,
+            content_type = "application/cbor-seq"),
+        (status = "default", description = "Refused.", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn carry(State(front): Shared, Path(epoch): Path<String>) -> Result<Response, Refused> {
+    let epoch = number(&epoch, "an epoch")?;
+    front
+        .read(move |_, ledger| {
+            let statement = Hash::of(&ledger.statement_bytes(epoch)?);
+            Ok(canonical(CBOR_SEQ, statement, ledger.carry_bytes(epoch)?))
+        })
+        .await
+}
+
 /// The state after an epoch: what an audit may start from.
 #[utoipa::path(get, path = "/v1/snapshots/{n}", tag = "epochs", params(("n" = u64, Path, description = "The epoch.")),
     responses((status = 200, description = "The snapshot.", body = Binary, content_type = "application/cbor"),

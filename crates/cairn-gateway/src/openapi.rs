@@ -43,6 +43,7 @@ impl ToSchema for Binary {}
         crate::epochs::epoch,
         crate::epochs::verdicts,
         crate::epochs::payouts,
+        crate::epochs::carry,
         crate::epochs::snapshot,
         crate::health::health,
         crate::metrics::metrics,

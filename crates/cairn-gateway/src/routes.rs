@@ -39,6 +39,7 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
         .route("/v1/epochs/{n}", get(epochs::epoch))
         .route("/v1/epochs/{n}/verdicts", get(epochs::verdicts))
         .route("/v1/epochs/{n}/payouts", get(epochs::payouts))
+        .route("/v1/epochs/{n}/carry", get(epochs::carry))
         .route("/v1/snapshots/{n}", get(epochs::snapshot))
         .route("/v1/proofs/{index}", get(log_files::proof))
         .fallback(no_route)

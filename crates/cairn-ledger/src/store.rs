@@ -1,7 +1,8 @@
-//! Closed epochs on disk: statement, verdicts, payouts, snapshot and report names, one folder each.
+//! Closed epochs on disk: statement, verdicts, payouts, what judges remember, snapshot and report names, one folder each.
 //!
 //! All of it is derived from the log, and may be deleted at any time. Files are synced before their folder takes its name;
-//! tables are held against the roots of their statement whenever they are read.
+//! verdicts and payouts are held against the roots of their statement whenever they are read. What judges remember has no
+//! root of its own: with all other records of the state it has the state root, and who has those can tell.
 
 use std::fs;
 use std::io::{self, Write};
@@ -20,6 +21,7 @@ use crate::LedgerError;
 const STATEMENT: &str = "statement.cbor";
 const VERDICTS: &str = "verdicts.cborseq";
 const PAYOUTS: &str = "payouts.cborseq";
+const CARRY: &str = "carry.cborseq";
 const SNAPSHOT: &str = "snapshot.cbor";
 const NAMES: &str = "names.idx";
 
@@ -69,10 +71,11 @@ impl EpochStore {
             }
         }
         fs::create_dir_all(&making).map_err(io_error("make", &making))?;
-        let files: [(&str, Vec<u8>); 5] = [
+        let files: [(&str, Vec<u8>); 6] = [
             (STATEMENT, closed.bytes.clone()),
             (VERDICTS, closed.verdicts.concat()),
             (PAYOUTS, closed.payouts.concat()),
+            (CARRY, closed.carry().concat()),
             (SNAPSHOT, Snapshot::encode(&closed.bytes, &closed.records)),
             (NAMES, encode_names(names)),
         ];
@@ -149,6 +152,16 @@ impl EpochStore {
             return Ok(bytes);
         }
         Err(broken("the payouts do not have the statement's root".to_owned()))
+    }
+
+    /// The records of what judges remember after an epoch, sorted, concatenated as a CBOR sequence.
+    pub fn carry_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
+        let path = self.epoch_folder(epoch).join(CARRY);
+        match fs::read(&path) {
+            // Folders written before judges remembered anything have no such file.
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read.map_err(io_error("read", &path)),
+        }
     }
 
     /// A snapshot's bytes.

@@ -1,14 +1,16 @@
 //! The documents of the HTTP API, made from the state and from closed epochs.
 
+use std::collections::BTreeSet;
+
 use cairn_api::{
     AccountEpoch, AccountInfo, AssetInfo, BalanceInfo, ClaimInfo, ClassInfo, ClassRules, DeviceEpoch, DeviceInfo,
-    DomainInfo, EpochInfo, EpochList, EpochRef, NetworkInfo, PayoutInfo, PayoutList, PoolInfo, ReasonInfo, VerdictInfo,
-    VerdictList,
+    DomainInfo, EpochInfo, EpochList, EpochRef, NetworkInfo, PayoutInfo, PayoutList, PoolInfo, ReasonInfo, RulesFrom,
+    VerdictInfo, VerdictList,
 };
 use cairn_core::epoch::EpochStatement;
 use cairn_core::statement::Mobility;
 use cairn_core::{Account, Amount, DeviceId, Hash, PPM, Payout, Subject, Verdict};
-use cairn_fold::claim_leaves;
+use cairn_fold::{State, claim_leaves};
 use cairn_merkle::NoteVerifier;
 use cairn_merkle::claim::ClaimTree;
 use cairn_merkle::note::KeyKind;
@@ -61,6 +63,7 @@ impl Ledger {
             h3_resolution: policy.map_or(0, |policy| policy.read.h3_resolution),
             domains: state.domains.keys().map(ToString::to_string).collect(),
             classes: policy.map_or_else(Vec::new, |policy| policy.read.classes.iter().map(class).collect()),
+            rules: rules(state),
             devices: state.devices.values().filter(|device| device.retired_index.is_none()).count() as u64,
         }))
     }
@@ -96,6 +99,15 @@ impl Ledger {
     /// [`LedgerError::NoEpoch`], or that a view cannot be read.
     pub fn verdict_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
         self.store.verdict_bytes(&self.closed(epoch)?)
+    }
+
+    /// The records of what judges remember after a closed epoch as a CBOR sequence; empty when that is nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoEpoch`], or that a view cannot be read.
+    pub fn carry_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
+        self.closed(epoch)?;
+        self.store.carry_bytes(epoch)
     }
 
     /// The canonical payout rows of a closed epoch as a CBOR sequence.
@@ -337,6 +349,33 @@ impl Ledger {
             root: hex(&tree.root()),
         }))
     }
+}
+
+/// The rules of every class from the open epoch on: a row for each class and epoch from which policy or profile change.
+fn rules(state: &State) -> Vec<RulesFrom> {
+    let open = state.epoch.number;
+    let starts = state.policies.keys().chain(state.profiles.keys().map(|(_, epoch)| epoch));
+    let epochs: BTreeSet<u64> = starts.copied().map(|epoch| epoch.max(open)).chain([open]).collect();
+    let mut rows: Vec<RulesFrom> = Vec::new();
+    for epoch in epochs {
+        let classes = state.policy_for(epoch).map(|policy| &policy.read.classes);
+        for (class, &revision) in classes.into_iter().flatten() {
+            let profile = state.profile_for(class, epoch);
+            let row = RulesFrom {
+                class: class.clone(),
+                epoch,
+                revision,
+                profile_hash: profile.map(|document| Hash::of(document.as_bytes()).to_hex()),
+                read_by: profile.and_then(|document| cairn_classes::read_by(class, document).ok()),
+            };
+            let before = rows.iter().rev().find(|before| before.class == row.class);
+            let same = |before: &RulesFrom| RulesFrom { epoch, ..before.clone() } == row;
+            if !before.is_some_and(same) {
+                rows.push(row);
+            }
+        }
+    }
+    rows
 }
 
 fn vkey(name: &str, key: [u8; 32]) -> Result<String, LedgerError> {

@@ -95,6 +95,20 @@ fn story(sequencer: &Sequencer) -> (Hash, Vec<cairn_api::EpochInfo>) {
     (cairn_fold::root_of(&ledger.state().records()), epochs)
 }
 
+/// What is served of the judges' memory is what the snapshot of the same epoch has of it, file or none.
+fn remembered_as_in_the_snapshot(folder: &Path) {
+    let sequencer = open(folder).unwrap();
+    let ledger = sequencer.ledger();
+    let ledger = ledger.read().unwrap();
+    for epoch in 0..3 {
+        let snapshot = cairn_fold::Snapshot::decode(&ledger.snapshot_bytes(epoch).unwrap()).unwrap();
+        let records = cairn_fold::carry_records(&snapshot.records);
+        assert_eq!(records.len(), 4, "one for each device");
+        assert_eq!(ledger.carry_bytes(epoch).unwrap(), records.concat());
+    }
+    assert_eq!(ledger.carry_bytes(3).unwrap_err().code(), "NET-NO-EPOCH");
+}
+
 #[test]
 fn a_restart_and_lost_or_broken_views_tell_the_same_story() {
     let folder = tempfile::tempdir().unwrap();
@@ -104,6 +118,7 @@ fn a_restart_and_lost_or_broken_views_tell_the_same_story() {
     drop(sequencer);
     assert_eq!(story(&open(folder.path()).unwrap()), told, "after a restart");
     let views = folder.path().join("views");
+    remembered_as_in_the_snapshot(folder.path());
     std::fs::remove_dir_all(&views).unwrap();
     assert_eq!(story(&open(folder.path()).unwrap()), told, "without views");
     std::fs::write(views.join("epochs/0000000002/snapshot.cbor"), b"broken").unwrap();

@@ -12,6 +12,7 @@ mod output;
 mod promises;
 mod propose;
 mod readings;
+mod rules;
 mod submission;
 mod words;
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use cairn_api::NetworkInfo;
 use cairn_core::Hash;
 use cairn_core::statement::{Body, Draft};
 use cairn_ledger::wall_ms;
@@ -11,6 +12,8 @@ use crate::config::{Config, Folder};
 use crate::connect::{Connect, network_id};
 use crate::failure::Failure;
 use crate::keys::Key;
+use crate::output::Output;
+use crate::rules::Misfit;
 use crate::submission::accepted_index;
 
 /// How long the statement stays valid: a day, by the network's time.
@@ -38,6 +41,9 @@ pub struct Proposed {
     first_epoch: u64,
     hash: String,
     rehearsed: Vec<String>,
+    /// The documents of the other kind that will not fit this one at its first epoch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    misfits: Vec<Misfit>,
 }
 
 impl Proposed {
@@ -47,14 +53,26 @@ impl Proposed {
         let Self { index, first_epoch, hash, .. } = self;
         format!("{what} is logged by entry {index} and rules from epoch {first_epoch}\n  hash {hash}")
     }
+
+    /// Warns of what will not fit, on standard error; `hint` is the way out.
+    pub fn warn(&self, output: Output, hint: impl Fn(&Misfit) -> String) {
+        for misfit in &self.misfits {
+            output.say(format!("warning: {}\nhint: {}", misfit.text(), hint(misfit)));
+        }
+    }
 }
 
 impl Proposal {
-    /// Signs and submits a statement as the operator.
+    /// Signs and submits a statement as the operator; `misfits` says what of the network's rules will not fit it.
     ///
     /// # Errors
     /// When the folder has no operator's key, or the gateway refuses.
-    pub fn submit(&self, body: Body, hash: Hash) -> Result<Proposed, Failure> {
+    pub fn submit(
+        &self,
+        body: Body,
+        hash: Hash,
+        misfits: impl FnOnce(&NetworkInfo) -> Vec<Misfit>,
+    ) -> Result<Proposed, Failure> {
         let folder = Folder::at(&self.dir);
         let config = Config::read(&folder)?;
         let operator = Key::read(&folder.key("operator"))?.signing()?;
@@ -71,6 +89,7 @@ impl Proposal {
             index: accepted_index(&submitted)?,
             first_epoch: self.from,
             hash: hash.to_hex(),
+            misfits: misfits(&network),
             network_id: network.network_id,
             rehearsed: network.rehearsed,
         })

@@ -3,7 +3,7 @@
 //! ```text
 //! checkpoint
 //! tile/...
-//! epochs/<n>/statement.cbor, verdicts.cborseq, payouts.cborseq, snapshot.cbor    (each optional)
+//! epochs/<n>/statement.cbor, verdicts.cborseq, payouts.cborseq, carry.cborseq, snapshot.cbor    (each optional)
 //! ```
 
 use std::fs::File;
@@ -75,6 +75,10 @@ impl Source for FolderSource {
 
     fn payouts(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
         self.read(&format!("epochs/{epoch}/payouts.cborseq"))
+    }
+
+    fn carry(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        self.read(&format!("epochs/{epoch}/carry.cborseq"))
     }
 
     fn snapshot(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {

@@ -72,6 +72,7 @@ impl Served {
         self.files.insert(format!("{folder}/statement.cbor"), closed.bytes.clone());
         self.files.insert(format!("{folder}/verdicts.cborseq"), closed.verdicts.concat());
         self.files.insert(format!("{folder}/payouts.cborseq"), closed.payouts.concat());
+        self.files.insert(format!("{folder}/carry.cborseq"), closed.carry().concat());
         self.files.insert(format!("{folder}/snapshot.cbor"), Snapshot::encode(&closed.bytes, &closed.records));
     }
 
@@ -119,6 +120,10 @@ impl Source for Served {
 
     fn payouts(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
         self.get(&format!("epochs/{epoch}/payouts.cborseq"))
+    }
+
+    fn carry(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        self.get(&format!("epochs/{epoch}/carry.cborseq"))
     }
 
     fn snapshot(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
@@ -179,8 +184,13 @@ pub fn small() -> MemoryNetwork {
 
 /// Five weeks of everything: late, denied, conflicting, forged, moved, sold, rotated, spanning epochs, two algorithms.
 pub fn eventful() -> MemoryNetwork {
+    eventful_under(2)
+}
+
+/// The same, judged by a revision of the judge of sensing.
+pub fn eventful_under(revision: u32) -> MemoryNetwork {
     let zero_ms = Terms::default().zero_ms;
-    let mut network = MemoryNetwork::daily(Terms::default());
+    let mut network = MemoryNetwork::judged_by(revision, Terms::default());
     let mut devices = network.enrol_grid(8);
     devices.push(enrol_p256(&mut network));
     for day in 0..LARGE_DAYS {

@@ -158,6 +158,13 @@ fn an_epoch_is_the_same_in_every_form_and_its_tables_hash_to_its_roots() {
     let snapshot = Snapshot::decode(&answer.body).unwrap();
     assert_eq!(snapshot.statement, statement);
     assert_eq!(cairn_fold::root_of(&snapshot.records).to_hex(), info.state_root);
+
+    let carry = client.get("/v1/epochs/0/carry");
+    assert_eq!(carry.header("content-type"), Some("application/cbor-seq"));
+    assert_eq!(carry.header("cairn-epoch-statement"), Some(info.statement.as_str()));
+    let records = cairn_fold::carry_records(&snapshot.records);
+    assert_eq!((records.len(), carry.body), (devices.len(), records.concat()));
+    assert_eq!(client.get("/v1/epochs/1/carry").status, 404);
 }
 
 #[test]

@@ -152,6 +152,7 @@ fn epoch_text(line: &EpochLine) -> String {
         (compared.statement, "statement"),
         (compared.verdicts, "verdicts"),
         (compared.payouts, "payouts"),
+        (compared.carry && line.remembered > 0, "carry"),
         (compared.snapshot, "snapshot"),
     ];
     let served: Vec<&str> = names.iter().filter(|(was, _)| *was).map(|(_, name)| *name).collect();

@@ -18,6 +18,8 @@ use crate::words::count;
 
 /// The tables of an epoch that are exported.
 const TABLES: [&str; 3] = ["statement.cbor", "verdicts.cborseq", "payouts.cborseq"];
+/// What judges remember after an epoch: exported where that is something.
+const CARRY: &str = "carry.cborseq";
 const SNAPSHOT: &str = "snapshot.cbor";
 
 /// Arguments of `cairn log`.
@@ -164,6 +166,10 @@ fn export(args: &ExportArgs, output: Output) -> Result<Exported, Failure> {
         std::fs::create_dir_all(&to).map_err(|error| Failure::io("make", &to, &error))?;
         for table in TABLES {
             copy(&from.join(table), &to.join(table))?;
+        }
+        let remembered = std::fs::metadata(from.join(CARRY)).is_ok_and(|file| file.len() > 0);
+        if remembered {
+            copy(&from.join(CARRY), &to.join(CARRY))?;
         }
         if let Some(document) = policies.get(&statement.policy_hash) {
             let path = to.join("policy.toml");

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::propose::{Proposal, Proposed};
+use crate::rules::{self, Misfit};
 
 /// Arguments of `cairn policy`.
 #[derive(Debug, clap::Args)]
@@ -68,8 +69,11 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
             let (document, policy) = read(&args.file)?;
             let first_epoch = args.proposal.from;
             let body = Body::Policy(PolicyDocument { first_epoch, document });
-            let proposed = args.proposal.submit(body, policy.hash())?;
-            output.show(&proposed, |proposed| Proposed::text(proposed, "the policy"))
+            let misfits = |network: &_| rules::under_policy(network, policy.classes.iter(), first_epoch);
+            let proposed = args.proposal.submit(body, policy.hash(), misfits)?;
+            output.show(&proposed, |proposed| Proposed::text(proposed, "the policy"))?;
+            proposed.warn(output, Misfit::profile_hint);
+            Ok(())
         }
     }
 }

@@ -17,6 +17,7 @@ use super::judge::recording;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::propose::{Proposal, Proposed};
+use crate::rules::{self, Misfit};
 
 /// Arguments of `cairn profile`.
 #[derive(Debug, clap::Args)]
@@ -117,11 +118,17 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         Command::Fit(args) => run_fit(args, output),
         Command::Propose(args) => {
             let CheckArgs { file, class } = &args.profile;
-            let document = read(file, class)?.into_bytes();
-            let hash = Hash::of(&document);
-            let body = ProfileDocument { first_epoch: args.proposal.from, class: class.clone(), document };
-            let proposed = args.proposal.submit(Body::Profile(body), hash)?;
-            output.show(&proposed, |proposed| Proposed::text(proposed, &format!("the profile of {class}")))
+            let document = read(file, class)?;
+            let read_by = cairn_classes::read_by(class, &document)?;
+            let first_epoch = args.proposal.from;
+            let (hash, document) = (Hash::of(document.as_bytes()), document.into_bytes());
+            let body = ProfileDocument { first_epoch, class: class.clone(), document };
+            let misfits =
+                |network: &_| rules::under_profile(network, class, read_by, first_epoch).into_iter().collect();
+            let proposed = args.proposal.submit(Body::Profile(body), hash, misfits)?;
+            output.show(&proposed, |proposed| Proposed::text(proposed, &format!("the profile of {class}")))?;
+            proposed.warn(output, Misfit::policy_hint);
+            Ok(())
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::command::log;
 use crate::config::{ClockKind, Config, Folder};
 use crate::failure::Failure;
 use crate::keys::Key;
+use crate::rules::Misfit;
 use crate::words::{count, duration, utc};
 
 /// The operator's keys, by file.
@@ -54,6 +55,10 @@ pub fn examine_config(folder: &Folder, findings: &mut Vec<Finding>) -> Option<Co
         .push(policy(folder, &config).unwrap_or_else(|failure| Finding::of_failure(Health::Fail, "policy", failure)));
     for (class, path) in &config.profiles {
         findings.push(profile(folder, &config, class, path));
+        findings.extend(misfit(folder, &config, class, path).map(|misfit| {
+            let text = format!("the files: {}", misfit.text());
+            Finding::warn("rules", text).hint("name in both the same revision of the judge, before the network starts")
+        }));
     }
     Some(config)
 }
@@ -102,6 +107,13 @@ fn profile(folder: &Folder, config: &Config, class: &str, path: &Path) -> Findin
         }
         None => Finding::ok("profile", format!("{class} reads, hash {hash}")),
     }
+}
+
+/// Whether the policy's file names a revision that does not read the profile's file; what does not read fits nothing.
+fn misfit(folder: &Folder, config: &Config, class: &str, path: &Path) -> Option<Misfit> {
+    let policy = Policy::parse(&read(folder, &config.network.policy).ok()?).ok()?;
+    let profile = String::from_utf8(read(folder, path).ok()?).ok()?;
+    Misfit::of(class, 0, *policy.classes.get(class)?, cairn_classes::read_by(class, &profile).ok()?)
 }
 
 /// Examines keys, disk, clock and log; what the log says of the network.

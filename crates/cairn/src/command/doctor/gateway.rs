@@ -9,6 +9,7 @@ use super::folder::Founded;
 use super::{Finding, Health, Where};
 use crate::connect::checkpoint;
 use crate::failure::Failure;
+use crate::rules::Misfit;
 use crate::words::{count, duration, utc};
 
 /// How far a wall clock and a gateway's may differ.
@@ -38,6 +39,7 @@ pub fn examine(place: &Where, founded: Option<&Founded>, findings: &mut Vec<Find
     if let Some(founded) = founded {
         findings.push(same_network(&network, founded));
     }
+    findings.extend(rules(&network));
     findings.push(health(&client));
     findings.push(signed(&client, &network));
     let is_wall = !network.rehearsed.iter().any(|what| what == cairn_ledger::NetworkClock::RECORDED_DECLARATION);
@@ -53,6 +55,11 @@ fn same_network(network: &NetworkInfo, founded: &Founded) -> Finding {
     }
     let what = format!("the gateway serves {}, the folder holds {id}", network.network_id);
     Finding::fail("network", what).hint("name the folder's own gateway with --url, or the gateway's own folder")
+}
+
+/// The rules that are logged and do not fit each other: a network with them pays nothing.
+fn rules(network: &NetworkInfo) -> impl Iterator<Item = Finding> + '_ {
+    Misfit::logged(&network.rules).map(|misfit| Finding::warn("rules", misfit.text()).hint(misfit.profile_hint()))
 }
 
 fn health(client: &Client) -> Finding {
