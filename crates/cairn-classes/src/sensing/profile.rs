@@ -31,8 +31,20 @@ pub use time::{AvailabilityRule, TimeRule};
 /// A commented profile for daily means of PM10 and PM2.5 at background stations tens of kilometres apart.
 pub const SENSING_DAILY_PM: &str = include_str!("../../profiles/sensing-daily-pm.toml");
 
-/// A commented profile for stations that report weather and particulate matter every few minutes.
+/// A commented profile for mixed networks whose stations report every few minutes: weather, particulate matter, light.
 pub const SENSING_STATION: &str = include_str!("../../profiles/sensing-station.toml");
+
+/// A commented profile for optical sensors of particulate matter at minutes' cadence.
+pub const SENSING_PM: &str = include_str!("../../profiles/sensing-pm.toml");
+
+/// A commented profile for wind.
+pub const SENSING_WIND: &str = include_str!("../../profiles/sensing-wind.toml");
+
+/// A commented profile for rain gauges.
+pub const SENSING_RAIN: &str = include_str!("../../profiles/sensing-rain.toml");
+
+/// A commented profile for what moves: a container, a car.
+pub const SENSING_CONTAINER: &str = include_str!("../../profiles/sensing-container.toml");
 
 /// Everything that a judge of sensing is told beyond the reports.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
