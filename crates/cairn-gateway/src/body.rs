@@ -2,20 +2,22 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use axum::body::{Body, HttpBody};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
+use crate::address::Client;
 use crate::front::Front;
 use crate::problem::Refused;
+use crate::serve::no_bytes;
+use crate::shares::Share;
 
-/// A body in memory, counted against the memory of all bodies until it is dropped.
+/// A body in memory, and its share of the memory for all.
 pub(crate) struct Received {
     pub bytes: Vec<u8>,
-    _counted: Option<OwnedSemaphorePermit>,
+    pub held: Share,
 }
 
 /// The media type, without parameters, in lower case.
@@ -27,8 +29,14 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
 /// Reads a body as it comes in, and no more of it than is allowed.
 ///
 /// # Errors
-/// `NET-TOO-LARGE`, `NET-BUSY` when all bodies together take too much memory, `NET-BODY` when it breaks off.
-pub(crate) async fn receive(front: &Front, headers: &HeaderMap, mut body: Body) -> Result<Received, Refused> {
+/// `NET-TOO-LARGE`, `NET-BUSY-BYTES` and `NET-ADDRESS-BYTES` when all bodies together, or those of this address, take too
+/// much memory, `NET-SLOW-BODY` when nothing comes for too long, `NET-BODY` when it breaks off.
+pub(crate) async fn receive(
+    front: &Front,
+    client: Client,
+    headers: &HeaderMap,
+    mut body: Body,
+) -> Result<Received, Refused> {
     let limit = front.options.body_bytes_max;
     let too_large = || {
         let detail = format!("the body is longer than {limit} bytes");
@@ -38,22 +46,30 @@ pub(crate) async fn receive(front: &Front, headers: &HeaderMap, mut body: Body) 
     if declared.is_some_and(|declared| declared > limit as u64) {
         return Err(too_large());
     }
-    let mut bytes = Vec::new();
-    let mut counted: Option<OwnedSemaphorePermit> = None;
-    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+    let mut received = Received { bytes: Vec::new(), held: front.memory.none(client.limited) };
+    while let Some(frame) = next_frame(front, &mut body).await? {
         let frame = frame.map_err(|error| Refused::bad("NET-BODY", format!("the body breaks off: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > limit {
+        if received.bytes.len() + data.len() > limit {
             return Err(too_large());
         }
-        let busy = || Refused::busy("NET-BUSY", "the gateway holds as many bodies as it may");
-        let length = u32::try_from(data.len()).map_err(|_| too_large())?;
-        let permit = Arc::clone(&front.body_bytes).try_acquire_many_owned(length).map_err(|_| busy())?;
-        match &mut counted {
-            Some(counted) => counted.merge(permit),
-            None => counted = Some(permit),
+        received.held.grow(data.len() as u64).map_err(no_bytes)?;
+        // By a quarter at most, not by doubling: what is counted is close to what is taken.
+        if received.bytes.capacity() - received.bytes.len() < data.len() {
+            received.bytes.reserve_exact(data.len().max(received.bytes.len() / 4));
         }
-        bytes.extend_from_slice(&data);
+        received.bytes.extend_from_slice(&data);
     }
-    Ok(Received { bytes, _counted: counted })
+    Ok(received)
+}
+
+type Frame = Result<hyper::body::Frame<axum::body::Bytes>, axum::Error>;
+
+async fn next_frame(front: &Front, body: &mut Body) -> Result<Option<Frame>, Refused> {
+    let patience = front.options.body_timeout;
+    let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
+    timeout(patience, frame).await.map_err(|_| {
+        let detail = format!("nothing more of the body came for {} ms", patience.as_millis());
+        Refused::of(StatusCode::REQUEST_TIMEOUT, "NET-SLOW-BODY", detail).hint("send the body in one go")
+    })
 }

@@ -14,6 +14,14 @@ pub enum GatewayError {
         /// The system's error.
         source: std::io::Error,
     },
+    /// A certificate, a key or an authority cannot be used.
+    #[error("{}: {reason}", path.display())]
+    Tls {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The log has no genesis statement, so there is no network to serve.
     #[error("the log is empty: there is no network to serve")]
     NoNetwork,
@@ -42,6 +50,7 @@ impl GatewayError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Listen { .. } => "NET-LISTEN",
+            Self::Tls { .. } => "NET-TLS",
             Self::NoNetwork => "NET-GENESIS",
             Self::System { .. } => "NET-SYSTEM",
             Self::Writer(error) => error.code(),
@@ -57,6 +66,9 @@ impl GatewayError {
                 Some("choose another address or port, or end what listens there; port 0 takes a free one")
             }
             Self::NoNetwork => Some("log the genesis statement first: `cairn init` and `cairn up` do"),
+            Self::Tls { .. } => {
+                Some("`[gateway.tls]` names PEM files: the chain with the gateway's own certificate first, and its key")
+            }
             Self::Writer(error) => error.hint(),
             Self::Panicked { .. } => Some("start again: the log is read back and checked when it is opened"),
             Self::System { .. } => None,

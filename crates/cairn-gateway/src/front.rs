@@ -1,16 +1,22 @@
 //! What every handler shares.
 
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use cairn_core::NetworkId;
 use cairn_ledger::{Ledger, NetworkClock};
 use cairn_log::LogReader;
 use tokio::sync::Semaphore;
 
 use crate::GatewayOptions;
+use crate::address::{Client, Proxies};
 use crate::metrics::Metrics;
 use crate::problem::{Refused, report_failure};
+use crate::rates::Rates;
+use crate::serve::Door;
+use crate::shares::Shares;
 use crate::writer::WriterQueue;
 
 /// What every handler shares.
@@ -22,22 +28,37 @@ pub(crate) struct Front {
     pub writer: WriterQueue,
     pub options: GatewayOptions,
     pub metrics: Metrics,
-    /// A permit for each byte of a body in memory.
-    pub body_bytes: Arc<Semaphore>,
+    /// The public listener.
+    pub door: Arc<Door>,
+    pub rates: Rates,
+    /// Bytes of requests and answers.
+    pub memory: Arc<Shares>,
+    /// A permit for each request that is being worked on.
+    pub work: Arc<Semaphore>,
+    /// Set once: nothing more is taken.
+    pub draining: AtomicBool,
 }
 
 impl Front {
     /// Runs what reads files or computes on a blocking thread.
     ///
     /// # Errors
-    /// Those of `work`, and `NET-PANIC` if it panics.
+    /// Those of `work`, `NET-BUSY-REQUESTS` while as many are at it as may be, and `NET-PANIC` if it panics.
     pub async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, Refused> + Send + 'static,
     ) -> Result<T, Refused> {
+        let permit = self
+            .work
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| Refused::busy("NET-BUSY-REQUESTS", "the gateway works on as many requests as it may"))?;
         let front = self.clone();
-        let worked = tokio::task::spawn_blocking(move || work(&front)).await;
-        worked.unwrap_or_else(|error| {
+        let worked = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work(&front)
+        });
+        worked.await.unwrap_or_else(|error| {
             report_failure(&error);
             Err(Refused::of(StatusCode::INTERNAL_SERVER_ERROR, "NET-PANIC", "the gateway failed at this request"))
         })
@@ -63,5 +84,14 @@ impl Front {
             let detail = "the ledger is unusable: the writer failed in the middle of a change";
             Refused::of(StatusCode::SERVICE_UNAVAILABLE, "NET-STOPPED", detail)
         })
+    }
+
+    /// Who makes a request.
+    pub fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> Client {
+        let options = &self.options;
+        let proxies = Proxies { trusted: &options.trusted_proxies, header: options.proxy_header };
+        let address = proxies.client(peer, headers);
+        let is_unlimited = options.unlimited.iter().any(|block| block.holds(address));
+        Client { limited: (!is_unlimited).then_some(address) }
     }
 }

@@ -1,6 +1,7 @@
 //! `GET /health`: whether the writer works and the checkpoint is up to date.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::State;
@@ -10,6 +11,9 @@ use cairn_api::{Health, Problem};
 use crate::front::Front;
 use crate::problem::Refused;
 
+/// When to look for a gateway that was stopped to be started anew.
+const DRAIN_WAIT_S: u32 = 10;
+
 /// Whether the gateway takes reports and its checkpoint is up to date.
 ///
 /// 503 when the writer has stopped (`NET-STOPPED`) or the checkpoint is stale (`NET-STALE`); reading goes on then.
@@ -17,6 +21,14 @@ use crate::problem::Refused;
     responses((status = 200, description = "All is well.", body = Health),
         (status = 503, description = "It is not.", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn health(State(front): State<Arc<Front>>) -> Result<Json<Health>, Refused> {
+    check(&front).map(Json)
+}
+
+/// Whether the writer works and the checkpoint is up to date.
+///
+/// # Errors
+/// `NET-STOPPED`, `NET-STALE`.
+pub(crate) fn check(front: &Front) -> Result<Health, Refused> {
     let standing = front.writer.standing();
     if let Some(stopped) = standing.refusal() {
         return Err(stopped);
@@ -32,5 +44,13 @@ pub(crate) async fn health(State(front): State<Arc<Front>>) -> Result<Json<Healt
         return Err(Refused::of(StatusCode::SERVICE_UNAVAILABLE, "NET-STALE", detail)
             .hint("the writer is busy or stuck: look at cairn_append_seconds in /metrics"));
     }
-    Ok(Json(Health { status: "ok".to_owned(), size, checkpoint_size, checkpoint_age_ms }))
+    Ok(Health { status: "ok".to_owned(), size, checkpoint_size, checkpoint_age_ms })
+}
+
+/// The refusal while the gateway takes nothing more.
+pub(crate) fn draining(front: &Front) -> Option<Refused> {
+    front.draining.load(Ordering::Relaxed).then(|| {
+        Refused::busy("NET-DRAINING", "this gateway takes nothing more: its operator is about to stop it")
+            .retry_after(DRAIN_WAIT_S)
+    })
 }

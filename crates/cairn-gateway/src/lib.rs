@@ -7,8 +7,11 @@
 //! * Every limit is in [`GatewayOptions`]; past it a request is refused, with a code and a way out.
 //! * When the writer stops, reading goes on and `/health` says so.
 //!
-//! What it does not do: MQTT, pages; nor TLS, rate limits for each client, or a limit on how slowly a client reads its
-//! answer: put a reverse proxy in front of a gateway that strangers reach.
+//! * Memory has a limit in all and for each address, and is refused with 503 or 429 before it is taken.
+//! * A client that is slow with its handshake, its head, its body or its answer is cut off.
+//!
+//! What it does not do: MQTT, pages, HTTP/2; nor does it withstand more traffic than its line and its system's network
+//! stack do: many thousand attackers at once are work for those before it.
 //!
 //! How it runs: one thread owns the sequencer and groups what waits for it; one runtime serves HTTP; everything that
 //! reads files or computes runs on blocking threads, never on those that serve connections.
@@ -16,25 +19,41 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod accept;
+mod address;
+mod admin;
 mod body;
+mod buckets;
 mod epochs;
 mod error;
 mod front;
 mod health;
+mod held;
+mod histogram;
 mod ledger_pages;
 mod log_files;
 mod metrics;
 mod openapi;
 mod options;
+mod paced;
 mod problem;
+mod rates;
 mod routes;
 mod screen;
 mod sequence;
+mod serve;
 mod server;
+mod shares;
 mod submit;
+mod sync_times;
+mod tls;
 mod writer;
 
+pub use address::{Block, ProxyHeader};
+pub use buckets::Rate;
 pub use error::GatewayError;
+pub use histogram::Histogram;
 pub use openapi::openapi_json;
 pub use options::GatewayOptions;
 pub use server::{Gateway, Running};
+pub use sync_times::{TimedDisk, sync_times_us};
+pub use tls::{ClientCertificates, TlsOptions};

@@ -1,4 +1,4 @@
-//! `GET /metrics`: what the gateway counts, in the text format of Prometheus (version 0.0.4).
+//! `GET /metrics` on the operator's listener: what the gateway counts, in the text format of Prometheus (version 0.0.4).
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,6 +11,20 @@ use axum::response::{IntoResponse, Response};
 use cairn_api::{ResultRow, ResultStatus};
 
 use crate::front::Front;
+use crate::histogram::Histogram;
+use crate::problem::Code;
+use crate::serve::Door;
+
+/// Refusals by code, of which there are a fixed few.
+#[derive(Default)]
+pub(crate) struct Refusals(Mutex<BTreeMap<&'static str, u64>>);
+
+impl Refusals {
+    /// Counts one.
+    pub fn count(&self, code: &'static str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+    }
+}
 
 /// Counters since the gateway started.
 #[derive(Default)]
@@ -21,6 +35,10 @@ pub(crate) struct Metrics {
     rejected: Mutex<BTreeMap<String, u64>>,
     /// By status.
     responses: Mutex<BTreeMap<u16, u64>>,
+    /// Requests and connections refused.
+    pub refusals: Arc<Refusals>,
+    /// Signatures of reports that were checked before the writer.
+    signatures: AtomicU64,
     under_way: AtomicU64,
 }
 
@@ -55,8 +73,17 @@ impl Metrics {
     }
 
     /// Counts a response.
-    pub fn count_response(&self, status: u16) {
+    pub fn count_response(&self, response: &Response) {
+        let status = response.status().as_u16();
         *self.responses.lock().unwrap_or_else(PoisonError::into_inner).entry(status).or_default() += 1;
+        if let Some(Code(code)) = response.extensions().get() {
+            self.refusals.count(code);
+        }
+    }
+
+    /// Counts signatures that are about to be checked.
+    pub fn count_signatures(&self, count: usize) {
+        self.signatures.fetch_add(count as u64, Ordering::Relaxed);
     }
 }
 
@@ -65,18 +92,25 @@ fn add_one(counter: &AtomicU64) {
 }
 
 /// Counters and gauges for Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "operation",
-    responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain")))]
 pub(crate) async fn metrics(State(front): State<Arc<Front>>) -> Response {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], render(&front)).into_response()
 }
 
 /// Reads no ledger, so it answers however busy the writer is.
 fn render(front: &Front) -> String {
-    let metrics = &front.metrics;
-    let standing = front.writer.standing();
-    let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let mut page = Page::default();
+    items(&mut page, &front.metrics);
+    requests(&mut page, front);
+    connections(&mut page, &front.door);
+    writer(&mut page, front);
+    page.text
+}
+
+fn load(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+fn items(page: &mut Page, metrics: &Metrics) {
     page.head("cairn_items_total", "counter", "Reports, statements and observations answered, by result.");
     page.line("cairn_items_total", "result", "accepted", load(&metrics.accepted));
     page.line("cairn_items_total", "result", "duplicate", load(&metrics.duplicate));
@@ -86,33 +120,56 @@ fn render(front: &Front) -> String {
     for (code, count) in &rejected {
         page.line("cairn_rejected_total", "code", code, *count);
     }
+    page.counter("cairn_signatures_checked_total", "Signatures of reports checked.", load(&metrics.signatures));
+}
+
+fn requests(page: &mut Page, front: &Front) {
+    let metrics = &front.metrics;
     page.head("cairn_responses_total", "counter", "HTTP responses, by status.");
     for (status, count) in metrics.responses.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         page.line("cairn_responses_total", "status", &status.to_string(), *count);
     }
-    page.gauge(
-        "cairn_requests_under_way",
-        "HTTP requests not answered yet, this one included.",
-        load(&metrics.under_way),
-    );
-    page.head("cairn_append_seconds", "summary", "Time to admit a group of requests and make it durable.");
-    page.plain("cairn_append_seconds_sum", &seconds(load(&standing.busy_us)));
-    page.plain("cairn_append_seconds_count", &load(&standing.groups).to_string());
-    page.gauge(
-        "cairn_queue_requests",
-        "Requests waiting for the writer.",
-        standing.waiting.load(Ordering::Relaxed) as u64,
-    );
-    page.head("cairn_append_items_total", "counter", "Items in those groups.");
-    page.plain("cairn_append_items_total", &load(&standing.items).to_string());
+    page.head("cairn_refused_total", "counter", "Requests and connections refused, by code.");
+    for (code, count) in metrics.refusals.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        page.line("cairn_refused_total", "code", code, *count);
+    }
+    page.gauge("cairn_requests_under_way", "HTTP requests not answered yet.", load(&metrics.under_way));
+    page.gauge("cairn_bytes_held", "Bytes of requests and answers held in memory.", front.memory.taken());
+}
+
+fn connections(page: &mut Page, door: &Door) {
+    let seen = &door.conversations;
+    page.gauge("cairn_connections", "Connections open.", door.open());
+    page.counter("cairn_connections_total", "Connections that got a place.", load(&seen.accepted));
+    page.head("cairn_connections_failed_total", "counter", "Connections that failed, by reason.");
+    for (reason, count) in [("tls", &seen.tls_failed), ("slow", &seen.slow), ("malformed", &seen.malformed)] {
+        page.line("cairn_connections_failed_total", "reason", reason, load(count));
+    }
+    page.head("cairn_bytes_total", "counter", "Bytes of HTTP, by direction.");
+    page.line("cairn_bytes_total", "direction", "received", load(&door.traffic().received));
+    page.line("cairn_bytes_total", "direction", "sent", load(&door.traffic().sent));
+}
+
+fn writer(page: &mut Page, front: &Front) {
+    let standing = front.writer.standing();
+    page.head("cairn_append_seconds", "histogram", "Time to admit a group of requests and make it durable.");
+    page.histogram("cairn_append_seconds", &standing.busy_us, seconds);
+    page.head("cairn_group_items", "histogram", "Items made durable together.");
+    page.histogram("cairn_group_items", &standing.groups, |items| items.to_string());
+    if let Some(syncs) = &front.options.syncs_us {
+        page.head("cairn_sync_seconds", "histogram", "Time that the disk takes to make a file durable.");
+        page.histogram("cairn_sync_seconds", syncs, seconds);
+    }
+    let waiting = standing.waiting.load(Ordering::Relaxed) as u64;
+    page.gauge("cairn_queue_requests", "Requests waiting for the writer.", waiting);
     page.gauge("cairn_writer_up", "1 while the writer works.", u64::from(standing.refusal().is_none()));
+    page.gauge("cairn_draining", "1 when nothing more is taken.", u64::from(front.draining.load(Ordering::Relaxed)));
     page.gauge("cairn_log_entries", "Durable entries in the log.", front.log.size());
     let published = front.log.published().map_or(0, |checkpoint| checkpoint.size());
     page.gauge("cairn_checkpoint_entries", "Entries under the published checkpoint.", published);
     page.head("cairn_checkpoint_age_seconds", "gauge", "Since the checkpoint last covered the whole log.");
     page.plain("cairn_checkpoint_age_seconds", &seconds(standing.checkpoint_age_ms().saturating_mul(1_000)));
     page.gauge("cairn_epoch", "The epoch that is open.", load(&standing.epoch));
-    page.text
 }
 
 #[derive(Default)]
@@ -131,6 +188,22 @@ impl Page {
 
     fn plain(&mut self, name: &str, value: &str) {
         let _ = writeln!(self.text, "{name} {value}");
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, "counter", help);
+        self.plain(name, &value.to_string());
+    }
+
+    fn histogram(&mut self, name: &str, histogram: &Histogram, unit: impl Fn(u64) -> String) {
+        let (rows, sum, all) = histogram.read();
+        let bucket = format!("{name}_bucket");
+        for (bound, count) in rows {
+            self.line(&bucket, "le", &unit(bound), count);
+        }
+        self.line(&bucket, "le", "+Inf", all);
+        self.plain(&format!("{name}_sum"), &unit(sum));
+        self.plain(&format!("{name}_count"), &all.to_string());
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: u64) {

@@ -46,7 +46,6 @@ impl ToSchema for Binary {}
         crate::epochs::carry,
         crate::epochs::snapshot,
         crate::health::health,
-        crate::metrics::metrics,
         crate::routes::openapi,
         crate::routes::index,
     )

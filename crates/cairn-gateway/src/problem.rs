@@ -11,6 +11,10 @@ use cairn_merkle::MerkleError;
 /// The media type of a problem document.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
+/// The code of a refusal, on its response: what is counted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Code(pub &'static str);
+
 /// A request that is not answered with what it asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refused {
@@ -33,6 +37,16 @@ impl Refused {
         self
     }
 
+    /// With another status.
+    pub fn status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    /// With the time to come back.
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
+    }
+
     /// The gateway is full for the moment.
     pub fn busy(code: &'static str, detail: impl Into<String>) -> Self {
         let busy = Self::of(StatusCode::SERVICE_UNAVAILABLE, code, detail).hint("send it again after a moment");
@@ -44,24 +58,40 @@ impl Refused {
         Self::of(StatusCode::BAD_REQUEST, code, detail)
     }
 
-    #[cfg(test)]
-    pub fn code(&self) -> &'static str {
+    /// The whole answer as it goes over the wire, for a connection that nothing else is said on.
+    pub fn raw(&self) -> Vec<u8> {
+        let body = serde_json::to_vec(&self.problem()).expect("a problem is strings and a number");
+        let (status, length) = (self.status, body.len());
+        let mut raw = format!("HTTP/1.1 {status}\r\ncontent-type: {PROBLEM_JSON}\r\ncontent-length: {length}\r\n");
+        if let Some(seconds) = self.retry_after_s {
+            raw.push_str(&format!("retry-after: {seconds}\r\n"));
+        }
+        raw.push_str("connection: close\r\n\r\n");
+        [raw.into_bytes(), body].concat()
+    }
+
+    fn problem(&self) -> Problem {
+        Problem {
+            kind: "about:blank".to_owned(),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            code: self.code.to_owned(),
+            detail: self.detail.clone(),
+            hint: self.hint.map(str::to_owned),
+        }
+    }
+
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
         self.code
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let problem = Problem {
-            kind: "about:blank".to_owned(),
-            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
-            status: self.status.as_u16(),
-            code: self.code.to_owned(),
-            detail: self.detail,
-            hint: self.hint.map(str::to_owned),
-        };
-        let body = serde_json::to_vec(&problem).expect("a problem is strings and a number");
+        let body = serde_json::to_vec(&self.problem()).expect("a problem is strings and a number");
         let mut response = (self.status, [(CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
+        response.extensions_mut().insert(Code(self.code));
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -1,9 +1,11 @@
-//! Which path leads where, and what holds for every request: its time limit, and that every error is a problem document.
+//! Which path leads where, and what holds for every request: whom it is charged to, its time limit, the
+//! memory of its answer, and that every error is a problem document.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -12,17 +14,27 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use cairn_api::Problem;
 
+use crate::address::{Client, Peer};
 use crate::front::Front;
+use crate::held::in_pieces;
 use crate::problem::{PROBLEM_JSON, Refused};
+use crate::serve::no_bytes;
 use crate::{epochs, health, ledger_pages, log_files, metrics, openapi, submit};
+
+/// Bytes of an answer that are not counted.
+const FREE_BYTES: u64 = 4 << 10;
 
 /// Every route.
 pub(crate) fn router(front: Arc<Front>) -> Router {
-    Router::new()
+    let public = if front.options.metrics_public {
+        Router::new().route("/metrics", get(metrics::metrics))
+    } else {
+        Router::new()
+    };
+    public
         .route("/", get(index))
         .route("/openapi.json", get(openapi))
         .route("/health", get(health::health))
-        .route("/metrics", get(metrics::metrics))
         .route("/log/checkpoint", get(log_files::checkpoint))
         .route("/log/tile/{*path}", get(log_files::tile))
         .route("/v1/reports", post(submit::reports))
@@ -65,10 +77,26 @@ async fn no_method(request: Request) -> Refused {
     Refused::of(StatusCode::METHOD_NOT_ALLOWED, "NET-METHOD", detail).hint("`/` lists the routes with their methods")
 }
 
-async fn every_request(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
+async fn every_request(State(front): State<Arc<Front>>, mut request: Request, next: Next) -> Response {
     let _under_way = front.metrics.begin();
+    let peer = request.extensions().get::<Peer>().copied();
+    let client = peer.map_or(Client { limited: None }, |Peer(peer)| front.client(peer, request.headers()));
+    let is_read = request.method().is_safe();
+    let response = match front.rates.request(client) {
+        Ok(()) => {
+            request.extensions_mut().insert(client);
+            in_time(&front, request, next).await
+        }
+        Err(refused) => refused.into_response(),
+    };
+    let response = hold(&front, client, is_read, response);
+    front.metrics.count_response(&response);
+    response
+}
+
+async fn in_time(front: &Front, request: Request, next: Next) -> Response {
     let limit = front.options.request_timeout;
-    let response = match tokio::time::timeout(limit, next.run(request)).await {
+    match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => as_problem(response),
         Err(_) => {
             let detail = format!("the request was not done within {} ms", limit.as_millis());
@@ -76,13 +104,29 @@ async fn every_request(State(front): State<Arc<Front>>, request: Request, next: 
                 device or account first";
             Refused::of(StatusCode::GATEWAY_TIMEOUT, "NET-TIMEOUT", detail).hint(again).into_response()
         }
-    };
-    front.metrics.count_response(response.status().as_u16());
-    response
+    }
+}
+
+/// Counts an answer as held in memory until its client has taken it. Short ones are free, so that a refusal can always
+/// be said.
+fn hold(front: &Front, client: Client, is_read: bool, response: Response) -> Response {
+    let bytes = response.body().size_hint().lower();
+    if bytes <= FREE_BYTES {
+        return response;
+    }
+    if !is_read {
+        // What was logged is answered: a refusal now would have it sent again.
+        let share = front.memory.take_anyway(client.limited, bytes);
+        return response.map(|body| in_pieces(body, share));
+    }
+    match front.memory.take(client.limited, bytes) {
+        Ok(share) => response.map(|body| in_pieces(body, share)),
+        Err(why) => no_bytes(why).into_response(),
+    }
 }
 
 /// An error that the framework made is a problem document like any other.
-fn as_problem(response: Response) -> Response {
+pub(crate) fn as_problem(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     if !is_error || response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_JSON) {

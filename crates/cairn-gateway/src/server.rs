@@ -2,27 +2,26 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum::Router;
 use cairn_ledger::{LedgerError, NetworkClock, Sequencer};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpStream;
 use tokio::runtime::{Handle, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 
 use crate::front::Front;
 use crate::metrics::Metrics;
 use crate::options::GatewayOptions;
-use crate::routes::router;
+use crate::rates::Rates;
+use crate::serve::{Door, keep_fresh, serve};
+use crate::shares::Shares;
+use crate::tls::Tls;
 use crate::writer::{Writer, WriterQueue};
-use crate::{GatewayError, problem};
+use crate::{GatewayError, admin, problem, routes};
 
-/// How long to wait after the system refused to accept a connection, as it does when it is out of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Threads for what reads files or computes; more would only wait for each other.
+const BLOCKING_THREADS_MAX: usize = 64;
 /// How long tasks may take to notice that the runtime is gone.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
@@ -30,7 +29,7 @@ const LAST_WAIT: Duration = Duration::from_secs(1);
 pub struct Gateway;
 
 impl Gateway {
-    /// Starts serving a network: binds the address, brings the checkpoint up to date, and spawns the writer and the
+    /// Starts serving a network: binds the addresses, brings the checkpoint up to date, and spawns the writer and the
     /// server. `clock` is the one that the sequencer has.
     ///
     /// # Errors
@@ -42,35 +41,52 @@ impl Gateway {
     ) -> Result<Running, GatewayError> {
         let ledger = sequencer.ledger();
         let network = ledger.read().ok().and_then(|ledger| ledger.network_id()).ok_or(GatewayError::NoNetwork)?;
-        let listen = |source| GatewayError::Listen { listen: options.listen.clone(), source };
-        let listener = TcpListener::bind(&options.listen).map_err(listen)?;
-        listener.set_nonblocking(true).map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let tls = options.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
+        let (public, address) = bind(&options.listen)?;
+        let admin = options.admin_listen.as_deref().map(bind).transpose()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("cairn-http")
+            .max_blocking_threads(BLOCKING_THREADS_MAX)
             .enable_all()
             .build()
             .map_err(system("start the server's threads"))?;
         sequencer.tick()?;
         let log = sequencer.reader();
         let (writer, queue) = Writer::over(sequencer, &options);
+        let metrics = Metrics::default();
+        let door = Door::of(&options, options.connections_max, tls.clone(), metrics.refusals.clone());
         let front = Arc::new(Front {
             network,
             ledger,
             log,
             clock,
             writer: queue.clone(),
-            metrics: Metrics::default(),
-            body_bytes: Arc::new(Semaphore::new(options.bodies_bytes_max.min(Semaphore::MAX_PERMITS))),
+            door: Arc::new(door),
+            rates: Rates::of(&options),
+            memory: Shares::of(options.bytes_in_flight_max, options.bytes_per_address_max),
+            work: Arc::new(Semaphore::new(options.requests_in_flight_max.clamp(1, Semaphore::MAX_PERMITS))),
+            draining: AtomicBool::new(false),
+            metrics,
             options,
         });
         let ending = watch::Sender::new(false);
         let handle = runtime.handle().clone();
         let writer = spawn("cairn-writer", move || writer.run())?;
         let is_ending = ending.subscribe();
-        let server = spawn("cairn-server", move || run_server(runtime, listener, front, queue, is_ending))?;
-        Ok(Running { address, ending, handle, threads: Some(Threads { server, writer }) })
+        let admin_address = admin.as_ref().map(|(_, address)| *address);
+        let speaks_tls = tls.is_some();
+        let listeners = Listeners { public, admin: admin.map(|(listener, _)| listener), tls };
+        let server = spawn("cairn-server", move || run_server(runtime, listeners, front, queue, is_ending))?;
+        Ok(Running { address, admin_address, speaks_tls, ending, handle, threads: Some(Threads { server, writer }) })
     }
+}
+
+fn bind(listen: &str) -> Result<(TcpListener, SocketAddr), GatewayError> {
+    let failed = |source| GatewayError::Listen { listen: listen.to_owned(), source };
+    let listener = TcpListener::bind(listen).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 fn system(what: &'static str) -> impl Fn(std::io::Error) -> GatewayError {
@@ -84,80 +100,39 @@ fn spawn<T: Send + 'static>(
     std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(system("start a thread"))
 }
 
+struct Listeners {
+    public: TcpListener,
+    admin: Option<TcpListener>,
+    tls: Option<Arc<Tls>>,
+}
+
 /// Serves until told to end; then lets requests finish, and the writer after them.
 fn run_server(
     runtime: Runtime,
-    listener: TcpListener,
+    listeners: Listeners,
     front: Arc<Front>,
     queue: WriterQueue,
     ending: watch::Receiver<bool>,
 ) -> Result<(), GatewayError> {
-    let served = runtime.block_on(serve(listener, front, ending));
+    let served = runtime.block_on(serve_all(listeners, front, ending));
     runtime.shutdown_timeout(LAST_WAIT);
     queue.end();
     served
 }
 
-async fn serve(
-    listener: TcpListener,
-    front: Arc<Front>,
-    mut ending: watch::Receiver<bool>,
-) -> Result<(), GatewayError> {
-    let listener = tokio::net::TcpListener::from_std(listener).map_err(system("listen"))?;
-    let options = front.options.clone();
-    let router = router(front);
-    let connections = Arc::new(Semaphore::new(options.connections_max.max(1) as usize));
-    loop {
-        let accepted = tokio::select! {
-            _ = ending.wait_for(|ending| *ending) => break,
-            accepted = accept(&listener, &connections) => accepted,
-        };
-        match accepted {
-            Ok((stream, place)) => {
-                let connection = converse(stream, router.clone(), options.header_timeout, ending.clone(), place);
-                tokio::spawn(connection);
-            }
-            Err(error) => {
-                problem::report_failure(&format_args!("cannot accept a connection: {error}"));
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
+async fn serve_all(listeners: Listeners, front: Arc<Front>, ending: watch::Receiver<bool>) -> Result<(), GatewayError> {
+    let listen = |listener| tokio::net::TcpListener::from_std(listener).map_err(system("listen"));
+    if let Some(tls) = listeners.tls {
+        tokio::spawn(keep_fresh(tls));
     }
-    drop(listener);
-    // Every place is free again when the last connection has closed.
-    let all = connections.acquire_many(options.connections_max.max(1));
-    let _ = tokio::time::timeout(options.shutdown_grace, all).await;
+    let public = serve(listen(listeners.public)?, front.door.clone(), routes::router(front.clone()), ending.clone());
+    let Some(admin) = listeners.admin.map(listen).transpose()? else {
+        public.await;
+        return Ok(());
+    };
+    let door = Door::of(&front.options, admin::CONNECTIONS_MAX, None, front.metrics.refusals.clone());
+    tokio::join!(public, serve(admin, Arc::new(door), admin::router(front), ending));
     Ok(())
-}
-
-async fn accept(
-    listener: &tokio::net::TcpListener,
-    connections: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let place = connections.clone().acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    stream.set_nodelay(true)?;
-    Ok((stream, place))
-}
-
-/// Serves one connection until it closes, or is asked to after its request.
-async fn converse(
-    stream: TcpStream,
-    router: Router,
-    header_timeout: Duration,
-    mut ending: watch::Receiver<bool>,
-    _place: OwnedSemaphorePermit,
-) {
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(header_timeout);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let mut connection = std::pin::pin!(connection);
-    // How a connection ends is its client's business.
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = ending.wait_for(|ending| *ending) => connection.as_mut().graceful_shutdown(),
-    }
-    let _ = connection.await;
 }
 
 struct Threads {
@@ -177,6 +152,8 @@ impl Threads {
 /// A gateway at work. Dropping it ends it, as [`Running::shutdown`] does.
 pub struct Running {
     address: SocketAddr,
+    admin_address: Option<SocketAddr>,
+    speaks_tls: bool,
     ending: watch::Sender<bool>,
     handle: Handle,
     threads: Option<Threads>,
@@ -187,6 +164,18 @@ impl Running {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the operator's listener is, if there is one.
+    #[must_use]
+    pub const fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
+    }
+
+    /// Whether the public listener speaks TLS.
+    #[must_use]
+    pub const fn speaks_tls(&self) -> bool {
+        self.speaks_tls
     }
 
     /// Ends it: no new connections, requests under way finish, a last checkpoint is published, threads end.

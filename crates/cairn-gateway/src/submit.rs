@@ -1,29 +1,39 @@
 //! `POST /v1/reports`, `/v1/statements`, `/v1/observations`.
 //!
-//! From cheap to dear: media type, size, count, form, standing, signatures; then the writer, whose answer is durable.
+//! From cheap to dear: rate of requests, media type, size, count, rate of items, form, standing, rate of the device,
+//! signatures; then the writer, whose answer is durable.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::response::{IntoResponse, Response};
 use cairn_api::{Problem, ResultRow, ResultStatus, SubmitResponse};
+use cairn_core::DeviceId;
 use cairn_core::entry::EntryKind;
 use cairn_fold::Refusal;
 use cairn_ledger::{Answer, Receipted, Submission};
 
-use crate::body::{Received, media_type, receive};
+use crate::address::Client;
+use crate::body::{media_type, receive};
+use crate::buckets::Wait;
 use crate::front::Front;
+use crate::health;
 use crate::openapi::Binary;
 use crate::problem::Refused;
-use crate::screen::screen;
+use crate::rates::{seconds, too_fast};
+use crate::screen::{TOO_FAST, screen};
 use crate::sequence::{Rest, split};
 
 const COSE: &str = "application/cose";
 const CBOR: &str = "application/cbor";
 const CBOR_SEQ: &str = "application/cbor-seq";
+/// What to do about a report that came too fast.
+const TOO_FAST_HINT: &str = "send it again after the wait that `Retry-After` names";
 
-type Answered = Result<Json<SubmitResponse>, Refused>;
+type Answered = Result<Response, Refused>;
 
 /// Submit signed reports.
 ///
@@ -66,18 +76,51 @@ async fn submit(front: &Arc<Front>, kind: EntryKind, request: Request) -> Answer
     if let Some(stopped) = front.writer.standing().refusal() {
         return Err(stopped);
     }
+    if let Some(draining) = health::draining(front) {
+        return Err(draining);
+    }
     let (head, body) = request.into_parts();
+    let client = head.extensions.get::<Client>().copied().unwrap_or(Client { limited: None });
     let is_sequence = is_sequence(kind, media_type(&head.headers).as_deref())?;
-    let received = receive(front, &head.headers, body).await?;
-    let prepared = front.blocking(move |front| prepare(front, kind, is_sequence, &received)).await?;
-    let response = if prepared.items.is_empty() {
+    let received = receive(front, client, &head.headers, body).await?;
+    // What is held stays counted until the writer has answered.
+    let (prepared, _held) = front
+        .blocking(move |front| {
+            let prepared = prepare(front, client, kind, is_sequence, &received.bytes)?;
+            Ok((prepared, received.held))
+        })
+        .await?;
+    let Prepared { rows, items, charged, wait } = prepared;
+    let response = if items.is_empty() {
         let nothing = Receipted { answers: Vec::new(), size: front.log.size(), promise: String::new() };
-        respond(prepared.rows, nothing)
+        respond(rows, nothing)
     } else {
-        respond(prepared.rows, front.writer.submit(prepared.items).await?)
+        let receipted = front.writer.submit(items).await;
+        repay(front, &charged, receipted.as_ref().ok());
+        respond(rows, receipted?)
     };
     front.metrics.count(&response.results);
-    Ok(Json(response))
+    with_wait(response, wait)
+}
+
+/// Gives back what devices were charged for reports that were not logged.
+fn repay(front: &Front, charged: &[Option<DeviceId>], receipted: Option<&Receipted>) {
+    for (at, device) in charged.iter().enumerate() {
+        let answer = receipted.and_then(|receipted| receipted.answers.get(at));
+        if let (Some(device), false) = (device, matches!(answer, Some(Answer::Accepted { .. }))) {
+            front.rates.repay_device(*device);
+        }
+    }
+}
+
+/// When reports came too fast the answer says when to come back; when nothing else came it is a refusal.
+fn with_wait(response: SubmitResponse, wait: Option<Wait>) -> Answered {
+    let Some(wait) = wait else { return Ok(Json(response).into_response()) };
+    if response.results.iter().all(|row| row.code.as_deref() == Some(TOO_FAST)) {
+        let detail = response.results.into_iter().next().and_then(|row| row.detail).unwrap_or_default();
+        return Err(too_fast(TOO_FAST, detail, wait));
+    }
+    Ok(([(RETRY_AFTER, seconds(wait).to_string())], Json(response)).into_response())
 }
 
 fn is_sequence(kind: EntryKind, media_type: Option<&str>) -> Result<bool, Refused> {
@@ -99,15 +142,24 @@ struct Prepared {
     rows: Vec<Option<ResultRow>>,
     /// What goes to the writer.
     items: Vec<Submission>,
+    /// Who was charged for each of those.
+    charged: Vec<Option<DeviceId>>,
+    /// The longest wait of the reports that came too fast.
+    wait: Option<Wait>,
 }
 
-fn prepare(front: &Front, kind: EntryKind, is_sequence: bool, received: &Received) -> Result<Prepared, Refused> {
-    let body = received.bytes.as_slice();
+fn prepare(
+    front: &Front,
+    client: Client,
+    kind: EntryKind,
+    is_sequence: bool,
+    body: &[u8],
+) -> Result<Prepared, Refused> {
     if body.is_empty() {
         return Err(Refused::bad("NET-EMPTY", format!("there is no {} in the body", kind.word())));
     }
     let (items, rest) = if is_sequence {
-        let limit = front.options.items_per_request_max;
+        let limit = items_max(front, client);
         let too_many = || {
             let detail = format!("more than {limit} {}s in one request", kind.word());
             Refused::of(StatusCode::PAYLOAD_TOO_LARGE, "NET-TOO-MANY", detail).hint("send them in several requests")
@@ -117,18 +169,30 @@ fn prepare(front: &Front, kind: EntryKind, is_sequence: bool, received: &Receive
     } else {
         (vec![body], None)
     };
-    let mut prepared = Prepared { rows: Vec::with_capacity(items.len() + 1), items: Vec::with_capacity(items.len()) };
-    for screened in screen(front, kind, &items)? {
-        match screened {
-            Ok(item) => {
+    front.rates.items(client, items.len())?;
+    let screened = screen(front, kind, &items)?;
+    let mut prepared = Prepared { rows: Vec::new(), items: Vec::new(), charged: Vec::new(), wait: screened.wait };
+    for row in screened.rows {
+        match row {
+            Ok(passed) => {
                 prepared.rows.push(None);
-                prepared.items.push(item);
+                prepared.items.push(passed.submission);
+                prepared.charged.push(passed.charged);
             }
             Err(refusal) => prepared.rows.push(Some(rejected(&refusal))),
         }
     }
     prepared.rows.extend(rest.map(|rest| Some(rejected(&unreadable(kind, &rest)))));
     Ok(prepared)
+}
+
+/// Items that one request may have; never more than an address may send at once, or they could never be sent.
+fn items_max(front: &Front, client: Client) -> usize {
+    let (limit, rate) = (front.options.items_per_request_max, front.options.address_items);
+    match client.limited {
+        Some(_) if rate.per_s > 0 => limit.min(rate.burst.max(1) as usize),
+        _ => limit,
+    }
 }
 
 fn unreadable(kind: EntryKind, rest: &Rest) -> Refusal {
@@ -148,7 +212,7 @@ fn rejected(refusal: &Refusal) -> ResultRow {
         index: None,
         code: Some(refusal.code.to_owned()),
         detail: Some(refusal.detail.clone()),
-        hint: refusal.hint().map(str::to_owned),
+        hint: if refusal.code == TOO_FAST { Some(TOO_FAST_HINT) } else { refusal.hint() }.map(str::to_owned),
     }
 }
 

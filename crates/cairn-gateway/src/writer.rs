@@ -14,7 +14,13 @@ use cairn_ledger::{LedgerError, Receipted, Sequencer, Submission};
 use tokio::sync::oneshot;
 
 use crate::GatewayOptions;
+use crate::histogram::Histogram;
 use crate::problem::{Refused, report_failure};
+
+/// Bounds for the items of a group.
+const GROUP_ITEMS: [u64; 7] = [1, 4, 16, 64, 256, 1_024, 4_096];
+/// Bounds for the time that a group takes, microseconds.
+const GROUP_US: [u64; 9] = [500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 500_000, 2_500_000];
 
 /// What the writer is asked to do.
 enum Work {
@@ -36,12 +42,10 @@ pub(crate) struct Standing {
     stopped: OnceLock<&'static str>,
     /// Requests that wait.
     pub waiting: AtomicUsize,
-    /// Groups made durable.
-    pub groups: AtomicU64,
-    /// Items in those groups.
-    pub items: AtomicU64,
-    /// Time spent on those groups, microseconds.
-    pub busy_us: AtomicU64,
+    /// Groups made durable, by items.
+    pub groups: Histogram,
+    /// The same by the time spent on them, microseconds.
+    pub busy_us: Histogram,
     /// The epoch that is open.
     pub epoch: AtomicU64,
 }
@@ -53,9 +57,8 @@ impl Standing {
             fresh_ms: AtomicU64::new(0),
             stopped: OnceLock::new(),
             waiting: AtomicUsize::new(0),
-            groups: AtomicU64::new(0),
-            items: AtomicU64::new(0),
-            busy_us: AtomicU64::new(0),
+            groups: Histogram::up_to(&GROUP_ITEMS),
+            busy_us: Histogram::up_to(&GROUP_US),
             epoch: AtomicU64::new(0),
         }
     }
@@ -227,9 +230,8 @@ impl Writer {
         let receipted = self.sequencer.submit_group(requests)?;
         self.note_epoch();
         let standing = &self.standing;
-        standing.groups.fetch_add(1, Ordering::Relaxed);
-        standing.items.fetch_add(items as u64, Ordering::Relaxed);
-        standing.busy_us.fetch_add(u64::try_from(start.elapsed().as_micros()).unwrap_or(0), Ordering::Relaxed);
+        standing.groups.count(items as u64);
+        standing.busy_us.count(u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX));
         for (answer, receipted) in answers.into_iter().zip(receipted) {
             // Who has left is not answered; what was logged stays.
             let _ = answer.send(receipted);

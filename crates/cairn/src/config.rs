@@ -13,6 +13,10 @@ use serde::Deserialize;
 use crate::failure::Failure;
 use crate::keys::Key;
 
+mod gateway;
+
+pub use gateway::GatewayConfig;
+
 /// The file that makes a folder a network's.
 pub const FILE: &str = "network.toml";
 
@@ -154,22 +158,6 @@ pub struct SettlementConfig {
     pub finality_blocks: u64,
 }
 
-/// How the gateway runs.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct GatewayConfig {
-    /// Address and port to listen on.
-    pub listen: String,
-    /// How often a checkpoint is published while the log grows.
-    pub checkpoint_ms: u64,
-}
-
-impl Default for GatewayConfig {
-    fn default() -> Self {
-        Self { listen: "127.0.0.1:8640".to_owned(), checkpoint_ms: 1_000 }
-    }
-}
-
 /// How the log and the ledger are kept.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -221,6 +209,7 @@ impl Config {
         self.epoch_ms()?;
         self.grace_ms()?;
         self.domain_terms()?;
+        self.gateway.options(None, recorded, Path::new(""))?;
         Ok(())
     }
 

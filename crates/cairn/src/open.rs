@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cairn_core::Hash;
 use cairn_core::entry::EntryKind;
 use cairn_core::statement::{Body, Draft, Genesis, PolicyDocument, ProfileDocument};
+use cairn_gateway::{Histogram, TimedDisk};
 use cairn_ledger::{Answer, Ledger, LedgerOptions, OperatorKeys, Sequencer, Submission};
 use cairn_log::{Log, LogOptions, StdDisk};
 
@@ -17,12 +18,19 @@ use crate::output::Output;
 const EXPIRY_MS: u64 = 366 * 86_400_000;
 
 /// Opens the log and the ledger of a folder, and logs genesis, policy, profiles and the settlement chain if it is empty.
+/// How long the log's syncs take is counted into `syncs_us`.
 ///
 /// # Errors
 /// When the folder, its keys and its log do not fit together, or the log cannot be recovered.
-pub fn open_network(folder: &Folder, config: &Config, output: Output) -> Result<Sequencer, Failure> {
+pub fn open_network(
+    folder: &Folder,
+    config: &Config,
+    syncs_us: &Arc<Histogram>,
+    output: Output,
+) -> Result<Sequencer, Failure> {
     let keys = folder.operator_keys()?;
     let disk = StdDisk::create(folder.log()).map_err(|error| Failure::io("open", &folder.log(), &error))?;
+    let disk = TimedDisk::over(disk, syncs_us.clone());
     let (log, recovery) = Log::open(Arc::new(disk), LogOptions::default())?;
     if recovery.discarded_bytes > 0 || recovery.torn_commit {
         let bytes = recovery.discarded_bytes;

@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod admin;
+mod attacks;
+mod limits;
 mod reading;
 mod running;
 mod submitting;
 mod support;
+mod tls;

@@ -1,7 +1,10 @@
 //! What is served, held against the log and the statements it comes from.
 
-use cairn_api::{AccountInfo, DeviceInfo, EpochInfo, EpochList, Explanation, PayoutList, SubmitResponse, VerdictList};
+use cairn_api::{
+    AccountInfo, DeviceInfo, EpochInfo, EpochList, Explanation, PayoutList, RulesFrom, SubmitResponse, VerdictList,
+};
 use cairn_core::epoch::EpochStatement;
+use cairn_core::statement::{Body, PolicyDocument, ProfileDocument};
 use cairn_core::{Hash, Payout, Verdict};
 use cairn_fold::Snapshot;
 use cairn_gateway::{Running, openapi_json};
@@ -165,6 +168,30 @@ fn an_epoch_is_the_same_in_every_form_and_its_tables_hash_to_its_roots() {
     let records = cairn_fold::carry_records(&snapshot.records);
     assert_eq!((records.len(), carry.body), (devices.len(), records.concat()));
     assert_eq!(client.get("/v1/epochs/1/carry").status, 404);
+}
+
+#[test]
+fn the_rules_of_the_epochs_to_come_are_listed_and_whether_they_fit() {
+    let (net, running, _) = closed_epoch();
+    let mut client = Client::to(&running);
+    let rules = |client: &mut Client| -> Vec<(u64, u32, Option<u32>, bool)> {
+        let row = |row: &RulesFrom| (row.epoch, row.revision, row.read_by, row.fits());
+        client.network().rules.iter().map(row).collect()
+    };
+    assert_eq!(rules(&mut client), [(1, 2, Some(2), true)]);
+    let (policy, profile) = (net.policy.clone(), cairn_classes::sensing::revision_1::SENSING_STATION);
+    let older = policy.replace("[classes.\"sensing/1\"]\nrevision = 2", "[classes.\"sensing/1\"]\nrevision = 1");
+    let document = |text: &str| text.as_bytes().to_vec();
+    let bodies = [
+        Body::Policy(PolicyDocument { first_epoch: 5, document: document(&older) }),
+        Body::Profile(ProfileDocument { first_epoch: 7, class: "sensing/1".into(), document: document(profile) }),
+        Body::Policy(PolicyDocument { first_epoch: 9, document: document(&older.replace("decimals = 18", "decimals = 17")) }),
+    ];
+    for (nonce, body) in (100..).zip(bodies) {
+        let answer = client.statement(&net.by_operator(body, nonce).encode());
+        assert!(rows(&answer)[0].starts_with("accepted"), "{:?}", rows(&answer));
+    }
+    assert_eq!(rules(&mut client), [(1, 2, Some(2), true), (5, 1, Some(2), false), (7, 1, Some(1), true)]);
 }
 
 #[test]

@@ -202,24 +202,11 @@ fn slow_heads_and_slow_requests_are_cut_off() {
 #[test]
 fn bodies_together_take_no_more_memory_than_allowed() {
     let net = Net::found();
-    let running = net.start_with(GatewayOptions { bodies_bytes_max: 1_000, ..options() });
+    let running = net.start_with(GatewayOptions { bytes_in_flight_max: 1_000, ..options() });
     let answer = Client::to(&running).post("/v1/reports", "application/cose", &[0; 1_001]);
-    assert_eq!((answer.status, answer.problem().code.as_str()), (503, "NET-BUSY"));
+    assert_eq!((answer.status, answer.problem().code.as_str()), (503, "NET-BUSY-BYTES"));
     let after = Client::to(&running).post("/v1/reports", "application/cose", &[0; 1_000]);
     assert_eq!(rows(&after.json()), ["RPT-COSE"], "what was held is free again");
-}
-
-#[test]
-fn further_connections_wait_for_a_place() {
-    let net = Net::found();
-    let running = net.start_with(GatewayOptions { connections_max: 1, ..options() });
-    let mut first = Client::to(&running);
-    assert_eq!(first.get("/health").status, 200);
-    let mut second = Client::to(&running);
-    second.send(b"GET /health HTTP/1.1\r\nhost: t\r\n\r\n");
-    assert_eq!(first.get("/health").status, 200);
-    drop(first);
-    assert_eq!(second.receive(true).status, 200);
 }
 
 #[test]

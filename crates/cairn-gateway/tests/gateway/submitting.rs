@@ -94,7 +94,7 @@ fn bad_reports_do_not_sink_their_neighbours_and_never_reach_the_log() {
         "cairn_rejected_total{code=\"RPT-CONFLICT\"} 1",
         "cairn_log_entries 8",
         // The enrolment, and of the ten those that could be valid; of the second batch none.
-        "cairn_append_items_total 6",
+        "cairn_group_items_sum 6",
     ] {
         assert!(metrics.text().lines().any(|found| found == line), "{line} in\n{}", metrics.text());
     }

@@ -168,6 +168,7 @@ pub fn options() -> GatewayOptions {
     GatewayOptions {
         listen: "127.0.0.1:0".to_owned(),
         checkpoint: Duration::from_millis(20),
+        metrics_public: true,
         ..GatewayOptions::default()
     }
 }

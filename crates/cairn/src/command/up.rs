@@ -1,12 +1,13 @@
 //! `cairn up`: run a network until it is told to stop.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::{Arc, RwLock};
 
-use cairn_gateway::{Gateway, GatewayOptions, Running};
+use cairn_gateway::{Gateway, GatewayOptions, Running, sync_times_us};
+use cairn_ledger::Ledger;
 use serde::Serialize;
 
-use crate::config::{Config, Folder};
+use crate::config::{ClockKind, Config, Folder};
 use crate::failure::Failure;
 use crate::open::open_network;
 use crate::output::Output;
@@ -27,6 +28,7 @@ struct Started {
     name: String,
     network_id: String,
     url: String,
+    admin_url: Option<String>,
     size: u64,
     epoch: u64,
     rehearsed: Vec<String>,
@@ -37,14 +39,19 @@ struct Started {
 /// # Errors
 /// When the network cannot be opened or the address not be bound.
 pub fn start(folder: &Folder, listen: Option<&str>, output: Output) -> Result<Running, Failure> {
+    begin(folder, listen, output).map(|(running, _)| running)
+}
+
+/// As [`start`], with the ledger that is served.
+fn begin(folder: &Folder, listen: Option<&str>, output: Output) -> Result<(Running, Arc<RwLock<Ledger>>), Failure> {
     let config = Config::read(folder)?;
-    let sequencer = open_network(folder, &config, output)?;
-    let options = GatewayOptions {
-        listen: listen.unwrap_or(&config.gateway.listen).to_owned(),
-        checkpoint: Duration::from_millis(config.gateway.checkpoint_ms),
-        ..GatewayOptions::default()
-    };
-    Ok(Gateway::start(sequencer, config.clock(), options)?)
+    let syncs_us = sync_times_us();
+    let sequencer = open_network(folder, &config, &syncs_us, output)?;
+    let is_recorded = config.network.clock == ClockKind::Recorded;
+    let options =
+        GatewayOptions { syncs_us: Some(syncs_us), ..config.gateway.options(listen, is_recorded, folder.root())? };
+    let ledger = sequencer.ledger();
+    Ok((Gateway::start(sequencer, config.clock(), options)?, ledger))
 }
 
 /// Runs the command.
@@ -53,20 +60,14 @@ pub fn start(folder: &Folder, listen: Option<&str>, output: Output) -> Result<Ru
 /// When the network cannot be started, or stops by itself.
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let folder = Folder::at(&args.dir);
-    let running = start(&folder, args.listen.as_deref(), output)?;
-    let url = format!("http://{}", running.address());
-    let info = cairn_client::Client::at(&url)?.network()?;
-    let started = Started {
-        name: info.name,
-        network_id: info.network_id,
-        url,
-        size: info.size,
-        epoch: info.epoch,
-        rehearsed: info.rehearsed,
-    };
+    let (running, ledger) = begin(&folder, args.listen.as_deref(), output)?;
+    let started = started(&running, &ledger)?;
     output.show(&started, |started| {
         let mut text = format!("{} is up at {}\n  network   {}\n", started.name, started.url, started.network_id);
         text.push_str(&format!("  entries   {}\n  epoch     {} is open\n", started.size, started.epoch));
+        if let Some(admin) = &started.admin_url {
+            text.push_str(&format!("  operator  {admin}/metrics\n"));
+        }
         for what in &started.rehearsed {
             text.push_str(&format!("  rehearsed {what}\n"));
         }
@@ -75,4 +76,22 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     running.wait_for_signal()?;
     output.say("stopped; the log is closed and its checkpoint published");
     Ok(())
+}
+
+/// What is told of a network that is up; asked of its ledger, since its certificate may not be for this machine's name.
+fn started(running: &Running, ledger: &RwLock<Ledger>) -> Result<Started, Failure> {
+    let missing = || Failure::wrong("NET-GENESIS", "the log has no genesis statement");
+    let ledger = ledger.read().map_err(|_| Failure::wrong("NET-STOPPED", "the writer failed as it began"))?;
+    let state = ledger.state();
+    let network = state.network.as_ref().ok_or_else(missing)?;
+    let scheme = if running.speaks_tls() { "https" } else { "http" };
+    Ok(Started {
+        name: network.genesis.name.clone(),
+        network_id: network.id.0.to_string(),
+        url: format!("{scheme}://{}", running.address()),
+        admin_url: running.admin_address().map(|address| format!("http://{address}")),
+        size: ledger.reader().size(),
+        epoch: state.epoch.number,
+        rehearsed: network.genesis.rehearsed.clone(),
+    })
 }
