@@ -137,7 +137,7 @@ impl Transport {
         match status {
             200 => Ok(body),
             // Without a time to come back, what stands still will not move by asking again.
-            503 if response.headers().contains_key("retry-after") => Err(Failed::busy(url, &response, &body)),
+            429 | 503 if response.headers().contains_key("retry-after") => Err(Failed::busy(url, &response, &body)),
             _ => Err(refused(url, status, &body).into()),
         }
     }
@@ -170,7 +170,7 @@ impl Failed {
 
     fn busy(url: &str, response: &Response<Body>, body: &[u8]) -> Self {
         let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-        let detail = match refused(url, 503, body) {
+        let detail = match refused(url, response.status().as_u16(), body) {
             ClientError::Refused { problem, .. } => problem.detail,
             _ => "no reason given".to_owned(),
         };
