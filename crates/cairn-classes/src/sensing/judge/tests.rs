@@ -3,6 +3,7 @@
 mod cases;
 mod copies;
 mod crowd;
+mod golden;
 mod laws;
 mod long;
 mod moved;

@@ -13,7 +13,7 @@ use crate::sensing::{CopyRule, Quantity, SeriesRule, VALUE_MAX};
 const CADENCE_MS: u64 = 600_000;
 const DEVICES: u64 = 6;
 /// Readings of two days.
-const READINGS: u64 = 288;
+pub(super) const READINGS: u64 = 288;
 
 /// SplitMix64's finaliser, for noise that is the same everywhere.
 fn noise(device: u64, reading: u64, below: u64) -> i64 {
@@ -24,19 +24,19 @@ fn noise(device: u64, reading: u64, below: u64) -> i64 {
 }
 
 /// What a device measures: a day's course, what the hour brings here, and the instrument's noise; in tenths of a degree.
-fn measured(device: u64, reading: u64) -> i64 {
+pub(super) fn measured(device: u64, reading: u64) -> i64 {
     let course = 40 * (reading % 144).min(144 - reading % 144).cast_signed() / 72;
     100 + course + noise(device, reading / 9, 12) + noise(device + 50, reading, 5)
 }
 
 /// A reading of temperature, received so long after its time.
-fn reading(device: u64, time_ms: u64, tenths: i64, after_ms: u64) -> Sent {
+pub(super) fn reading(device: u64, time_ms: u64, tenths: i64, after_ms: u64) -> Sent {
     let mut sent = sent(device, time_ms, &[(Quantity::AirTemperature, tenths * 10)]);
     sent.received_ms = time_ms + after_ms;
     sent
 }
 
-fn time_ms(reading: u64) -> u64 {
+pub(super) fn time_ms(reading: u64) -> u64 {
     7 * DAY_MS + reading * CADENCE_MS
 }
 
@@ -60,7 +60,7 @@ fn honest() -> Town {
 }
 
 /// The same with one device's readings replaced.
-fn with(device: u64, readings: impl IntoIterator<Item = Sent>) -> Town {
+pub(super) fn with(device: u64, readings: impl IntoIterator<Item = Sent>) -> Town {
     let mut town = honest();
     town.fresh.retain(|sent| sent.device != device);
     town.fresh.extend(readings);

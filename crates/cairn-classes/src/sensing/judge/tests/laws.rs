@@ -9,7 +9,7 @@ use crate::sensing::judge::judge;
 use crate::sensing::{Assessed, Body, EVIDENCE_MAX, Outcome, Quantity};
 
 /// A town with everything in it, from a seed: liars, copies, owners of several devices, voids, late and batched reports.
-fn random_town(seed: u64) -> Town {
+pub(super) fn random_town(seed: u64) -> Town {
     let mut state = seed;
     let mut next = move |below: u64| {
         // SplitMix64, so that a seed names one town.

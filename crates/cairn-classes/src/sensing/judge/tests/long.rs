@@ -52,7 +52,7 @@ fn noise(seed: u64, a: u64, b: u64, most: i64) -> i64 {
 }
 
 /// The air's temperature in an hour: days of 8 degrees from trough to peak, and fronts that come and go.
-fn air(hour: u64) -> i64 {
+pub(super) fn air(hour: u64) -> i64 {
     let wave = |period: u64, height: i64| {
         let at = (hour % period * 2 * height.unsigned_abs() / period).cast_signed();
         at.min(2 * height - at)
@@ -61,7 +61,7 @@ fn air(hour: u64) -> i64 {
 }
 
 /// Six stations over so many hours; station 0 says what `says` makes of (hour, what it would honestly say).
-fn town(hours: u64, says: impl Fn(u64, i64) -> i64) -> Town {
+pub(super) fn town(hours: u64, says: impl Fn(u64, i64) -> i64) -> Town {
     let mut town = Town::under(PROFILE, 6);
     town.epoch = 0..hours.next_multiple_of(168) * HOUR_MS;
     for hour in 1..hours {

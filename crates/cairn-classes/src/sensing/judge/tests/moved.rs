@@ -62,7 +62,7 @@ fn dice(seed: u64, a: u64, b: u64, below: u64) -> i64 {
 
 /// Temperature and pressure at a station in an hour: own to every ten stations and four hours, and in between what lies
 /// in between; and a day that is the same everywhere.
-fn air(seed: u64, n: u64, hour: u64) -> (i64, i64) {
+pub(super) fn air(seed: u64, n: u64, hour: u64) -> (i64, i64) {
     let field = |of: u64, height: u64| {
         let node = |n: u64, hour: u64| dice(seed ^ of, n / 10, hour / 4, height);
         let (east, later) = ((n % 10).cast_signed(), (hour % 4).cast_signed());
@@ -74,7 +74,7 @@ fn air(seed: u64, n: u64, hour: u64) -> (i64, i64) {
 }
 
 /// A day of the line, where station `n` says what `says` makes of (itself, hour).
-fn line(seed: u64, says: impl Fn(u64, u64) -> Option<(i64, i64)>) -> Town {
+pub(super) fn line(seed: u64, says: impl Fn(u64, u64) -> Option<(i64, i64)>) -> Town {
     let mut town = Town::under(PROFILE, STATIONS);
     town.epoch = 7 * DAY_MS..8 * DAY_MS;
     for hour in 7 * 24..8 * 24 {

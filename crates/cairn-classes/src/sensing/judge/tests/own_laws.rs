@@ -26,7 +26,7 @@ lost_ppm = 800_000
 ";
 
 /// Three days of three devices that do everything wrong now and then, from a seed.
-fn random_town(seed: u64) -> Town {
+pub(super) fn random_town(seed: u64) -> Town {
     let mut state = seed;
     let mut next = move |below: u64| {
         // SplitMix64, so that a seed names one town.
