@@ -82,6 +82,10 @@ impl DiskFile for TimedFile {
         self.file.write_at(offset, bytes)
     }
 
+    fn reserve(&self, size: u64) -> io::Result<()> {
+        self.file.reserve(size)
+    }
+
     fn truncate(&self, size: u64) -> io::Result<()> {
         self.file.truncate(size)
     }

@@ -14,6 +14,7 @@ use crate::LogError;
 use crate::disk::{Disk, DiskFile};
 use crate::error::{failed, unwritten};
 use crate::format::{COMMITS, COMMITS_COPY, Commit, NO_SECOND};
+use crate::reserve::{Reserved, written_bytes};
 
 const RECORD_BYTES: u64 = Commit::BYTES as u64;
 
@@ -90,7 +91,7 @@ pub fn no_second(number: u64) -> LogError {
 
 /// Finds the last record that counts; more than one broken record without a second is damage. Changes nothing.
 pub fn read_commit_tail(commits: &dyn DiskFile, copy: Option<&dyn DiskFile>) -> Result<CommitTail, LogError> {
-    let bytes = commits.size().map_err(failed("read", COMMITS))?;
+    let bytes = written_bytes(commits, COMMITS, 0)?;
     let slots = bytes.div_ceil(RECORD_BYTES);
     let copied = copy.map_or(Ok(0), |copy| copy.size().map_err(failed("read", COMMITS_COPY)))? / RECORD_BYTES;
     let (mut count, mut torn) = (slots.max(copied), 0);
@@ -104,7 +105,7 @@ pub fn read_commit_tail(commits: &dyn DiskFile, copy: Option<&dyn DiskFile>) -> 
             last = Some(commit);
             break;
         }
-        torn += u64::from(count <= slots);
+        torn += u64::from(count <= slots && !is_blank(commits, count - 1)?);
         if torn > 1 {
             return Err(no_second(count - 1));
         }
@@ -122,6 +123,11 @@ pub fn read_commit_tail(commits: &dyn DiskFile, copy: Option<&dyn DiskFile>) -> 
     Ok(CommitTail { count, last, previous, torn_bytes: bytes.saturating_sub(count * RECORD_BYTES), mended })
 }
 
+/// Whether nothing was ever written where record `number` would stand.
+fn is_blank(commits: &dyn DiskFile, number: u64) -> Result<bool, LogError> {
+    Ok(read_bytes(commits, COMMITS, number)?.is_some_and(|record| record == [0; Commit::BYTES]))
+}
+
 /// Puts the records in order: what was mended is written, what is torn is cut off. The last one is always written again:
 /// it may stand in the page cache alone, if the sync after it failed or never came, and the log is about to build on it.
 pub fn settle_commits(commits: &dyn DiskFile, tail: &CommitTail) -> Result<(), LogError> {
@@ -129,7 +135,7 @@ pub fn settle_commits(commits: &dyn DiskFile, tail: &CommitTail) -> Result<(), L
     for (number, commit) in tail.mended.iter().copied().chain(last) {
         commits.write_at(number * RECORD_BYTES, &commit.encode()).map_err(unwritten("write", COMMITS))?;
     }
-    if tail.torn_bytes > 0 {
+    if commits.size().map_err(failed("read", COMMITS))? > tail.count * RECORD_BYTES {
         commits.truncate(tail.count * RECORD_BYTES).map_err(failed("truncate", COMMITS))?;
     }
     commits.sync().map_err(failed("sync", COMMITS))
@@ -186,20 +192,33 @@ pub struct CommitWriter {
     commits: Arc<dyn DiskFile>,
     copy: Arc<dyn DiskFile>,
     count: u64,
+    reserved: Reserved,
     /// The last records, as far as they are not in the copy yet.
     uncopied: Vec<u8>,
 }
 
 impl CommitWriter {
-    /// Writes on after `count` records, which stand in both files.
-    pub fn after(commits: Arc<dyn DiskFile>, copy: Arc<dyn DiskFile>, count: u64) -> Self {
-        Self { commits, copy, count, uncopied: Vec::new() }
+    /// Writes on after `count` records, which stand in both files, and reserves room in steps of `step` bytes.
+    pub fn after(commits: Arc<dyn DiskFile>, copy: Arc<dyn DiskFile>, count: u64, step: u64) -> Self {
+        Self { commits, copy, count, reserved: Reserved::from(count * RECORD_BYTES, step), uncopied: Vec::new() }
+    }
+
+    /// Gives back the room that is reserved beyond the last record.
+    pub fn cut(&mut self) -> Result<(), LogError> {
+        let end = self.count * RECORD_BYTES;
+        if self.reserved.is_beyond(end) {
+            self.commits.truncate(end).map_err(failed("truncate", COMMITS))?;
+            self.reserved.cut(end);
+        }
+        Ok(())
     }
 
     /// Makes a record durable. If that fails the record may be there or not; see [`CommitWriter::undo`].
     pub fn append(&mut self, commit: &Commit) -> Result<(), LogError> {
         let record = commit.encode();
-        self.commits.write_at(self.count * RECORD_BYTES, &record).map_err(unwritten("write", COMMITS))?;
+        let start = self.count * RECORD_BYTES;
+        self.reserved.cover(&*self.commits, COMMITS, start, start + RECORD_BYTES)?;
+        self.commits.write_at(start, &record).map_err(unwritten("write", COMMITS))?;
         self.commits.sync().map_err(failed("sync", COMMITS))?;
         self.count += 1;
         self.uncopied.extend_from_slice(&record);
@@ -207,8 +226,9 @@ impl CommitWriter {
     }
 
     /// Takes back a record that could not be written whole.
-    pub fn undo(&self) -> Result<(), LogError> {
+    pub fn undo(&mut self) -> Result<(), LogError> {
         self.commits.truncate(self.count * RECORD_BYTES).map_err(failed("truncate", COMMITS))?;
+        self.reserved.cut(self.count * RECORD_BYTES);
         self.commits.sync().map_err(failed("sync", COMMITS))
     }
 
@@ -279,7 +299,11 @@ mod tests {
         assert_eq!(tail(&[], None), Ok((0, 0, 0)));
         assert_eq!(tail(&all, None), Ok((3, 0, 0)));
         assert_eq!(tail(&all[..63], None), Ok((0, 63, 0)));
-        assert_eq!(tail(&all[..129], None), Ok((2, 1, 0)));
+        assert_eq!(tail(&all[..129], None), Ok((2, 0, 0)), "the one byte is zero");
+        assert_eq!(tail(&all[..140], None), Ok((2, 8, 0)));
+        assert_eq!(tail(&[&all[..], &[0; 1000]].concat(), None), Ok((3, 0, 0)), "zeros were reserved");
+        let noise = [&all[..], &[0; 640], &[3]].concat();
+        assert_eq!(tail(&noise, None), Ok((3, 641, 0)), "noise in what was reserved is no record");
         assert_eq!(tail(&broken(2, &all), None), Ok((2, 64, 0)));
         assert_eq!(tail(&broken(0, &all)[..64], None), Ok((0, 64, 0)));
         for bytes in [&broken(1, &all)[..], &broken(1, &all)[..129], &[broken(2, &all).as_slice(), &[0]].concat()] {

@@ -77,6 +77,14 @@ pub trait DiskFile: Send + Sync {
     /// Those of the disk; some of the bytes may then be written.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
+    /// Makes the file at least `size` bytes long and takes the room for them; bytes never written read as zeros.
+    ///
+    /// # Errors
+    /// Those of the disk; `Unsupported` if it cannot, as here. The file may then be longer than before.
+    fn reserve(&self, _size: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Cuts the file to `size` bytes.
     ///
     /// # Errors
@@ -182,6 +190,10 @@ impl DiskFile for StdFile {
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all_at(bytes, offset)
+    }
+
+    fn reserve(&self, size: u64) -> io::Result<()> {
+        fs4::FileExt::allocate(&self.0, size)
     }
 
     fn truncate(&self, size: u64) -> io::Result<()> {

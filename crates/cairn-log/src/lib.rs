@@ -24,6 +24,9 @@
 //! | `bundles` | where each bundle starts | rebuilt |
 //! | `format` | `cairn-log/1` | refuses to open |
 //! | `writer.lock` | nothing; held with `flock` by the one writer | made again |
+//!
+//! While a log is written, and after a crash, zeros that were reserved may follow what is in the last segment and in
+//! `commits`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::cast_possible_truncation))]
 
@@ -40,6 +43,7 @@ pub mod promise;
 mod reader;
 mod recovery;
 mod repair;
+mod reserve;
 mod store;
 
 pub use check::{Checked, check};

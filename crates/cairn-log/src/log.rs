@@ -12,6 +12,7 @@ use crate::disk::{Disk, DiskFile, WriterLock};
 use crate::error::{failed, unwritten};
 use crate::format::{BUNDLES, CHECKPOINT, HASH_BYTES, PLACE_BYTES, ROOM, UNFINISHED, level_name, segment_name};
 use crate::recovery::{Recovered, Recovery, recover};
+use crate::reserve::Reserved;
 use crate::store::{Published, Segment, Shared, bundle_count, read_small, replace};
 use crate::{LogError, LogReader};
 
@@ -20,13 +21,18 @@ use crate::{LogError, LogReader};
 pub struct LogOptions {
     /// After this many bytes the next bundle begins a new segment. Default 1 GiB.
     pub segment_bytes: u64,
+    /// Room for entries is reserved in steps of this many bytes, which makes syncs faster; 0 reserves none. Default 4 MiB.
+    pub reserve_bytes: u64,
 }
 
 impl Default for LogOptions {
     fn default() -> Self {
-        Self { segment_bytes: 1 << 30 }
+        Self { segment_bytes: 1 << 30, reserve_bytes: 4 << 20 }
     }
 }
+
+/// Room for commit records is reserved in steps of at most this many bytes: a thousand records.
+const COMMITS_STEP_MAX: u64 = 1 << 16;
 
 /// The most that [`Log::try_room`] writes, in bytes.
 const ROOM_BYTES_MAX: u64 = 8 << 20;
@@ -47,6 +53,8 @@ pub struct Log {
     shared: Arc<Shared>,
     frontier: Frontier,
     commits: CommitWriter,
+    /// How far the last segment is reserved.
+    reserved: Reserved,
     bundles: Arc<dyn DiskFile>,
     stopped: Option<String>,
     _writer: Box<dyn WriterLock>,
@@ -66,13 +74,16 @@ impl Log {
             std::io::ErrorKind::WouldBlock => LogError::Locked,
             _ => failed("lock", crate::format::WRITER_LOCK)(error),
         })?;
-        let Recovered { view, frontier, commits, bundles, recovery } = recover(&*disk)?;
+        let Recovered { view, frontier, commits, bundles, recovery } =
+            recover(&*disk, options.reserve_bytes.min(COMMITS_STEP_MAX))?;
+        let last_bytes = view.segments.last().map_or(0, |last| view.end - last.start);
         let log = Self {
             disk,
             options,
             shared: Arc::new(Shared::new(view)),
             frontier,
             commits,
+            reserved: Reserved::from(last_bytes, options.reserve_bytes),
             bundles,
             stopped: None,
             _writer: writer,
@@ -210,11 +221,11 @@ impl Log {
 
     fn commit(&mut self, batch: Batch) -> Result<Vec<Hash>, LogError> {
         let written = self.write_derived(&batch).and_then(|new_levels| {
-            let began = self.write_entries(&batch)?;
+            let (began, reserved) = self.write_entries(&batch)?;
             self.commits.append(&batch.commit)?;
-            Ok((new_levels, began))
+            Ok((new_levels, began, reserved))
         });
-        let (new_levels, began) = match written {
+        let (new_levels, began, reserved) = match written {
             Err(full @ LogError::Full { .. }) => {
                 self.undo(&batch)?;
                 return Err(full);
@@ -224,6 +235,7 @@ impl Log {
         self.commits.copy()?;
         let Batch { bundles, leaf_hashes, frontier, end, commit, .. } = batch;
         self.frontier = frontier;
+        self.reserved = reserved;
         self.shared.change(|view| {
             view.segments.extend(began);
             view.levels.extend(new_levels);
@@ -237,7 +249,7 @@ impl Log {
 
     /// Takes back what a full disk let be written of a batch: first the record that would make it count, then the
     /// entries. Hashes and places beyond the end are left: the next batch writes over them, and nobody reads them before.
-    fn undo(&self, batch: &Batch) -> Result<(), LogError> {
+    fn undo(&mut self, batch: &Batch) -> Result<(), LogError> {
         self.commits.undo()?;
         let mut removed = None;
         for name in batch.parts.iter().filter_map(|part| part.begins).map(segment_name) {
@@ -256,25 +268,32 @@ impl Log {
         };
         let Some(last) = last else { return Ok(()) };
         last.file.truncate(end - last.start).map_err(failed("truncate", &last.name))?;
+        self.reserved.cut(end - last.start);
         last.file.sync().map_err(failed("sync", &last.name))
     }
 
-    /// Writes and syncs the entries; the segments that began.
-    fn write_entries(&self, batch: &Batch) -> Result<Vec<Segment>, LogError> {
+    /// Writes and syncs the entries; the segments that began, and how far the last one is reserved.
+    fn write_entries(&self, batch: &Batch) -> Result<(Vec<Segment>, Reserved), LogError> {
         let mut began: Vec<Segment> = Vec::new();
+        let mut reserved = self.reserved;
         let (mut place, mut current) = {
             let view = self.shared.read();
             (view.end, view.segments.last().cloned())
         };
         for part in &batch.parts {
             if let Some(first_index) = part.begins {
+                if let Some(whole) = current {
+                    close_segment(&whole, place, &reserved)?;
+                }
                 let name = segment_name(first_index);
                 let file = self.disk.create(&name).map_err(unwritten("create", &name))?;
                 began.push(Segment { first_index, start: place, name, file });
                 current = began.last().cloned();
+                reserved = Reserved::from(0, self.options.reserve_bytes);
             }
             let segment = current.as_ref().expect("the first entry of a log begins a segment");
             let offset = place - segment.start;
+            reserved.cover(&*segment.file, &segment.name, offset, offset + part.bytes.len() as u64)?;
             segment.file.write_at(offset, &part.bytes).map_err(unwritten("write", &segment.name))?;
             segment.file.sync().map_err(failed("sync", &segment.name))?;
             place += part.bytes.len() as u64;
@@ -282,7 +301,19 @@ impl Log {
         if !began.is_empty() {
             self.disk.sync_folder().map_err(failed("sync the folder of", &began[0].name))?;
         }
-        Ok(began)
+        Ok((began, reserved))
+    }
+
+    /// Gives back the room that is reserved beyond the last entry and the last commit record.
+    fn give_back(&mut self) -> Result<(), LogError> {
+        self.commits.cut()?;
+        let view = self.shared.read();
+        let Some(last) = view.segments.last() else { return Ok(()) };
+        let end = view.end - last.start;
+        if self.reserved.is_beyond(end) {
+            last.file.truncate(end).map_err(failed("truncate", &last.name))?;
+        }
+        Ok(())
     }
 
     /// Writes hashes and bundle places, which need not be durable; the hash files that began.
@@ -328,6 +359,25 @@ impl Log {
         self.shared.change(|view| view.published = Some(next));
         Ok(())
     }
+}
+
+impl Drop for Log {
+    /// A log that was closed holds what was appended and nothing else. If that fails, the next start cuts it.
+    fn drop(&mut self) {
+        if self.stopped.is_none() {
+            let _ = self.give_back();
+        }
+    }
+}
+
+/// Makes a segment as long as its entries, durably, before another one begins: places in later segments count on it.
+fn close_segment(segment: &Segment, end: u64, reserved: &Reserved) -> Result<(), LogError> {
+    let bytes = end - segment.start;
+    if !reserved.is_beyond(bytes) {
+        return Ok(());
+    }
+    segment.file.truncate(bytes).map_err(failed("truncate", &segment.name))?;
+    segment.file.sync().map_err(failed("sync", &segment.name))
 }
 
 fn signed_by(note: &str, signer: &NoteSigner) -> bool {

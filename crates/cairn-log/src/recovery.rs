@@ -25,6 +25,7 @@ use crate::format::{
     BUNDLES, CHECKPOINT, COMMITS, COMMITS_COPY, Commit, FORMAT, FORMAT_TEXT, ROOM, UNFINISHED, WRITER_LOCK,
     level_count, level_name, parse_segment_name, segment_name,
 };
+use crate::reserve::written_bytes;
 use crate::store::{Published, Segment, View, read_small, replace};
 
 /// What was found and done when a log was opened.
@@ -56,7 +57,8 @@ pub struct Recovered {
 /// Read at once when checking the last batch, in bytes.
 const PIECE_BYTES: usize = 1 << 20;
 
-pub fn recover(disk: &dyn Disk) -> Result<Recovered, LogError> {
+/// Recovers; commit records are then reserved in steps of `step` bytes.
+pub fn recover(disk: &dyn Disk, step: u64) -> Result<Recovered, LogError> {
     begin(disk)?;
     let mut recovery = Recovery::default();
     let CommitFiles { commits, copy } = open_commits(disk)?;
@@ -91,7 +93,7 @@ pub fn recover(disk: &dyn Disk) -> Result<Recovered, LogError> {
     disk.sync_folder().map_err(failed("sync the folder of", COMMITS))?;
     let size = recovery.size;
     let view = View { size, root, end, segments, bundles: derived.places, levels, published };
-    let commits = CommitWriter::after(commits, copy, tail.count);
+    let commits = CommitWriter::after(commits, copy, tail.count, step);
     Ok(Recovered { view, frontier: derived.frontier, commits, bundles, recovery })
 }
 
@@ -204,7 +206,7 @@ fn settle_segments(
     let kept = commit.map_or(0, |commit| segments.partition_point(|segment| segment.first_index <= commit.segment));
     let later = segments.split_off(kept);
     for segment in &later {
-        recovery.discarded_bytes += segment.file.size().map_err(failed("read", &segment.name))?;
+        recovery.discarded_bytes += written_bytes(&*segment.file, &segment.name, 0)?;
         disk.remove(&segment.name).map_err(failed("remove", &segment.name))?;
     }
     if let Some(first) = later.first() {
@@ -219,7 +221,7 @@ fn settle_segments(
         return Err(LogError::Damaged { file: last.name.clone(), offset: bytes, entry: None, what });
     }
     if bytes > commit.end {
-        recovery.discarded_bytes += bytes - commit.end;
+        recovery.discarded_bytes += written_bytes(&*last.file, &last.name, commit.end)? - commit.end;
         last.file.truncate(commit.end).map_err(failed("truncate", &last.name))?;
         last.file.sync().map_err(failed("sync", &last.name))?;
     }

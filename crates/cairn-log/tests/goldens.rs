@@ -48,7 +48,7 @@ fn witness() -> Cosigner {
 /// 260 entries in four batches over two segments, a cosigned checkpoint of 259, one entry after it.
 fn tiny(folder: &Path) -> Promise {
     let disk = Arc::new(StdDisk::create(folder).unwrap());
-    let (mut log, _) = Log::open(disk, LogOptions { segment_bytes: 1000 }).unwrap();
+    let (mut log, _) = Log::open(disk, LogOptions { segment_bytes: 1000, ..LogOptions::default() }).unwrap();
     let entries: Vec<String> = (0..260).map(|index| format!("e{index}")).collect();
     for batch in [0..1, 1..250, 250..259] {
         log.append(&entries[batch]).unwrap();
@@ -99,6 +99,7 @@ fn a_log_of_this_format_is_read_for_ever() {
     let opened = SignedCheckpoint::open(&checkpoint, signer().verifier(), &known).unwrap();
     assert_eq!((opened.checkpoint.size(), opened.witnessed.len()), (259, 1));
     log.append(&[b"and it goes on"]).unwrap();
+    drop(log);
     let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
     assert_eq!(read("commits-copy"), read("commits"), "it has a copy from now on");
 }

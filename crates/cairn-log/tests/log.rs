@@ -21,7 +21,7 @@ fn signer() -> NoteSigner {
 
 fn open(folder: &Path) -> Result<Log, LogError> {
     let disk = Arc::new(StdDisk::create(folder).unwrap());
-    Log::open(disk, LogOptions { segment_bytes: 8000 }).map(|(log, _)| log)
+    Log::open(disk, LogOptions { segment_bytes: 8000, ..LogOptions::default() }).map(|(log, _)| log)
 }
 
 fn entry(index: u64) -> Vec<u8> {
@@ -404,7 +404,7 @@ proptest! {
         let entries: Vec<Vec<u8>> = lengths.iter().enumerate().map(|(i, length)| vec![i as u8; *length]).collect();
         let folder = tempfile::tempdir().unwrap();
         let disk = Arc::new(StdDisk::create(folder.path()).unwrap());
-        let options = LogOptions { segment_bytes };
+        let options = LogOptions { segment_bytes, ..LogOptions::default() };
         let (mut log, _) = Log::open(disk.clone(), options).unwrap();
         let mut rest = entries.as_slice();
         for cut in cuts.iter().cycle() {

@@ -7,6 +7,7 @@
 //! * A **failed sync** leaves some writes durable and forgets that the others are not: a later sync succeeds without them,
 //!   as on Linux. They stay readable until the power is cut. Whoever syncs the same open file again is found out. A folder
 //!   that could not be synced can be synced again.
+//! * Room that is asked for ahead is sometimes refused, even where there is some.
 //! * A **full disk** takes the beginning of a write, perhaps all of it, and says no, until there is room again.
 //! * **Bad hardware** turns bits and cuts files short, durably.
 //!
@@ -66,6 +67,7 @@ struct Inode {
 #[derive(Clone)]
 enum Change {
     Write { offset: usize, bytes: Vec<u8> },
+    Grow { size: usize },
     Truncate { size: usize },
 }
 
@@ -295,6 +297,7 @@ fn apply(content: &mut Vec<u8>, change: &Change) {
             }
             content[*offset..end].copy_from_slice(bytes);
         }
+        Change::Grow { size } => content.resize(content.len().max(*size), 0),
         Change::Truncate { size } => content.resize(*size, 0),
     }
 }
@@ -370,6 +373,17 @@ impl DiskFile for FaultyFile {
         }
         let offset = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
         self.change(Change::Write { offset, bytes: bytes.to_vec() })
+    }
+
+    fn reserve(&self, size: u64) -> io::Result<()> {
+        let mut state = self.live()?;
+        let size = usize::try_from(size).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let is_refused = state.is_full() || state.below(8) == 0;
+        // What is refused may have been taken in part.
+        let part = if is_refused { state.below(size + 1) } else { size };
+        drop(state);
+        let changed = self.change(Change::Grow { size: part });
+        if is_refused { changed.and(Err(io::ErrorKind::StorageFull.into())) } else { changed }
     }
 
     fn truncate(&self, size: u64) -> io::Result<()> {

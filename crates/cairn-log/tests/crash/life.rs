@@ -64,8 +64,8 @@ pub fn signer() -> NoteSigner {
     NoteSigner::new("log.example", SigningKey::from_seed([3; 32])).unwrap()
 }
 
-/// Segments are short, so that there are many.
-pub const OPTIONS: LogOptions = LogOptions { segment_bytes: 4000 };
+/// Segments are short, so that there are many, and room is reserved often.
+pub const OPTIONS: LogOptions = LogOptions { segment_bytes: 4000, reserve_bytes: 1500 };
 
 /// All entries of a log.
 pub fn read_all(reader: &LogReader) -> Result<Vec<Vec<u8>>, LogError> {
