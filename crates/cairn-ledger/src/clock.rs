@@ -26,6 +26,16 @@ impl NetworkClock {
             Self::Recorded { start_ms } => start_ms.max(last_ms),
         }
     }
+
+    /// How far the machine's clock stands before `last_ms`, the time of the log's last entry; ms. Until it has caught up
+    /// the network's time stands still: an entry is never dated before the one ahead of it.
+    #[must_use]
+    pub fn behind_ms(self, last_ms: u64) -> u64 {
+        match self {
+            Self::Wall => last_ms.saturating_sub(wall_ms()),
+            Self::Recorded { .. } => 0,
+        }
+    }
 }
 
 /// The machine's time, ms since 1970 UTC.

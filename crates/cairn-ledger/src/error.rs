@@ -73,6 +73,12 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
+    /// Whether the disk is full: nothing was logged, and it may be tried again.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        matches!(self, Self::Log(error) if error.is_full())
+    }
+
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -95,7 +101,7 @@ impl LedgerError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Log(error) => error.hint(),
-            Self::View { .. } => Some("views are derived: delete the `views` folder and start again"),
+            Self::View { .. } => Some("views are derived: stop the network and run `cairn ledger rebuild`"),
             Self::NoEpoch { .. } => Some("list the closed epochs with `cairn epoch list`"),
             Self::NoSnapshot { .. } => Some("ask for a later epoch, or audit from the beginning"),
             Self::Keys { .. } => Some("use the `keys` folder that was made with this log"),

@@ -1,16 +1,19 @@
 //! The ledger: the fold that follows the log, and the epochs that it closed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 
 use cairn_core::entry::{Entry, EntryKind};
+use cairn_core::epoch::EpochStatement;
 use cairn_core::report::ReportName;
 use cairn_core::{Hash, NetworkId};
-use cairn_fold::{Checked, Closed, Effect, Fold, Refusal, State, check_reports};
+use cairn_fold::{Checked, Effect, Fold, Refusal, State};
 use cairn_log::LogReader;
-use cairn_merkle::tree::{Frontier, leaf_hash};
+use cairn_merkle::tree::Frontier;
 
 use crate::LedgerError;
+use crate::follow::{Follow, Progress};
 use crate::store::EpochStore;
 
 /// How a ledger is kept.
@@ -28,23 +31,16 @@ impl Default for LedgerOptions {
 
 /// The state as of the log, with everything that is served from it.
 pub struct Ledger {
-    pub(crate) fold: Fold,
+    pub(crate) follow: Follow,
     pub(crate) store: EpochStore,
     pub(crate) reader: LogReader,
-    /// Names of the reports logged since the last epoch closed.
-    names: BTreeMap<ReportName, u64>,
-    /// Devices named by the void entries met while reading the log, by code.
-    void: BTreeMap<&'static str, u64>,
+    /// The first epoch whose files were broken when the ledger was opened.
+    remade_from: Option<u64>,
 }
 
-/// How far reading the log has come: entries read, entries in all.
-pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
-
-/// Entries folded between two looks at the progress.
-const CHUNK: usize = 4_096;
-
 impl Ledger {
-    /// Opens the ledger over a log: takes up the newest snapshot that fits, and folds the rest.
+    /// Opens the ledger over a log: takes up the newest snapshot that fits, and folds the rest. Files of closed epochs
+    /// that are found broken are made again.
     ///
     /// # Errors
     /// [`LedgerError`] when the log cannot be read or folded.
@@ -55,97 +51,94 @@ impl Ledger {
         progress: Progress<'_>,
     ) -> Result<Self, LedgerError> {
         let store = EpochStore::open(&folder.join("epochs"), options.snapshots_kept.max(1))?;
-        let fold = resume(&store, &reader)?;
-        let mut ledger = Self { fold, store, reader, names: BTreeMap::new(), void: BTreeMap::new() };
-        ledger.forget_later_epochs()?;
+        store.sweep()?;
+        let remade_from = store.first_broken()?;
+        if let Some(epoch) = remade_from {
+            store.remove(epoch)?;
+        }
+        let follow = Follow::from(resume(&store, &reader)?);
+        let mut ledger = Self { follow, store, reader, remade_from };
         ledger.catch_up(progress)?;
+        if let Some(epoch) = ledger.first_broken_names()? {
+            ledger.store.remove(epoch)?;
+            ledger.remade_from = ledger.remade_from.or(Some(epoch));
+            ledger.follow = Follow::from(resume(&ledger.store, &ledger.reader)?);
+            ledger.catch_up(progress)?;
+        }
         Ok(ledger)
+    }
+
+    /// Takes back what was folded and never logged: the state becomes that of the log again.
+    pub(crate) fn read_again(&mut self) -> Result<(), LedgerError> {
+        self.store.sweep()?;
+        let void = core::mem::take(&mut self.follow.void);
+        self.follow = Follow::from(resume(&self.store, &self.reader)?);
+        self.catch_up(&mut |_, _| {})?;
+        self.follow.void = void;
+        Ok(())
+    }
+
+    fn catch_up(&mut self, progress: Progress<'_>) -> Result<(), LedgerError> {
+        self.forget_later_epochs()?;
+        let store = self.store.clone();
+        self.follow.catch_up(&self.reader, progress, &mut |closed, names| store.write(closed, names))
     }
 
     /// Epoch folders past the fold belong to another log, or to a future that a crash took back.
     fn forget_later_epochs(&self) -> Result<(), LedgerError> {
         for epoch in self.store.epochs()? {
-            if epoch >= self.fold.state().epoch.number {
+            if epoch >= self.state().epoch.number {
                 self.store.remove(epoch)?;
             }
         }
         Ok(())
     }
 
-    fn catch_up(&mut self, progress: Progress<'_>) -> Result<(), LedgerError> {
-        let size = self.reader.size();
-        let chunks = self.reader.entries(self.fold.size()..size);
-        for chunk in chunks {
-            let chunk = chunk?;
-            let entries: Vec<(u64, &[u8])> = chunk.iter().collect();
-            for part in entries.chunks(CHUNK) {
-                self.fold_part(part)?;
-                progress(self.fold.size(), size);
-            }
-        }
-        Ok(())
+    /// The epochs whose names are looked up: reports may still come late for them.
+    fn named_epochs(&self) -> Range<u64> {
+        let open = self.state().epoch.number;
+        let late_epochs = self.state().policy().map_or(0, |policy| u64::from(policy.read.epochs.late_epochs));
+        open.saturating_sub(late_epochs + 2)..open
     }
 
-    fn fold_part(&mut self, part: &[(u64, &[u8])]) -> Result<(), LedgerError> {
-        let mut entries = Vec::with_capacity(part.len());
-        for &(index, bytes) in part {
-            let entry = Entry::decode(bytes).map_err(|source| cairn_fold::FoldError::Entry { index, source })?;
-            entries.push((bytes, entry));
-        }
-        let bodies: Vec<(EntryKind, &[u8])> = entries.iter().map(|(_, entry)| (entry.kind, entry.body)).collect();
-        let checked = check_reports(self.fold.state(), &bodies);
-        for ((bytes, entry), checked) in entries.iter().zip(checked) {
-            let index = self.fold.size();
-            let folded = self.fold.push(leaf_hash(bytes), entry, checked)?;
-            self.note_closed(&folded.closed)?;
-            match folded.effect {
-                Ok(Effect::Report(accepted)) => {
-                    self.names.insert(accepted.name, index);
-                }
-                Ok(_) => {}
-                Err(refusal) => *self.void.entry(refusal.code).or_default() += 1,
+    fn first_broken_names(&self) -> Result<Option<u64>, LedgerError> {
+        for epoch in self.named_epochs() {
+            if !self.store.has_sound_names(epoch)? {
+                return Ok(Some(epoch));
             }
         }
-        Ok(())
-    }
-
-    fn note_closed(&mut self, closed: &[Closed]) -> Result<(), LedgerError> {
-        for closed in closed {
-            let names = self.take_names();
-            self.store.write(closed, &names)?;
-        }
-        Ok(())
+        Ok(None)
     }
 
     /// Hands over the names of the reports logged since this was last asked: those of an epoch that just closed.
     pub(crate) fn take_names(&mut self) -> Vec<(ReportName, u64)> {
-        core::mem::take(&mut self.names).into_iter().collect()
+        self.follow.take_names()
     }
 
     /// Folds an entry that is about to be logged, if it is valid; changes nothing if it is void.
     pub(crate) fn offer(&mut self, leaf: Hash, entry: &Entry<'_>, checked: Option<Checked>) -> Result<(), Refusal> {
-        let index = self.fold.size();
-        if let Effect::Report(accepted) = self.fold.push_valid(leaf, entry, checked)? {
-            self.names.insert(accepted.name, index);
+        let index = self.follow.fold.size();
+        if let Effect::Report(accepted) = self.follow.fold.push_valid(leaf, entry, checked)? {
+            self.follow.names.insert(accepted.name, index);
         }
         Ok(())
     }
 
     /// Folds an entry that closes what is due; for the sequencer.
     pub(crate) fn push_closing(&mut self, leaf: Hash, entry: &Entry<'_>) -> Result<cairn_fold::Folded, LedgerError> {
-        Ok(self.fold.push(leaf, entry, None)?)
+        Ok(self.follow.fold.push(leaf, entry, None)?)
     }
 
     /// The state.
     #[must_use]
     pub const fn state(&self) -> &State {
-        self.fold.state()
+        self.follow.fold.state()
     }
 
     /// The fold, for checks made beforehand.
     #[must_use]
     pub const fn fold(&self) -> &Fold {
-        &self.fold
+        &self.follow.fold
     }
 
     /// The log.
@@ -165,15 +158,13 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when a view cannot be read.
     pub fn find_name(&self, name: &ReportName) -> Result<Option<u64>, LedgerError> {
-        if let Some(index) = self.names.get(name) {
+        if let Some(index) = self.follow.names.get(name) {
             return Ok(Some(*index));
         }
         if !self.state().devices.get(&name.device).is_some_and(|device| device.names.contains(name.boot, name.seq)) {
             return Ok(None);
         }
-        let open = self.state().epoch.number;
-        let late_epochs = self.state().policy().map_or(0, |policy| u64::from(policy.read.epochs.late_epochs));
-        for epoch in (open.saturating_sub(late_epochs + 2)..open).rev() {
+        for epoch in self.named_epochs().rev() {
             if let Some(index) = self.store.find_name(epoch, name)? {
                 return Ok(Some(index));
             }
@@ -184,7 +175,13 @@ impl Ledger {
     /// Void entries met while reading the log at the start, by code.
     #[must_use]
     pub const fn void_entries(&self) -> &BTreeMap<&'static str, u64> {
-        &self.void
+        &self.follow.void
+    }
+
+    /// The first epoch whose files were found broken when the ledger was opened, and made again with all that follow.
+    #[must_use]
+    pub const fn remade_from(&self) -> Option<u64> {
+        self.remade_from
     }
 }
 
@@ -198,7 +195,7 @@ fn resume(store: &EpochStore, reader: &LogReader) -> Result<Fold, LedgerError> {
         let to = snapshot.statement.to;
         let is_of_this_log =
             to <= reader.size() && reader.root_at(to).is_ok_and(|root| root == snapshot.statement.log_root);
-        if !is_of_this_log {
+        if !is_of_this_log || !is_logged(&snapshot.statement, reader)? {
             continue;
         }
         let frontier = Frontier::read(reader, to)?;
@@ -210,4 +207,20 @@ fn resume(store: &EpochStore, reader: &LogReader) -> Result<Fold, LedgerError> {
         }
     }
     Ok(Fold::start())
+}
+
+/// Whether the log holds this very statement. The writer logs it right after the entry that closed the epoch.
+fn is_logged(statement: &EpochStatement, reader: &LogReader) -> Result<bool, LedgerError> {
+    let bytes = statement.encode();
+    for chunk in reader.entries(statement.to + 1..u64::MAX) {
+        for (_, entry) in chunk?.iter() {
+            match Entry::decode(entry) {
+                Ok(entry) if entry.kind == EntryKind::Epoch && entry.body == bytes => return Ok(true),
+                // Other epochs may have closed with it.
+                Ok(entry) if entry.kind == EntryKind::Epoch => {}
+                _ => return Ok(false),
+            }
+        }
+    }
+    Ok(false)
 }

@@ -7,13 +7,17 @@
 mod clock;
 mod error;
 mod explain;
+mod follow;
 mod ledger;
+mod rebuild;
 mod sequencer;
 mod store;
 mod views;
 
 pub use clock::{NetworkClock, wall_ms};
 pub use error::LedgerError;
-pub use ledger::{Ledger, LedgerOptions, Progress};
+pub use follow::Progress;
+pub use ledger::{Ledger, LedgerOptions};
+pub use rebuild::{Difference, Rebuilt, check_views, rebuild_views};
 pub use sequencer::{Answer, OperatorKeys, Receipted, Sequencer, Submission};
 pub use store::split_rows;

@@ -1,8 +1,9 @@
 //! The one writer: admits, orders, makes durable, promises, closes epochs.
 //!
 //! Requests are taken in groups: every item is admitted against the state as it stands after the items before it, the
-//! whole group is appended with one sync, and only then anybody is answered. After any error on the way the writer stops:
-//! the state in memory may then be ahead of the log, and a restart folds the log again.
+//! whole group is appended with one sync, and only then anybody is answered. When the disk is full the group is refused
+//! whole, the state goes back to that of the log, and work goes on as soon as there is room. After any other error on the
+//! way the writer stops: the state in memory may then be ahead of the log, and a restart folds the log again.
 
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 
@@ -13,10 +14,11 @@ use cairn_core::observation::{Observation, ObservationBody, SOURCE_CLOCK, sign_o
 use cairn_core::report::{Report, ReportName};
 use cairn_core::{Hash, cose};
 use cairn_fold::{Checked, Closed, Refusal};
-use cairn_log::{Log, LogReader, Promise, promise};
-use cairn_merkle::NoteSigner;
+use cairn_log::{Log, LogError, LogReader, Promise, promise};
 use cairn_merkle::tree::leaf_hash;
+use cairn_merkle::{NoteSigner, SignedCheckpoint};
 
+use crate::store::EpochStore;
 use crate::{Ledger, LedgerError, NetworkClock};
 
 /// The most bytes of an entry: its length is written in two.
@@ -37,6 +39,9 @@ pub struct OperatorKeys {
     /// The `clock` observations by which epochs close when nobody reports.
     pub clock: SecretKey,
 }
+
+/// A disk that was full has room again when it takes so much more than what is to be logged, in bytes.
+const ROOM_BYTES: u64 = 1 << 20;
 
 /// One item to log.
 #[derive(Debug, Clone)]
@@ -91,13 +96,16 @@ pub struct Sequencer {
     keys: OperatorKeys,
     clock: NetworkClock,
     stopped: bool,
+    /// Whether the disk was full when it was written last.
+    is_full: bool,
 }
 
 impl Sequencer {
     /// The writer over a log and the ledger that has folded all of it.
     ///
     /// # Errors
-    /// [`LedgerError::Keys`] when the network's genesis names other keys.
+    /// [`LedgerError::Keys`] when the network's genesis names other keys, [`LogError::Damaged`] when the last checkpoint
+    /// is not signed with them.
     pub fn over(log: Log, ledger: Ledger, keys: OperatorKeys, clock: NetworkClock) -> Result<Self, LedgerError> {
         if let Some(network) = &ledger.state().network {
             let genesis = &network.genesis;
@@ -109,8 +117,22 @@ impl Sequencer {
             if let Some((key, _)) = fits.iter().find(|(_, fits)| !fits) {
                 return Err(LedgerError::Keys { key });
             }
+            check_signed(&log.reader(), &genesis.origin, &keys.log)?;
         }
-        Ok(Self { log, ledger: Arc::new(RwLock::new(ledger)), keys, clock, stopped: false })
+        Ok(Self { log, ledger: Arc::new(RwLock::new(ledger)), keys, clock, stopped: false, is_full: false })
+    }
+
+    /// Whether the disk was full when it was written last: until there is room nothing more is logged.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// How far the machine's clock is behind the log's last entry, ms. As long as it is, entries are dated with the time
+    /// of that entry, so that no time in the log ever falls.
+    #[must_use]
+    pub fn clock_behind_ms(&self) -> u64 {
+        self.clock.behind_ms(self.read().state().received_ms)
     }
 
     /// The ledger, shared with those who read.
@@ -141,17 +163,23 @@ impl Sequencer {
     /// Logs a group of requests with one sync, and answers each.
     ///
     /// # Errors
-    /// [`LedgerError`] stops the writer: nothing of the group is promised.
+    /// When the disk is full ([`LedgerError::is_full`]) nothing of the group is logged, and it may be sent again. Any
+    /// other [`LedgerError`] stops the writer. Nothing of the group is promised in either case.
     pub fn submit_group(&mut self, requests: Vec<Vec<Submission>>) -> Result<Vec<Receipted>, LedgerError> {
-        self.guarded(|writer| writer.log_group(requests))
+        let bytes: usize = requests.iter().flatten().map(|item| item.body.len()).sum();
+        self.guarded(|writer| {
+            writer.check_room(bytes as u64)?;
+            writer.log_group(requests)
+        })
     }
 
     /// Closes the epochs that are due by the network's clock, and publishes a checkpoint if the log has grown.
     ///
     /// # Errors
-    /// [`LedgerError`] stops the writer.
+    /// As [`Sequencer::submit_group`].
     pub fn tick(&mut self) -> Result<(), LedgerError> {
         self.guarded(|writer| {
+            writer.check_room(0)?;
             let now_ms = writer.now_ms();
             if writer.read().fold().due(now_ms) {
                 writer.log_group(Vec::new())?;
@@ -163,7 +191,7 @@ impl Sequencer {
     /// Publishes a checkpoint over everything that is in the log.
     ///
     /// # Errors
-    /// [`LedgerError`] stops the writer.
+    /// As [`Sequencer::submit_group`].
     pub fn publish(&mut self) -> Result<(), LedgerError> {
         self.guarded(Self::publish_if_grown)
     }
@@ -173,8 +201,20 @@ impl Sequencer {
             return Err(LedgerError::Stopped);
         }
         let result = work(self);
-        self.stopped = result.is_err();
+        self.is_full = result.as_ref().is_err_and(LedgerError::is_full);
+        self.stopped = result.is_err() && !self.is_full;
         result
+    }
+
+    /// After the disk was full: whether it has room for `bytes` of requests by now, before anything is folded in vain.
+    fn check_room(&mut self, bytes: u64) -> Result<(), LedgerError> {
+        if !self.is_full {
+            return Ok(());
+        }
+        let bytes = ROOM_BYTES.saturating_add(bytes.saturating_mul(2));
+        self.log.try_room(bytes)?;
+        let store = self.read().store.clone();
+        store.try_room(bytes)
     }
 
     fn publish_if_grown(&mut self) -> Result<(), LedgerError> {
@@ -183,7 +223,7 @@ impl Sequencer {
         if self.log.reader().published().is_some_and(|published| published.size() == self.log.size()) {
             return Ok(());
         }
-        let signer = NoteSigner::new(&origin, self.keys.log.clone()).map_err(cairn_log::LogError::from)?;
+        let signer = NoteSigner::new(&origin, self.keys.log.clone()).map_err(LogError::from)?;
         self.log.publish_checkpoint(&signer, &[])?;
         Ok(())
     }
@@ -206,12 +246,25 @@ impl Sequencer {
         let store = ledger.store.clone();
         // An epoch is seen closed once it is durable and its files are there; readers wait so long, once an epoch.
         let held = (!group.closed.is_empty()).then_some(ledger);
+        if let Err(error) = self.make_durable(&group, &store) {
+            if error.is_full() {
+                let mut ledger =
+                    held.unwrap_or_else(|| shared.write().expect("a writer that panicked ends the process"));
+                ledger.read_again()?;
+            }
+            return Err(error);
+        }
+        drop(held);
+        all.into_iter().map(|answers| self.receipted(answers)).collect()
+    }
+
+    /// Appends a group and gives the epochs that closed in it their files, which take their room before it is logged.
+    fn make_durable(&mut self, group: &Group, store: &EpochStore) -> Result<(), LedgerError> {
+        group.closed.iter().try_for_each(|(closed, names)| store.prepare(closed, names))?;
         if !group.entries.is_empty() {
             self.log.append(&group.entries)?;
         }
-        group.closed.iter().try_for_each(|(closed, names)| store.write(closed, names))?;
-        drop(held);
-        all.into_iter().map(|answers| self.receipted(answers)).collect()
+        group.closed.iter().try_for_each(|(closed, _)| store.finish(closed.statement.number))
     }
 
     /// Closes what is due with a heartbeat of the operator's own, and logs the statements.
@@ -316,10 +369,21 @@ impl Sequencer {
         let ledger = self.read();
         let network = ledger.state().network.as_ref().expect("nothing is accepted before genesis");
         let name = promise::promise_key_name(&network.genesis.origin);
-        let signer = NoteSigner::new(&name, self.keys.promise.clone()).map_err(cairn_log::LogError::from)?;
+        let signer = NoteSigner::new(&name, self.keys.promise.clone()).map_err(LogError::from)?;
         let promise = Promise { network: network.id.0, entries }.sign(&signer)?;
         Ok(Receipted { answers, size, promise })
     }
+}
+
+/// Whoever holds the log's key sees whether the last checkpoint is the one that was signed.
+fn check_signed(reader: &LogReader, origin: &str, key: &SigningKey) -> Result<(), LedgerError> {
+    let Some(note) = reader.checkpoint() else { return Ok(()) };
+    let signer = NoteSigner::new(origin, key.clone()).map_err(LogError::from)?;
+    if SignedCheckpoint::open(&note, signer.verifier(), &[]).is_ok() {
+        return Ok(());
+    }
+    let what = "it is not signed with the log's key";
+    Err(LogError::Damaged { file: "checkpoint".to_owned(), offset: 0, entry: None, what }.into())
 }
 
 /// What one group adds to the log.

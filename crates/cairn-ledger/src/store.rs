@@ -2,7 +2,9 @@
 //!
 //! All of it is derived from the log, and may be deleted at any time. Files are synced before their folder takes its name;
 //! verdicts and payouts are held against the roots of their statement whenever they are read. What judges remember has no
-//! root of its own: with all other records of the state it has the state root, and who has those can tell.
+//! root of its own: with all other records of the state it has the state root, and who has those can tell. `SHA256SUMS`
+//! says of every file what it was when it was written: statements, snapshots and what judges remember are held against it
+//! whenever they are read, names when the ledger is opened. Folders of the first release have no such file.
 
 use std::fs;
 use std::io::{self, Write};
@@ -14,6 +16,7 @@ use cairn_core::epoch::EpochStatement;
 use cairn_core::report::ReportName;
 use cairn_core::{DeviceId, Hash};
 use cairn_fold::{Closed, Snapshot};
+use cairn_log::LogError;
 use cairn_merkle::tree;
 
 use crate::LedgerError;
@@ -24,6 +27,11 @@ const PAYOUTS: &str = "payouts.cborseq";
 const CARRY: &str = "carry.cborseq";
 const SNAPSHOT: &str = "snapshot.cbor";
 const NAMES: &str = "names.idx";
+/// The SHA-256 of each file, as `sha256sum --check` reads it.
+const SUMS: &str = "SHA256SUMS";
+
+/// A folder whose name starts like this is not a closed epoch yet.
+const MAKING: &str = ".making-";
 
 /// Bytes of one record of a names file: device, boot, seq, index, all big-endian.
 const NAME_BYTES: usize = 32;
@@ -38,17 +46,31 @@ pub(crate) struct EpochStore {
 impl EpochStore {
     /// Opens or makes the folder.
     pub fn open(folder: &Path, snapshots_kept: u64) -> Result<Self, LedgerError> {
-        fs::create_dir_all(folder).map_err(io_error("make", folder))?;
-        Ok(Self { folder: folder.to_owned(), snapshots_kept })
+        fs::create_dir_all(folder).map_err(unwritten("make", folder))?;
+        Ok(Self::at(folder, snapshots_kept))
     }
 
-    fn epoch_folder(&self, epoch: u64) -> PathBuf {
+    /// The folder as it is, for reading.
+    pub fn at(folder: &Path, snapshots_kept: u64) -> Self {
+        Self { folder: folder.to_owned(), snapshots_kept }
+    }
+
+    /// How many of the last epochs keep their snapshot.
+    pub const fn snapshots_kept(&self) -> u64 {
+        self.snapshots_kept
+    }
+
+    /// The folder of an epoch.
+    pub fn epoch_folder(&self, epoch: u64) -> PathBuf {
         self.folder.join(format!("{epoch:010}"))
     }
 
     /// The epochs that have a folder, ascending.
     pub fn epochs(&self) -> Result<Vec<u64>, LedgerError> {
-        let entries = fs::read_dir(&self.folder).map_err(io_error("list", &self.folder))?;
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            listed => listed.map_err(io_error("list", &self.folder))?,
+        };
         let mut epochs = Vec::new();
         for entry in entries {
             let entry = entry.map_err(io_error("list", &self.folder))?;
@@ -62,30 +84,33 @@ impl EpochStore {
 
     /// Writes a closed epoch, all of it or nothing, and drops snapshots that are older than those kept.
     pub fn write(&self, closed: &Closed, names: &[(ReportName, u64)]) -> Result<(), LedgerError> {
-        let epoch = closed.statement.number;
-        let folder = self.epoch_folder(epoch);
-        let making = self.folder.join(".making");
-        for stale in [&making, &folder] {
-            if stale.exists() {
-                fs::remove_dir_all(stale).map_err(io_error("remove", stale))?;
-            }
+        self.prepare(closed, names)?;
+        self.finish(closed.statement.number)
+    }
+
+    /// Writes a closed epoch beside the others, where nobody finds it. All that needs room on the disk is done here.
+    pub fn prepare(&self, closed: &Closed, names: &[(ReportName, u64)]) -> Result<(), LedgerError> {
+        let making = self.making(closed.statement.number);
+        if making.exists() {
+            fs::remove_dir_all(&making).map_err(io_error("remove", &making))?;
         }
-        fs::create_dir_all(&making).map_err(io_error("make", &making))?;
-        let files: [(&str, Vec<u8>); 6] = [
-            (STATEMENT, closed.bytes.clone()),
-            (VERDICTS, closed.verdicts.concat()),
-            (PAYOUTS, closed.payouts.concat()),
-            (CARRY, closed.carry().concat()),
-            (SNAPSHOT, Snapshot::encode(&closed.bytes, &closed.records)),
-            (NAMES, encode_names(names)),
-        ];
-        for (name, bytes) in files {
+        fs::create_dir_all(&making).map_err(unwritten("make", &making))?;
+        for (name, bytes) in files_of(closed, names) {
             let path = making.join(name);
             let written = fs::File::create(&path).and_then(|mut file| {
                 file.write_all(&bytes)?;
                 file.sync_data()
             });
-            written.map_err(io_error("write", &path))?;
+            written.map_err(unwritten("write", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Gives a prepared epoch its name, and drops the snapshot that is now too old.
+    pub fn finish(&self, epoch: u64) -> Result<(), LedgerError> {
+        let (making, folder) = (self.making(epoch), self.epoch_folder(epoch));
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(io_error("remove", &folder))?;
         }
         fs::rename(&making, &folder).map_err(io_error("rename", &making))?;
         if let Some(old) = epoch.checked_sub(self.snapshots_kept) {
@@ -96,6 +121,72 @@ impl EpochStore {
             }
         }
         Ok(())
+    }
+
+    fn making(&self, epoch: u64) -> PathBuf {
+        self.folder.join(format!("{MAKING}{epoch:010}"))
+    }
+
+    /// Removes what was prepared and never finished.
+    pub fn sweep(&self) -> Result<(), LedgerError> {
+        for entry in fs::read_dir(&self.folder).map_err(io_error("list", &self.folder))? {
+            let path = entry.map_err(io_error("list", &self.folder))?.path();
+            // The first release made epochs in `.making`.
+            let is_unfinished = |name: &str| name.starts_with(MAKING) || name == ".making";
+            if path.file_name().and_then(|name| name.to_str()).is_some_and(is_unfinished) {
+                fs::remove_dir_all(&path).map_err(io_error("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries whether the disk takes `bytes` more, in a file that is removed again.
+    pub fn try_room(&self, bytes: u64) -> Result<(), LedgerError> {
+        let path = self.folder.join(format!("{MAKING}room"));
+        fs::create_dir_all(&path).map_err(unwritten("make", &path))?;
+        let piece = vec![0xa5; usize::try_from(bytes).unwrap_or(usize::MAX)];
+        let written = fs::write(path.join("room"), piece).map_err(unwritten("write", &path));
+        fs::remove_dir_all(&path).map_err(io_error("remove", &path))?;
+        written
+    }
+
+    /// The first epoch whose statement is not what was written.
+    pub fn first_broken(&self) -> Result<Option<u64>, LedgerError> {
+        for epoch in self.epochs()? {
+            if !self.is_sound(epoch, STATEMENT)? {
+                return Ok(Some(epoch));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the names of an epoch are what was written.
+    pub fn has_sound_names(&self, epoch: u64) -> Result<bool, LedgerError> {
+        self.is_sound(epoch, NAMES)
+    }
+
+    fn is_sound(&self, epoch: u64, name: &str) -> Result<bool, LedgerError> {
+        match self.read_summed(epoch, name) {
+            Ok(_) => Ok(true),
+            Err(LedgerError::View { .. }) => Ok(false),
+            Err(LedgerError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A file's bytes, held against the sums.
+    fn read_summed(&self, epoch: u64, name: &str) -> Result<Vec<u8>, LedgerError> {
+        let bytes = self.read(epoch, name)?;
+        let sums = match self.read(epoch, SUMS) {
+            Ok(sums) => sums,
+            Err(LedgerError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(bytes),
+            Err(error) => return Err(error),
+        };
+        let line = sum_line(name, &bytes);
+        if String::from_utf8_lossy(&sums).lines().any(|found| found == line) {
+            return Ok(bytes);
+        }
+        Err(self.broken(epoch, name, format!("its SHA-256 is not the one in {SUMS}")))
     }
 
     /// Forgets an epoch's folder.
@@ -111,7 +202,7 @@ impl EpochStore {
 
     /// The canonical bytes of an epoch's statement.
     pub fn statement_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
-        self.read(epoch, STATEMENT)
+        self.read_summed(epoch, STATEMENT)
     }
 
     /// An epoch's statement.
@@ -156,20 +247,24 @@ impl EpochStore {
 
     /// The records of what judges remember after an epoch, sorted, concatenated as a CBOR sequence.
     pub fn carry_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
-        let path = self.epoch_folder(epoch).join(CARRY);
-        match fs::read(&path) {
-            // Folders written before judges remembered anything have no such file.
-            Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            read => read.map_err(io_error("read", &path)),
+        match self.read_summed(epoch, CARRY) {
+            Err(LedgerError::Io { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && !self.epoch_folder(epoch).join(SUMS).exists() =>
+            {
+                // Folders written before judges remembered anything have no such file.
+                Ok(Vec::new())
+            }
+            read => read,
         }
     }
 
     /// A snapshot's bytes.
     pub fn snapshot_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
-        let path = self.epoch_folder(epoch).join(SNAPSHOT);
-        fs::read(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => LedgerError::NoSnapshot { epoch },
-            _ => io_error("read", &path)(source),
+        self.read_summed(epoch, SNAPSHOT).map_err(|error| match error {
+            LedgerError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                LedgerError::NoSnapshot { epoch }
+            }
+            error => error,
         })
     }
 
@@ -210,6 +305,35 @@ impl EpochStore {
     }
 }
 
+/// Every file of a closed epoch, by name.
+pub(crate) fn files_of(closed: &Closed, names: &[(ReportName, u64)]) -> Vec<(&'static str, Vec<u8>)> {
+    let mut files = vec![
+        (STATEMENT, closed.bytes.clone()),
+        (VERDICTS, closed.verdicts.concat()),
+        (PAYOUTS, closed.payouts.concat()),
+        (CARRY, closed.carry().concat()),
+        (SNAPSHOT, Snapshot::encode(&closed.bytes, &closed.records)),
+        (NAMES, encode_names(names)),
+    ];
+    let sums: String = files.iter().map(|(name, bytes)| sum_line(name, bytes) + "\n").collect();
+    files.push((SUMS, sums.into_bytes()));
+    files
+}
+
+fn sum_line(name: &str, bytes: &[u8]) -> String {
+    format!("{}  {name}", Hash::of(bytes).to_hex())
+}
+
+/// Whether the folder of an epoch may lack a file: its snapshot once enough others followed, and, where there are no sums,
+/// what the first release did not write.
+pub(crate) fn may_be_missing(folder: &Path, name: &str, is_old: bool) -> bool {
+    match name {
+        SNAPSHOT => is_old,
+        SUMS | CARRY => !folder.join(SUMS).exists(),
+        _ => false,
+    }
+}
+
 fn name_key(name: &ReportName) -> [u8; 24] {
     let mut key = [0u8; 24];
     key[..16].copy_from_slice(&name.device.0);
@@ -232,6 +356,17 @@ fn encode_names(names: &[(ReportName, u64)]) -> Vec<u8> {
 pub(crate) fn io_error(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LedgerError {
     let path = path.to_owned();
     move |source| LedgerError::Io { what, path, source }
+}
+
+/// As [`io_error`], for what needs room on the disk.
+fn unwritten(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LedgerError {
+    let path = path.to_owned();
+    move |source| match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            LogError::Full { action: what, file: path.display().to_string() }.into()
+        }
+        _ => LedgerError::Io { what, path, source },
+    }
 }
 
 /// Splits a CBOR sequence of rows.

@@ -1,0 +1,86 @@
+//! Following a log entry by entry: the fold, and the names of the reports that each epoch logged.
+
+use std::collections::BTreeMap;
+
+use cairn_core::entry::{Entry, EntryKind};
+use cairn_core::report::ReportName;
+use cairn_fold::{Closed, Effect, Fold, FoldError, check_reports};
+use cairn_log::LogReader;
+use cairn_merkle::tree::leaf_hash;
+
+use crate::LedgerError;
+
+/// How far reading the log has come: entries read, entries in all.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
+
+/// What is done with a closed epoch and the names of the reports logged since the one before.
+pub type OnClosed<'a> = &'a mut dyn FnMut(&Closed, &[(ReportName, u64)]) -> Result<(), LedgerError>;
+
+/// Entries folded between two looks at the progress.
+const CHUNK: usize = 4_096;
+
+/// A fold on its way through a log.
+pub(crate) struct Follow {
+    /// The state after the entries read.
+    pub fold: Fold,
+    /// Names of the reports logged since the last epoch closed.
+    pub names: BTreeMap<ReportName, u64>,
+    /// Void entries met, by code.
+    pub void: BTreeMap<&'static str, u64>,
+}
+
+impl Follow {
+    /// Goes on from a fold that stands right after the close of an epoch, or at the beginning.
+    pub const fn from(fold: Fold) -> Self {
+        Self { fold, names: BTreeMap::new(), void: BTreeMap::new() }
+    }
+
+    /// Folds every entry of the log that is durable now.
+    pub fn catch_up(
+        &mut self,
+        reader: &LogReader,
+        progress: Progress<'_>,
+        on_closed: OnClosed<'_>,
+    ) -> Result<(), LedgerError> {
+        let size = reader.size();
+        for chunk in reader.entries(self.fold.size()..size) {
+            let chunk = chunk?;
+            let entries: Vec<(u64, &[u8])> = chunk.iter().collect();
+            for part in entries.chunks(CHUNK) {
+                self.fold_part(part, on_closed)?;
+                progress(self.fold.size(), size);
+            }
+        }
+        Ok(())
+    }
+
+    fn fold_part(&mut self, part: &[(u64, &[u8])], on_closed: OnClosed<'_>) -> Result<(), LedgerError> {
+        let mut entries = Vec::with_capacity(part.len());
+        for &(index, bytes) in part {
+            let entry = Entry::decode(bytes).map_err(|source| FoldError::Entry { index, source })?;
+            entries.push((bytes, entry));
+        }
+        let bodies: Vec<(EntryKind, &[u8])> = entries.iter().map(|(_, entry)| (entry.kind, entry.body)).collect();
+        let checked = check_reports(self.fold.state(), &bodies);
+        for ((bytes, entry), checked) in entries.iter().zip(checked) {
+            let index = self.fold.size();
+            let folded = self.fold.push(leaf_hash(bytes), entry, checked)?;
+            for closed in &folded.closed {
+                on_closed(closed, &self.take_names())?;
+            }
+            match folded.effect {
+                Ok(Effect::Report(accepted)) => {
+                    self.names.insert(accepted.name, index);
+                }
+                Ok(_) => {}
+                Err(refusal) => *self.void.entry(refusal.code).or_default() += 1,
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands over the names of the reports logged since this was last asked: those of an epoch that just closed.
+    pub fn take_names(&mut self) -> Vec<(ReportName, u64)> {
+        core::mem::take(&mut self.names).into_iter().collect()
+    }
+}
