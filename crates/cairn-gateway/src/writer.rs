@@ -2,9 +2,10 @@
 //!
 //! Requests wait in a bounded queue. The writer takes everything that waits, up to a bound, makes it durable with one
 //! sync and answers each: under load groups grow by themselves, and alone a request waits for nobody. Between groups it
-//! closes due epochs and publishes checkpoints. After an error it ends: what it holds in memory may be ahead of the log.
+//! closes due epochs and publishes checkpoints. While the disk is full it refuses, and looks for room between groups. After any
+//! other error it ends: what it holds in memory may be ahead of the log.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -30,8 +31,11 @@ enum Work {
 
 struct Request {
     items: Vec<Submission>,
-    answer: oneshot::Sender<Receipted>,
+    answer: oneshot::Sender<Result<Receipted, Refused>>,
 }
+
+/// A clock that is so far behind the log is worth a word to the operator, ms.
+const CLOCK_BEHIND_MS: u64 = 60_000;
 
 /// What others may know of the writer.
 pub(crate) struct Standing {
@@ -40,6 +44,10 @@ pub(crate) struct Standing {
     fresh_ms: AtomicU64,
     /// The code of what stopped it.
     stopped: OnceLock<&'static str>,
+    /// Whether the disk was full when it was written last.
+    full: AtomicBool,
+    /// How far the machine's clock is behind the log's last entry, ms.
+    pub clock_behind_ms: AtomicU64,
     /// Requests that wait.
     pub waiting: AtomicUsize,
     /// Groups made durable, by items.
@@ -56,6 +64,8 @@ impl Standing {
             started: Instant::now(),
             fresh_ms: AtomicU64::new(0),
             stopped: OnceLock::new(),
+            full: AtomicBool::new(false),
+            clock_behind_ms: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
             groups: Histogram::up_to(&GROUP_ITEMS),
             busy_us: Histogram::up_to(&GROUP_US),
@@ -72,8 +82,12 @@ impl Standing {
         self.since_start_ms().saturating_sub(self.fresh_ms.load(Ordering::Relaxed))
     }
 
-    /// The refusal to answer with when the writer has stopped.
+    /// The refusal to answer with when the writer has stopped, or the disk is full.
     pub fn refusal(&self) -> Option<Refused> {
+        self.stopped_refusal().or_else(|| self.full.load(Ordering::Relaxed).then(disk_is_full))
+    }
+
+    fn stopped_refusal(&self) -> Option<Refused> {
         let code = self.stopped.get()?;
         let detail = format!("nothing more is logged: the writer stopped after {code}");
         let hint = "reading goes on; send it again when the operator has started the gateway anew";
@@ -99,15 +113,15 @@ impl WriterQueue {
     /// # Errors
     /// [`Refused`] when the queue is full or the writer has stopped.
     pub async fn submit(&self, items: Vec<Submission>) -> Result<Receipted, Refused> {
-        self.hand_over(items)?.await.map_err(|_| self.stopped())
+        self.hand_over(items)?.await.unwrap_or_else(|_| Err(self.stopped()))
     }
 
     /// As [`WriterQueue::submit`], from a blocking thread.
     pub fn submit_blocking(&self, items: Vec<Submission>) -> Result<Receipted, Refused> {
-        self.hand_over(items)?.blocking_recv().map_err(|_| self.stopped())
+        self.hand_over(items)?.blocking_recv().unwrap_or_else(|_| Err(self.stopped()))
     }
 
-    fn hand_over(&self, items: Vec<Submission>) -> Result<oneshot::Receiver<Receipted>, Refused> {
+    fn hand_over(&self, items: Vec<Submission>) -> Result<oneshot::Receiver<Result<Receipted, Refused>>, Refused> {
         let (answer, answered) = oneshot::channel();
         self.standing.waiting.fetch_add(1, Ordering::Relaxed);
         let sent = self.queue.try_send(Work::Log(Request { items, answer }));
@@ -124,7 +138,7 @@ impl WriterQueue {
     fn stopped(&self) -> Refused {
         // The writer may be on its way out and not have said why yet.
         let unsaid = || Refused::of(StatusCode::SERVICE_UNAVAILABLE, "NET-STOPPED", "nothing more is logged");
-        self.standing.refusal().unwrap_or_else(unsaid)
+        self.standing.stopped_refusal().unwrap_or_else(unsaid)
     }
 
     /// Has the writer answer what waits, publish a last checkpoint and end.
@@ -194,13 +208,51 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if Instant::now() >= next_tick {
-                self.sequencer.tick()?;
-                self.note_epoch();
-                self.standing.fresh_ms.store(self.standing.since_start_ms(), Ordering::Relaxed);
+                self.tick()?;
                 next_tick = Instant::now() + self.checkpoint;
             }
         }
         self.sequencer.publish()
+    }
+
+    fn tick(&mut self) -> Result<(), LedgerError> {
+        let ticked = self.sequencer.tick();
+        if self.outlast(ticked)?.is_some() {
+            self.standing.fresh_ms.store(self.standing.since_start_ms(), Ordering::Relaxed);
+        }
+        self.note_epoch();
+        self.note_clock();
+        Ok(())
+    }
+
+    /// A full disk is waited out; `None` means that it was. Anything else ends the writer.
+    fn outlast<T>(&self, done: Result<T, LedgerError>) -> Result<Option<T>, LedgerError> {
+        let is_full = done.as_ref().is_err_and(LedgerError::is_full);
+        let was_full = self.standing.full.swap(is_full, Ordering::Relaxed);
+        match done {
+            Err(error) if is_full => {
+                if !was_full {
+                    report_failure(&format_args!("{error}; nothing is logged until there is room"));
+                }
+                Ok(None)
+            }
+            Ok(done) => {
+                if was_full {
+                    report_failure(&"the disk has room again: logging goes on");
+                }
+                Ok(Some(done))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn note_clock(&self) {
+        let behind_ms = self.sequencer.clock_behind_ms();
+        let before_ms = self.standing.clock_behind_ms.swap(behind_ms, Ordering::Relaxed);
+        if behind_ms > CLOCK_BEHIND_MS && before_ms <= CLOCK_BEHIND_MS {
+            let said = "behind the last entry of the log: entries are dated with the time of that one meanwhile";
+            report_failure(&format_args!("this machine's clock is {behind_ms} ms {said}"));
+        }
     }
 
     /// Everything that waits, up to the bound, and whether the end was met.
@@ -227,17 +279,28 @@ impl Writer {
         let (requests, answers): (Vec<_>, Vec<_>) =
             group.into_iter().map(|request| (request.items, request.answer)).unzip();
         let items: usize = requests.iter().map(Vec::len).sum();
-        let receipted = self.sequencer.submit_group(requests)?;
+        let submitted = self.sequencer.submit_group(requests);
+        let Some(receipted) = self.outlast(submitted)? else {
+            for answer in answers {
+                let _ = answer.send(Err(disk_is_full()));
+            }
+            return Ok(());
+        };
         self.note_epoch();
         let standing = &self.standing;
         standing.groups.count(items as u64);
         standing.busy_us.count(u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX));
         for (answer, receipted) in answers.into_iter().zip(receipted) {
             // Who has left is not answered; what was logged stays.
-            let _ = answer.send(receipted);
+            let _ = answer.send(Ok(receipted));
         }
         Ok(())
     }
+}
+
+fn disk_is_full() -> Refused {
+    let detail = "nothing more is logged: the gateway's disk is full";
+    Refused::busy("LOG-FULL", detail).hint("reading goes on; send it again when the operator has made room")
 }
 
 /// However the writer ends, nobody takes it for alive.
