@@ -185,7 +185,10 @@ fn the_rules_of_the_epochs_to_come_are_listed_and_whether_they_fit() {
     let bodies = [
         Body::Policy(PolicyDocument { first_epoch: 5, document: document(&older) }),
         Body::Profile(ProfileDocument { first_epoch: 7, class: "sensing/1".into(), document: document(profile) }),
-        Body::Policy(PolicyDocument { first_epoch: 9, document: document(&older.replace("decimals = 18", "decimals = 17")) }),
+        Body::Policy(PolicyDocument {
+            first_epoch: 9,
+            document: document(&older.replace("decimals = 18", "decimals = 17")),
+        }),
     ];
     for (nonce, body) in (100..).zip(bodies) {
         let answer = client.statement(&net.by_operator(body, nonce).encode());

@@ -172,7 +172,8 @@ fn rehearsed(args: &Args) -> Vec<String> {
     all
 }
 
-/// The profile with slots that fit the network's epochs whole: its own, or the longest that do.
+/// The profile with slots that fit the network's epochs whole: its own, or the longest that do. Slots that are shorter than
+/// the profile's are cut into fewer pieces, of which as many have to be reported.
 fn with_whole_slots(profile: &str, args: &Args) -> Result<String, Failure> {
     let slot_ms = cairn_classes::slot_ms(Class::Sensing.schema(), profile)?;
     let epoch_ms = duration_ms(&args.epoch).unwrap_or(slot_ms);
@@ -180,9 +181,14 @@ fn with_whole_slots(profile: &str, args: &Args) -> Result<String, Failure> {
     if whole_ms == slot_ms {
         return Ok(profile.to_owned());
     }
-    let fit = |line: &str| match line.starts_with("slot_ms") {
-        true => format!("slot_ms = {whole_ms}\n"),
-        false => format!("{line}\n"),
+    let fit = |line: &str| match line.split_once(" = ") {
+        Some(("slot_ms", _)) => format!("slot_ms = {whole_ms}\n"),
+        Some((key @ "every_ms", value)) => {
+            let every_ms =
+                value.replace('_', "").parse().map_or(whole_ms, |every_ms| common_divisor(every_ms, whole_ms));
+            format!("{key} = {every_ms}\n")
+        }
+        _ => format!("{line}\n"),
     };
     let fitted: String = profile.lines().map(fit).collect();
     cairn_classes::check_profile(Class::Sensing.schema(), &fitted).map_err(|error| {
@@ -257,4 +263,18 @@ snapshots_kept = 1000
         chain = args.chain,
         listen = args.listen,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_and_every_profile_that_a_network_begins_with_fit_each_other() {
+        let policy = cairn_reward::Policy::parse(cairn_reward::DEFAULT_POLICY.as_bytes()).unwrap();
+        let schema = Class::Sensing.schema();
+        for (name, profile) in Class::Sensing.default_profiles() {
+            assert_eq!(cairn_classes::read_by(schema, profile).ok(), policy.classes.get(schema).copied(), "{name}");
+        }
+    }
 }

@@ -113,6 +113,10 @@ fn found(terminal: &mut Transcript) -> Up {
     let init = "init net --name walk --epoch 6h --grace 1h --recorded-clock-from 1767225600000 --treasury";
     terminal.run(&format!("{init} {TREASURY}"));
     terminal.run(&format!("{init} {TREASURY}"));
+    // The stations of this network report every hour; the profile expects them every ten minutes.
+    let profile = terminal.folder.join("net/profiles/sensing-station.toml");
+    let hourly = std::fs::read_to_string(&profile).unwrap().replace("every_ms = 600_000", "every_ms = 3_600_000");
+    std::fs::write(&profile, hourly).unwrap();
     let up = Up::start(&terminal.folder);
     terminal.url.clone_from(&up.url);
     terminal.masks.add(&up.url, "URL");

@@ -35,8 +35,6 @@ fn tokens(case: &Case, amount: Amount) -> String {
 
 fn headline(case: &Case, text: &mut String) {
     let paid = Amount::checked_sum(case.shares.iter().map(|share| share.payout.amount)).unwrap_or_default();
-    let lost: Vec<&Reason> =
-        case.slots.iter().flat_map(|slot| &slot.verdict.reasons).filter(|reason| reason.lost_ppm > 0).collect();
     let full = case.slots.iter().filter(|slot| slot.verdict.amount > 0 && slot.verdict.score.get() == PPM).count();
     say!(text, "");
     if case.slots.is_empty() {
@@ -45,9 +43,37 @@ fn headline(case: &Case, text: &mut String) {
     }
     let slots = count(case.slots.len() as u64, "slot", "slots");
     say!(text, "It earned {}. Of {slots} judged, {full} had the whole score.", tokens(case, paid));
-    if let Some(worst) = lost.iter().max_by_key(|reason| reason.lost_ppm) {
-        let class = &case.slots[0].verdict.class;
+    if let Some((_, class, worst)) =
+        case.slots.iter().filter_map(|slot| worst(case, slot)).max_by_key(|(lost, ..)| *lost)
+    {
         say!(text, "What took most: {}", cairn_classes::sentence(class, worst));
+    }
+}
+
+/// Whether the class's score is that of its worst check: then a reason says only what it took beyond those before it.
+fn scores_the_worst(case: &Case, class: &str) -> bool {
+    case.statement.classes.iter().any(|summary| summary.class == class && summary.revision >= 2)
+}
+
+/// The reason that took most of a slot, with what it took alone, in ppm.
+fn worst<'a>(case: &Case, slot: &'a Slot) -> Option<(u32, &'a str, &'a Reason)> {
+    let class = slot.verdict.class.as_str();
+    let mut losing = slot.verdict.reasons.iter().filter(|reason| reason.lost_ppm > 0);
+    if scores_the_worst(case, class) {
+        // What it took alone is what all before it took, and then some.
+        let all = losing.clone().map(|reason| reason.lost_ppm).sum();
+        return losing.next_back().map(|reason| (all, class, reason));
+    }
+    let worst = losing.by_ref().max_by_key(|reason| reason.lost_ppm)?;
+    Some((worst.lost_ppm, class, worst))
+}
+
+/// What a reason took of a slot, after what others `before` it took.
+fn taken(lost_ppm: u32, before_ppm: u32, of_the_worst: bool) -> String {
+    match (of_the_worst && before_ppm > 0, lost_ppm) {
+        (false, lost_ppm) => format!("lost {lost_ppm} ppm"),
+        (true, 0) => "lost no more than that".to_owned(),
+        (true, lost_ppm) => format!("lost {lost_ppm} ppm more, {} ppm in all", before_ppm.saturating_add(lost_ppm)),
     }
 }
 
@@ -66,7 +92,7 @@ fn delivered(case: &Case, all: bool, text: &mut String) {
             rest = &rest[plain..];
             continue;
         }
-        one_slot(slot, text);
+        one_slot(slot, scores_the_worst(case, &slot.verdict.class), text);
         rest = &rest[1..];
     }
 }
@@ -75,21 +101,18 @@ fn is_plain(slot: &Slot) -> bool {
     slot.verdict.reasons.is_empty() && !slot.late && slot.verdict.score.get() == PPM
 }
 
-fn one_slot(slot: &Slot, text: &mut String) {
+fn one_slot(slot: &Slot, of_the_worst: bool, text: &mut String) {
     let Slot { verdict, late, weight } = slot;
     let score = if verdict.amount == 0 { "unscored".to_owned() } else { format!("{} ppm", verdict.score.get()) };
     say!(text, "  {}  {}: {score}, weight {weight}", utc(verdict.slot_ms), verdict.class);
     if *late && *weight != verdict.weight() {
         say!(text, "      late: {} becomes {weight} by the policy's late factor", verdict.weight());
     }
+    let mut before_ppm = 0;
     for reason in &verdict.reasons {
-        say!(
-            text,
-            "      {} lost {} ppm: {}",
-            reason.code,
-            reason.lost_ppm,
-            cairn_classes::sentence(&verdict.class, reason)
-        );
+        let taken = taken(reason.lost_ppm, before_ppm, of_the_worst);
+        before_ppm += reason.lost_ppm;
+        say!(text, "      {} {taken}: {}", reason.code, cairn_classes::sentence(&verdict.class, reason));
         say!(
             text,
             "        check `{}`: {} against {}; {}",
