@@ -24,9 +24,9 @@ pub use document::{Document, assess, judge};
 pub use profile::{
     AltitudeRule, AmplitudeRule, AvailabilityRule, BiasRule, CopyRule, CorrelationRule, CounterRule, CurvePoint,
     DryRule, HumidityRule, LongRule, MemoryRule, NEAREST_MAX, NeighbourRule, Profile, QuantityRule, RangeRule,
-    RelocationRule, ResolutionRule, SENSING_CONTAINER, SENSING_DAILY_PM, SENSING_PM, SENSING_RAIN, SENSING_STATION,
-    SENSING_WIND, SaturationRule, SeriesRule, StepRule, StuckRule, SunlitRule, TimeRule, Tolerance, WeightRule,
-    WithinRule,
+    RelocationRule, ResolutionRule, SENSING_CONTAINER, SENSING_DAILY_PM, SENSING_HOURLY, SENSING_PM, SENSING_RAIN,
+    SENSING_STATION, SENSING_WIND, SaturationRule, SeriesRule, StepRule, StuckRule, SunlitRule, TimeRule, Tolerance,
+    WeightRule, WithinRule,
 };
 pub use quantity::Quantity;
 pub use words::{Code, sentence};
@@ -41,6 +41,7 @@ pub const REVISIONS: &[u32] = &[1, 2];
 pub const DEFAULT_PROFILES: &[(&str, &str)] = &[
     ("sensing-daily-pm.toml", SENSING_DAILY_PM),
     ("sensing-station.toml", SENSING_STATION),
+    ("sensing-hourly.toml", SENSING_HOURLY),
     ("sensing-pm.toml", SENSING_PM),
     ("sensing-wind.toml", SENSING_WIND),
     ("sensing-rain.toml", SENSING_RAIN),

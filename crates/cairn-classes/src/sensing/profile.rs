@@ -34,6 +34,9 @@ pub const SENSING_DAILY_PM: &str = include_str!("../../profiles/sensing-daily-pm
 /// A commented profile for mixed networks whose stations report every few minutes: weather, particulate matter, light.
 pub const SENSING_STATION: &str = include_str!("../../profiles/sensing-station.toml");
 
+/// A commented profile for weather stations that report about once an hour.
+pub const SENSING_HOURLY: &str = include_str!("../../profiles/sensing-hourly.toml");
+
 /// A commented profile for optical sensors of particulate matter at minutes' cadence.
 pub const SENSING_PM: &str = include_str!("../../profiles/sensing-pm.toml");
 

@@ -90,11 +90,25 @@ pub fn fitting(revision: Option<u32>, dataset: &Dataset) -> &'static str {
         let judged: u64 = measured.iter().filter(|(of, _)| judges(&document, **of)).map(|(_, values)| values).sum();
         let slot_ms = document.slot_ms();
         let length = if slot_ms <= 2 * gap_ms { (1, slot_ms) } else { (0, u64::MAX - slot_ms) };
-        Some((judged, length, name))
+        // Among those that ask no more readings than there are, the one that asks most.
+        let asked = most_gap_ms(&document);
+        let often = if gap_ms <= asked { (1, u64::MAX - asked) } else { (0, asked) };
+        Some((judged, length, often, name))
     };
     // The first of equals: `max_by_key` would take the last.
     let fits = built_in(revision).into_iter().rev().filter_map(fit);
-    fits.max_by_key(|&(judged, length, _)| (judged, length)).map_or("sensing-station", |(.., name)| name)
+    fits.max_by_key(|&(judged, length, often, _)| (judged, length, often)).map_or("sensing-station", |(.., name)| name)
+}
+
+/// The longest usual time between two readings at which a slot still loses nothing for being sparsely reported, in ms.
+fn most_gap_ms(document: &Document) -> u64 {
+    match document {
+        Document::Two(profile) => profile
+            .availability
+            .as_ref()
+            .map_or(u64::MAX, |rule| rule.every_ms.saturating_mul(1_000_000) / u64::from(rule.least_ppm)),
+        Document::One(_) => u64::MAX,
+    }
 }
 
 fn judges(document: &Document, quantity: sensing::Quantity) -> bool {

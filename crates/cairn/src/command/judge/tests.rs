@@ -9,7 +9,7 @@ use super::recording::fitting;
 use super::{RowVerdict, judge_all};
 use crate::dataset::Dataset;
 
-/// Stations 1 km apart on a line, one reading an hour, the last one far off in its second half.
+/// Stations 1 km apart on a line, one reading an hour to a tenth of a degree, the last one far off in its second half.
 fn recording(stations: usize, hours: u64) -> String {
     let mut csv = String::from("timestamp,station,lat,lon,temperature\n");
     for hour in 0..hours {
@@ -18,7 +18,7 @@ fn recording(stations: usize, hours: u64) -> String {
             let value = 10 + off + (hour * 7 + station as u64 * 3) % 4;
             let lat = 50_000 + 9 * station;
             let time_ms = 1_600_000_000_000 + hour * 3_600_000;
-            csv.push_str(&format!("{time_ms},s{station},{}.{:03},7.0,{value}.0\n", lat / 1_000, lat % 1_000));
+            csv.push_str(&format!("{time_ms},s{station},{}.{:03},7.0,{value}.{}\n", lat / 1_000, lat % 1_000, (hour * 13 + station as u64 * 7) % 10));
         }
     }
     csv
@@ -28,8 +28,32 @@ fn read(csv: &str) -> Dataset {
     Dataset::read(csv.as_bytes(), "test.csv", &BTreeMap::new()).unwrap()
 }
 
+/// Neighbours and nothing else, so that what is told apart is the ranges and the owners.
+const PROFILE: &str = r#"
+class = "sensing/1"
+form = 2
+slot_ms = 3_600_000
+future_ms = 300_000
+weights = { place_most = 3, anchor = 16, seniority = [[0, 1]] }
+memory = { slots = 336, least_slots = 72 }
+copies = { window_slots = 24, least_slots = 24, least_values = 24, run_readings = 32, run_values = 32 }
+
+[quantities.temperature]
+range = { min = -4_500, max = 6_000, lost_ppm = 1_000_000 }
+
+[quantities.temperature.neighbours]
+nearest = 12
+region = 24
+radius_m = 20_000
+half_m = 5_000
+least = 3
+plane = false
+tolerance = { floor = 150, above_ppm = 0, below_ppm = 0 }
+curve = [[3_000_000, 0], [4_000_000, 1_000_000]]
+"#;
+
 fn station_profile() -> Document {
-    Document::parse(sensing::SENSING_STATION).unwrap()
+    Document::parse(PROFILE).unwrap()
 }
 
 #[test]
@@ -89,7 +113,7 @@ fn two_stations_of_one_owner_do_not_vouch_for_each_other() {
 fn daily_means_of_particulates_choose_their_own_profile() {
     let daily = "date,station,lat,lon,pm10\n2019-01-01,a,50,7,1\n2019-01-02,a,50,7,1\n2019-01-03,a,50,7,1\n";
     assert_eq!(fitting(None, &read(daily)), "sensing-daily-pm");
-    assert_eq!(fitting(None, &read(&daily.replace("pm10", "temperature"))), "sensing-station");
-    assert_eq!(fitting(None, &read(&recording(2, 3))), "sensing-station");
+    assert_eq!(fitting(None, &read(&daily.replace("pm10", "temperature"))), "sensing-hourly");
+    assert_eq!(fitting(None, &read(&recording(2, 3))), "sensing-hourly");
     assert_eq!(fitting(None, &read("date,station,lat,lon,pm10\n2019-01-01,a,50,7,1\n")), "sensing-station");
 }
