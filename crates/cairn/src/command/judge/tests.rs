@@ -18,7 +18,12 @@ fn recording(stations: usize, hours: u64) -> String {
             let value = 10 + off + (hour * 7 + station as u64 * 3) % 4;
             let lat = 50_000 + 9 * station;
             let time_ms = 1_600_000_000_000 + hour * 3_600_000;
-            csv.push_str(&format!("{time_ms},s{station},{}.{:03},7.0,{value}.{}\n", lat / 1_000, lat % 1_000, (hour * 13 + station as u64 * 7) % 10));
+            csv.push_str(&format!(
+                "{time_ms},s{station},{}.{:03},7.0,{value}.{}\n",
+                lat / 1_000,
+                lat % 1_000,
+                (hour * 13 + station as u64 * 7) % 10
+            ));
         }
     }
     csv
