@@ -68,7 +68,7 @@ pub struct StepRule {
     pub around_ms: u64,
     /// The fewest other readings that a median is taken of, 1 to 10.
     pub around_least: u32,
-    /// What a slot loses when all its readings are spikes or steps, in proportion when some are.
+    /// What a slot loses when all its readings are spikes, in proportion when some are; half of it for steps.
     pub lost_ppm: u32,
 }
 

@@ -46,7 +46,8 @@ pub(super) fn check(rule: &StepRule, told: &[Told], trail: Option<&Trail>, flaws
                 wrong: Wrong::Fault(fault),
                 observed: own,
                 threshold: if own > other { other + allowed } else { other - allowed },
-                lost_ppm: rule.lost_ppm,
+                // Of the two sides of a step one is wrong, nobody knows which: each answers for half.
+                lost_ppm: if fault == Fault::Step { rule.lost_ppm.div_ceil(2) } else { rule.lost_ppm },
                 speaks: fault == Fault::Step,
             });
         };

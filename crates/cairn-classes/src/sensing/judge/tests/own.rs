@@ -72,21 +72,21 @@ fn of_two_readings_too_far_apart_the_one_further_from_those_around_is_a_spike() 
             temperatures(0, 10, &[2000, 2000, 2000, 3000, 3000, 3000]),
             &["0h temperature spike: 1 of 6 -166667"],
         ),
-        ("nothing around", temperatures(0, 10, &[2000, 3000]), &["0h temperature step: 2 of 2 -1000000"]),
+        ("nothing around", temperatures(0, 10, &[2000, 3000]), &["0h temperature step: 2 of 2 -500000"]),
         (
             "as far from those around",
             [(0, 2500), (1, 2500), (11, 2000), (12, 3000), (22, 2500)]
                 .map(|(m, v)| at(m, &[(TEMPERATURE, v)]))
                 .to_vec(),
-            &["0h temperature step: 2 of 5 -400000"],
+            &["0h temperature step: 2 of 5 -200000"],
         ),
         ("too far apart in time", temperatures(0, 61, &[2000, 5000]), &[]),
-        ("the cap", temperatures(0, 59, &[2000, 3501]), &["0h temperature step: 2 of 2 -1000000"]),
+        ("the cap", temperatures(0, 59, &[2000, 3501]), &["0h temperature step: 2 of 2 -500000"]),
         ("below the cap", temperatures(0, 59, &[2000, 3500]), &[]),
         (
             "over a slot's start the second alone",
             temperatures(50, 10, &[2000, 3000]),
-            &["1h temperature step: 1 of 1 -1000000"],
+            &["1h temperature step: 1 of 1 -500000"],
         ),
         (
             "the slot before helps",
