@@ -2,7 +2,8 @@
 
 Two rules are taken on trust, because nothing but geometry and the judge can decide them: that an exact place lies in
 the H3 cell it was enrolled with, and that a profile document is one that the class's judge reads. Of a profile its form,
-its class, its slots, its tolerance for the future and the names of its tables are read; the thresholds in them are not.
+its class, its slots and their pieces, its tolerance for the future and the names of its tables are read; the thresholds in
+them are not.
 """
 
 from __future__ import annotations
@@ -391,6 +392,10 @@ def profile_slot_ms(schema, document):
     for name, least, most in (("slot_ms", 1_000, SPAN_MAX_MS), ("future_ms", 0, 86_400_000)):
         if type(read[name]) is not int or not least <= read[name] <= most:
             raise Void("STM-PROFILE", f"{name} is not an integer from {least} to {most}")
+    pieces = read.get("availability", {})
+    every_ms = pieces.get("every_ms", read["slot_ms"]) if type(pieces) is dict else None
+    if type(every_ms) is not int or not 1_000 <= every_ms <= read["slot_ms"] or read["slot_ms"] % every_ms:
+        raise Void("STM-PROFILE", "availability.every_ms does not cut a slot into whole pieces of a second or more")
     if not any(read.get(name) for name in ("quantities", "mobile")):
         raise Void("STM-PROFILE", "no quantity is judged")
     return read["slot_ms"]

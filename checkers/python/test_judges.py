@@ -48,6 +48,8 @@ class Profiles(unittest.TestCase):
                 ('class = "sensing/1"', 'class = "sensing/1"\nform = 3'),
                 ('class = "sensing/1"', 'class = "sensing/1"\nform = 1'),
                 ('class = "sensing/1"', 'class = "sensing/1"\nstrange = 1'),
+                ("every_ms = ", "every_ms = 7"),
+                ("every_ms = ", "every_ms = 999_999_999_999 # "),
                 ("form = 2", "form = 1"),
                 ("form = 2", "form = true"),
                 ("form = 2", ""),
