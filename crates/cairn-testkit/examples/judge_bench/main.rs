@@ -9,7 +9,7 @@ mod tables;
 
 use std::error::Error;
 
-use cairn_classes::sensing::{Document, SENSING_DAILY_PM, SENSING_STATION, revision_1};
+use cairn_classes::sensing::{Document, SENSING_DAILY_PM, SENSING_HOURLY, SENSING_STATION, revision_1};
 use cairn_testkit::injector::judged::{Said, judged};
 use cairn_testkit::injector::measure::{Counts, by_station, delays};
 use cairn_testkit::injector::{Field, Injected, Kind, Plan, inject};
@@ -79,6 +79,7 @@ fn arguments() -> std::result::Result<(u64, Option<Peers>), Box<dyn Error>> {
 fn settings() -> [Setting; 3] {
     const DAILY: [&str; 2] = [SENSING_DAILY_PM, revision_1::SENSING_DAILY_PM];
     const STATION: [&str; 2] = [SENSING_STATION, revision_1::SENSING_STATION];
+    const HOURLY: [&str; 2] = [SENSING_HOURLY, revision_1::SENSING_STATION];
     [
         Setting {
             // 2003 to 2005.
@@ -90,7 +91,7 @@ fn settings() -> [Setting; 3] {
         Setting {
             field: Field::new_york(120),
             about: "hourly weather at three airports, four months of 2013 (real; too few for neighbours)",
-            profiles: STATION,
+            profiles: HOURLY,
             times: 4,
         },
         Setting {

@@ -103,7 +103,7 @@ fn intervals_are_those_of_the_tables() {
 #[test]
 fn gross_errors_are_found_and_honest_stations_left_alone() {
     let cases = [
-        (germany(), SENSING_DAILY_PM, 550_000, 30_000),
+        (germany(), SENSING_DAILY_PM, 550_000, 10_000),
         (Field::simulated_city(5, 6), SENSING_STATION, 350_000, 10_000),
     ];
     for (honest, document, recall_least_ppm, alarms_most_ppm) in cases {
