@@ -2,8 +2,8 @@
 //!
 //! Requests wait in a bounded queue. The writer takes everything that waits, up to a bound, makes it durable with one
 //! sync and answers each: under load groups grow by themselves, and alone a request waits for nobody. Between groups it
-//! closes due epochs and publishes checkpoints. While the disk is full it refuses, and looks for room between groups. After any
-//! other error it ends: what it holds in memory may be ahead of the log.
+//! closes due epochs and publishes checkpoints. While the disk is full it refuses, and looks for room between groups.
+//! After any other error it ends: what it holds in memory may be ahead of the log.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};

@@ -38,9 +38,18 @@ pub struct Checked {
 /// [`LogError::Short`] if the entries are not those under the checkpoint. Hashes above the checkpoint may lag after a
 /// crash and are not damage.
 pub fn check(disk: &dyn Disk) -> Result<Checked, LogError> {
+    check_with(disk, true)
+}
+
+/// As [`check`], of entries, commit records and the last checkpoint alone: what everything else follows from.
+pub fn check_entries(disk: &dyn Disk) -> Result<Checked, LogError> {
+    check_with(disk, false)
+}
+
+fn check_with(disk: &dyn Disk, with_derived: bool) -> Result<Checked, LogError> {
     check_format(disk)?;
     let commits = disk.open(COMMITS).map_err(failed("open", COMMITS))?;
-    let copy = disk.open(COMMITS_COPY).ok();
+    let copy = disk.open(COMMITS_COPY).ok().filter(|_| with_derived);
     let tail = read_commit_tail(&*commits, copy.as_deref())?;
     let size = tail.last.map_or(0, |commit| commit.size);
     let published = read_published(disk)?;
@@ -55,7 +64,7 @@ pub fn check(disk: &dyn Disk) -> Result<Checked, LogError> {
         segments: &segments,
         frontier: Frontier::new(),
         crc: 0,
-        derived: DerivedFiles::open(disk, checkpoint_size.unwrap_or(0)),
+        derived: DerivedFiles::open(disk, if with_derived { checkpoint_size.unwrap_or(0) } else { 0 }),
         published: published.as_ref(),
         suspect: None,
     };

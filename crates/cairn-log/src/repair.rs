@@ -1,8 +1,10 @@
 //! Repairing a log: everything that follows from the entries and from the second copy of the commit records is made
-//! again. Entries that are damaged are not repaired: nothing else holds them.
+//! again. Entries that are damaged are not repaired: nothing else holds them, and then nothing that tells which ones they
+//! are is touched.
 
 use std::sync::Arc;
 
+use crate::check::check_entries;
 use crate::commits::{CommitFiles, CommitTail, copy_records, read_commit_tail, read_or_mend, read_record};
 use crate::disk::{Disk, DiskFile};
 use crate::error::{failed, unwritten};
@@ -34,6 +36,10 @@ pub fn repair(disk: Arc<dyn Disk>) -> Result<Repaired, LogError> {
     })?;
     check_format(&*disk)?;
     let (commits, copied) = mend_commits(&*disk)?;
+    if let Err(error) = check_entries(&*disk) {
+        // The hashes may be all that tells which entry it is.
+        return Err(check(&*disk).err().unwrap_or(error));
+    }
     for name in disk.list().map_err(failed("list", "."))? {
         if is_derived(&name) && name != COMMITS_COPY || name == BUNDLES {
             disk.remove(&name).map_err(failed("remove", &name))?;

@@ -27,13 +27,18 @@ fn used_disk(random: &mut Random, seed: u64) -> (FaultyDisk, Promised, bool) {
         log.publish_checkpoint(&signer(), &[]).unwrap();
         promised.checkpoints.insert(log.size(), log.root());
     }
-    drop(log);
+    // A log that is closed gives back what it reserved; one that is killed does not.
+    let mut log = Some(log);
+    if random.below(2) == 0 {
+        log = None;
+    }
     let power = random.below(2) == 0;
     if power {
-        disk.cut_power(Faults::default())
+        disk.cut_power(Faults::default());
     } else {
-        disk.kill(Faults::default())
+        disk.kill(Faults::default());
     }
+    drop(log);
     (disk, promised, is_synced || !power)
 }
 
