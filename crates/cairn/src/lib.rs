@@ -66,8 +66,10 @@ enum Command {
     Audit(command::audit::Args),
     /// Prove that an entry stands in the log.
     Proof(command::proof::Args),
-    /// Export or check the log in a network's folder.
+    /// Export, check or repair the log in a network's folder.
     Log(command::log::Args),
+    /// Check or rebuild what is derived from the log in a network's folder.
+    Ledger(command::ledger::Args),
     /// Judge a recording, without a network.
     Judge(command::judge::Args),
     /// Check, compare or propose the rules of money.
@@ -137,6 +139,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Audit(args) => command::audit::run(&args, output),
         Command::Proof(args) => command::proof::run(&args, output),
         Command::Log(args) => command::log::run(&args, output),
+        Command::Ledger(args) => command::ledger::run(&args, output),
         Command::Judge(args) => command::judge::run(&args, output),
         Command::Policy(args) => command::policy::run(&args, output),
         Command::Profile(args) => command::profile::run(&args, output),

@@ -13,6 +13,10 @@ use crate::config::{Config, Folder};
 use crate::failure::Failure;
 use crate::keys::random;
 use crate::output::Output;
+use crate::words::duration;
+
+/// A clock that is so far behind the log is worth a word, ms.
+const CLOCK_BEHIND_MS: u64 = 60_000;
 
 /// How long the operator's own statements stay valid: a year.
 const EXPIRY_MS: u64 = 366 * 86_400_000;
@@ -36,6 +40,10 @@ pub fn open_network(
         let bytes = recovery.discarded_bytes;
         output.say(format!("recovered the log: {bytes} bytes that were never acknowledged are gone"));
     }
+    if recovery.mended_commits > 0 {
+        let mended = recovery.mended_commits;
+        output.say(format!("mended the log: {mended} broken commit records were known from their copy or their CRC"));
+    }
     let bar = output.progress("reading log", log.size());
     let options = LedgerOptions { snapshots_kept: config.storage.snapshots_kept };
     let ledger = Ledger::open(&folder.views(), log.reader(), options, &mut |done, total| {
@@ -43,8 +51,19 @@ pub fn open_network(
         bar.set_position(done);
     })?;
     bar.finish_and_clear();
+    if let Some(epoch) = ledger.remade_from() {
+        output.say(format!("mended the views: files of epoch {epoch} were broken, and were made again from the log"));
+    }
     let is_empty = log.size() == 0;
     let mut sequencer = Sequencer::over(log, ledger, keys.clone(), config.clock())?;
+    let behind_ms = sequencer.clock_behind_ms();
+    if behind_ms > CLOCK_BEHIND_MS {
+        let behind = duration(behind_ms);
+        output.say(format!(
+            "this machine's clock is {behind} behind the last entry of the log: until it has caught up, entries are \
+             dated with the time of that one\nhint: set the clock"
+        ));
+    }
     if is_empty {
         found(folder, config, &keys, &mut sequencer)?;
     } else {

@@ -1,4 +1,5 @@
-//! `cairn log`: the log of a network's folder, exported as static files or checked from its first byte to its last.
+//! `cairn log`: the log of a network's folder, exported as static files, checked from its first byte to its last, or
+//! repaired as far as something else tells what was there.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,8 @@ enum Command {
     Export(ExportArgs),
     /// Read every byte of the log and name the first thing that is wrong.
     Check(CheckArgs),
+    /// Make again what follows from the entries of a stopped network's log: hashes, places, commit records.
+    Repair(CheckArgs),
 }
 
 /// Arguments of `cairn log export`.
@@ -49,7 +52,7 @@ struct ExportArgs {
     snapshots: bool,
 }
 
-/// Arguments of `cairn log check`.
+/// Arguments of `cairn log check` and `cairn log repair`.
 #[derive(Debug, clap::Args)]
 struct CheckArgs {
     /// The network's folder.
@@ -79,6 +82,19 @@ pub struct Sound {
     root: String,
 }
 
+/// What was repaired, and the log as it is now.
+#[derive(Debug, Serialize)]
+struct Mended {
+    /// Commit records that were broken or missing.
+    commits: u64,
+    /// Records of their copy that were.
+    copied: u64,
+    /// Entries hashed again.
+    rehashed: u64,
+    #[serde(flatten)]
+    log: Sound,
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -97,6 +113,16 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         Command::Check(args) => {
             let sound = check(&Folder::at(&args.dir))?;
             output.show(&sound, text)
+        }
+        Command::Repair(args) => {
+            let mended = repair(&Folder::at(&args.dir))?;
+            output.show(&mended, |mended| {
+                let Mended { commits, copied, rehashed, log } = mended;
+                let commits = count(*commits, "commit record", "commit records");
+                let copied = count(*copied, "of their copies", "of their copies");
+                let rehashed = count(*rehashed, "entry", "entries");
+                format!("mended {commits} and {copied}; hashed {rehashed} again\n{}", text(log))
+            })
         }
     }
 }
@@ -127,14 +153,26 @@ fn disk(folder: &Folder) -> Result<StdDisk, Failure> {
 /// # Errors
 /// The first thing that is wrong.
 pub fn check(folder: &Folder) -> Result<Sound, Failure> {
-    let checked = cairn_log::check(&disk(folder)?).map_err(wrong)?;
-    Ok(Sound {
-        entries: checked.entries,
-        commits: checked.commits,
-        segments: checked.segments,
-        checkpoint_size: checked.checkpoint_size,
-        root: checked.root.to_hex(),
-    })
+    Ok(Sound::of(&cairn_log::check(&disk(folder)?).map_err(wrong)?))
+}
+
+impl Sound {
+    fn of(checked: &cairn_log::Checked) -> Self {
+        Self {
+            entries: checked.entries,
+            commits: checked.commits,
+            segments: checked.segments,
+            checkpoint_size: checked.checkpoint_size,
+            root: checked.root.to_hex(),
+        }
+    }
+}
+
+/// Repairs the log of a folder.
+fn repair(folder: &Folder) -> Result<Mended, Failure> {
+    let cairn_log::Repaired { commits, copied, rehashed, checked } =
+        cairn_log::repair(std::sync::Arc::new(disk(folder)?)).map_err(wrong)?;
+    Ok(Mended { commits, copied, rehashed, log: Sound::of(&checked) })
 }
 
 /// The log of a folder as of its last checkpoint.

@@ -12,6 +12,7 @@ pub mod export;
 pub mod init;
 pub mod judge;
 pub mod keygen;
+pub mod ledger;
 pub mod log;
 pub mod policy;
 pub mod profile;

@@ -9,6 +9,7 @@ mod liar;
 mod local;
 mod masks;
 mod network;
+mod rebuild;
 mod transcript;
 
 use transcript::{golden, package};

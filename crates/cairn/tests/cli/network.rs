@@ -17,19 +17,19 @@ use crate::transcript::{Transcript, cairn};
 /// 2026-01-01 00:00 UTC, when epoch 0 begins.
 const ZERO_MS: u64 = 1_767_225_600_000;
 const HOUR_MS: u64 = 3_600_000;
-const DEVICES: u8 = 5;
+pub const DEVICES: u8 = 5;
 /// The first device, which sends something late.
 const LATE: &str = "dev1gjpj3kvlbwc2763in7o6rzf4ki";
 const TREASURY: &str = "eip155:31337:0x00000000000000000000000000000000000000aa";
 
 /// `cairn up` in a process of its own, killed when the test ends however it ends.
-struct Up {
+pub struct Up {
     child: Child,
     url: String,
 }
 
 impl Up {
-    fn start(folder: &Path) -> Self {
+    pub fn start(folder: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cairn"));
         command.args(["up", "net", "--listen", "127.0.0.1:0", "--json"]).current_dir(folder).env_clear();
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -47,7 +47,7 @@ impl Up {
     }
 
     /// Asks it to end, as an operator would; its exit code.
-    fn end(mut self) -> i32 {
+    pub fn end(mut self) -> i32 {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         self.child.wait().unwrap().code().unwrap()
@@ -69,7 +69,7 @@ fn write_key(path: &Path, algorithm: &str, byte: u8) {
 }
 
 /// Lets the recorded clock come to `hours` after the start.
-fn clock(terminal: &mut Transcript, hours: u64) {
+pub fn clock(terminal: &mut Transcript, hours: u64) {
     let text = std::fs::read_to_string(terminal.folder.join("net/keys/clock.key")).unwrap();
     let seed = text.lines().find_map(|line| line.strip_prefix("ed25519 ")).unwrap();
     let key = SecretKey::ed25519(Hash::from_hex(seed).unwrap().0);
@@ -99,7 +99,7 @@ fn settled(terminal: &Transcript) {
 }
 
 /// Temperatures of one device, every hour from `from` to `to`: all alike, the last device far off in the last three.
-fn readings(device: u8, from: u64, to: u64) -> String {
+pub fn readings(device: u8, from: u64, to: u64) -> String {
     let mut csv = String::from("timestamp,temperature\n");
     for hour in from..to {
         let off = if device == DEVICES && hour >= 3 { 30 } else { 0 };
@@ -109,7 +109,7 @@ fn readings(device: u8, from: u64, to: u64) -> String {
     csv
 }
 
-fn found(terminal: &mut Transcript) -> Up {
+pub fn found(terminal: &mut Transcript) -> Up {
     let init = "init net --name walk --epoch 6h --grace 1h --recorded-clock-from 1767225600000 --treasury";
     terminal.run(&format!("{init} {TREASURY}"));
     terminal.run(&format!("{init} {TREASURY}"));
@@ -125,7 +125,7 @@ fn found(terminal: &mut Transcript) -> Up {
     up
 }
 
-fn enrol(terminal: &mut Transcript) -> Vec<String> {
+pub fn enrol(terminal: &mut Transcript) -> Vec<String> {
     let mut ids = Vec::new();
     for device in 1..=DEVICES {
         write_key(&terminal.folder.join(format!("d{device}.key")), "ed25519", device);

@@ -1,0 +1,103 @@
+//! The real process, killed under load at random instants, again and again.
+//!
+//! Laws: after every restart each promised entry is at its index with its leaf hash; the log never forks: one sequence of
+//! leaves has the root of every checkpoint ever served; the views are byte for byte what the log implies; the lock of a
+//! killed writer stands in nobody's way, and a second writer is refused while the first one lives.
+//!
+//! `CAIRN_KILLS=n` kills n times instead of 20, `CAIRN_SEED=n` chooses the instants.
+
+#![allow(clippy::unwrap_used)]
+
+mod load;
+mod process;
+mod witness;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use load::Load;
+use process::{Up, cairn, spawn};
+use witness::Witness;
+
+/// Kills in the short form.
+const KILLS: u64 = 20;
+
+struct Random(u64);
+
+impl Random {
+    /// xorshift64 (Marsaglia 2003); the seed is never 0.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound
+    }
+}
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+/// Views are what the log implies.
+fn assert_rebuilt(folder: &Path) -> serde_json::Value {
+    let ran = cairn(folder, &["ledger", "rebuild", "net", "--check", "--json"]);
+    assert_eq!(ran.code, 0, "ledger rebuild --check: {}{}", ran.stdout, ran.stderr);
+    serde_json::from_str(&ran.stdout).unwrap()
+}
+
+/// Runs the process under load and kills it; sometimes before it is even up.
+fn live_and_die(folder: &Path, load: &mut Load, witness: &mut Witness, random: &mut Random) {
+    if random.below(4) == 0 {
+        let mut child = spawn(folder);
+        std::thread::sleep(Duration::from_millis(random.below(80)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        return;
+    }
+    let up = Up::start(folder);
+    witness.meet(&up.url, load.promised());
+    assert_rebuilt(folder);
+    let instant = Duration::from_millis(random.below(500));
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        let (load, witness, url) = (&mut *load, &mut *witness, up.url.clone());
+        let stop = &is_over;
+        let loading = threads.spawn(move || load.until(&url, stop));
+        let url = up.url.clone();
+        let watching = threads.spawn(move || witness.watch(&url, stop));
+        std::thread::sleep(instant);
+        drop(up);
+        is_over.store(true, Ordering::Relaxed);
+        loading.join().unwrap();
+        watching.join().unwrap();
+    });
+}
+
+#[test]
+fn nothing_promised_is_lost_when_the_process_is_killed_under_load() {
+    let kills = variable("CAIRN_KILLS").unwrap_or(KILLS);
+    let seed = variable("CAIRN_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    eprintln!("{kills} kills; the instants replay with CAIRN_SEED={seed}");
+    let mut random = Random(seed * 2 + 1);
+    let folder = tempfile::tempdir().unwrap();
+    let mut load = Load::found(folder.path());
+    let mut witness = Witness::default();
+    for kill in 1..=kills {
+        live_and_die(folder.path(), &mut load, &mut witness, &mut random);
+        if kill % 50 == 0 {
+            eprintln!("{kill} kills: {} entries promised, {}", load.promised().len(), witness.words());
+        }
+    }
+    let up = Up::start(folder.path());
+    let second = cairn(folder.path(), &["up", "net", "--listen", "127.0.0.1:0"]);
+    assert!(second.code == 3 && second.stderr.contains("LOG-LOCKED"), "{}", second.stderr);
+    witness.meet(&up.url, load.promised());
+    assert_eq!(up.end(), 0);
+    let rebuilt = assert_rebuilt(folder.path());
+    let ran = cairn(folder.path(), &["log", "check", "net"]);
+    assert_eq!(ran.code, 0, "log check: {}{}", ran.stdout, ran.stderr);
+    eprintln!("{} entries promised, {}, {} epochs rebuilt", load.promised().len(), witness.words(), rebuilt["epochs"]);
+    assert!(load.promised().len() > 100, "there was load: {}", load.promised().len());
+    assert!(rebuilt["epochs"].as_u64() > Some(0), "epochs closed: {rebuilt}");
+}
