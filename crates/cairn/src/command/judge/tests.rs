@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cairn_classes::sensing::{self, Document, Outcome, Quantity};
+use cairn_classes::sensing::{Document, Outcome, Quantity};
 use cairn_core::Hash;
 
 use super::recording::fitting;
