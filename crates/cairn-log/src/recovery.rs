@@ -220,11 +220,10 @@ fn settle_segments(
         let what = "committed entries are missing after this";
         return Err(LogError::Damaged { file: last.name.clone(), offset: bytes, entry: None, what });
     }
-    if bytes > commit.end {
-        recovery.discarded_bytes += written_bytes(&*last.file, &last.name, commit.end)? - commit.end;
-        last.file.truncate(commit.end).map_err(failed("truncate", &last.name))?;
-        last.file.sync().map_err(failed("sync", &last.name))?;
-    }
+    recovery.discarded_bytes += written_bytes(&*last.file, &last.name, commit.end)? - commit.end;
+    // Also where it seems to end there already: a sync of its last cut may have failed, and the next segment counts on it.
+    last.file.truncate(commit.end).map_err(failed("truncate", &last.name))?;
+    last.file.sync().map_err(failed("sync", &last.name))?;
     let end = last.start + commit.end;
     Ok((segments, end))
 }

@@ -60,3 +60,26 @@ fn crash_twice_at_every_write(seed: u64) {
 fn nothing_promised_is_lost_when_the_recovery_crashes_at_any_write_and_the_next_one_too() {
     for_seeds(60, crash_twice_at_every_write);
 }
+
+/// A life that goes on after a sync failed and the process was started again, until the power is cut.
+fn fail_every_sync(seed: u64) {
+    for at in 1..120 {
+        let mut random = Random::of(seed);
+        let mut promised = Promised::default();
+        let disk = FaultyDisk::new(seed + at, Faults { fail_sync_at: Some(at), ..Faults::default() });
+        for _ in 0..6 {
+            if let Ok(mut log) = open(&disk, &mut random, &mut promised) {
+                let _ = work(&mut log, &disk, &mut random, &mut promised);
+            }
+            assert!(!disk.was_synced_again());
+            disk.kill(Faults::default());
+        }
+        disk.cut_power(Faults::default());
+        open(&disk, &mut random, &mut promised).unwrap_or_else(|error| panic!("sync {at} failed: {error}"));
+    }
+}
+
+#[test]
+fn nothing_promised_is_lost_when_any_sync_fails_and_the_power_after_it() {
+    for_seeds(25, fail_every_sync);
+}
