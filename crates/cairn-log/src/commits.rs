@@ -306,9 +306,10 @@ mod tests {
         assert_eq!(tail(&noise, None), Ok((3, 641, 0)), "noise in what was reserved is no record");
         assert_eq!(tail(&broken(2, &all), None), Ok((2, 64, 0)));
         assert_eq!(tail(&broken(0, &all)[..64], None), Ok((0, 64, 0)));
-        for bytes in [&broken(1, &all)[..], &broken(1, &all)[..129], &[broken(2, &all).as_slice(), &[0]].concat()] {
-            assert_eq!(tail(bytes, None), Err("LOG-DAMAGED"));
+        for zeros in [&broken(1, &all)[..129], &[&broken(1, &all)[..128], &[0; 640]].concat()] {
+            assert_eq!(tail(zeros, None), Ok((1, 64, 0)), "what follows the last record is zero");
         }
+        assert_eq!(tail(&broken(1, &all), None), Err("LOG-DAMAGED"));
     }
 
     #[test]
