@@ -56,8 +56,7 @@ use crate::{ClassError, Docket, Judged};
 pub(super) fn judge(profile: &Profile, docket: &Docket<'_>) -> Result<Judged, ClassError> {
     let case = Case::lay_out(profile, docket)?;
     let (hall, carry) = hear(&case)?;
-    let devices: Vec<u32> = case.devices().collect();
-    let verdicts = devices.par_iter().flat_map_iter(|&device| hall.verdicts(device)).collect();
+    let verdicts = case.devices().into_par_iter().flat_map_iter(|device| hall.verdicts(device)).collect();
     Ok(Judged { verdicts, carry })
 }
 
@@ -71,8 +70,8 @@ pub(super) fn judge(profile: &Profile, docket: &Docket<'_>) -> Result<Judged, Cl
 pub(super) fn assess(profile: &Profile, docket: &Docket<'_>) -> Result<(Vec<Assessed>, Judged), ClassError> {
     let case = Case::lay_out(profile, docket)?;
     let (hall, carry) = hear(&case)?;
-    let devices: Vec<u32> = case.devices().collect();
-    let mut assessed: Vec<Assessed> = devices.par_iter().flat_map_iter(|&device| hall.assessments(device)).collect();
+    let devices = case.devices().into_par_iter();
+    let mut assessed: Vec<Assessed> = devices.flat_map_iter(|device| hall.assessments(device)).collect();
     assessed.par_sort_unstable_by_key(|value| (value.index, value.reading, value.quantity));
     Ok((assessed, Judged { verdicts: Vec::new(), carry }))
 }
@@ -83,20 +82,20 @@ type Changes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 /// Everything that is known before anything is said.
 fn hear<'a>(case: &'a Case<'a>) -> Result<(Hall<'a>, Changes), ClassError> {
     let mut memories = memory::recall(case)?;
-    let devices: Vec<u32> = case.devices().collect();
-    let own: Vec<Own> = memories.par_iter_mut().zip(&devices).map(|(memory, &n)| Own::of(case, n, memory)).collect();
+    let own = memories.par_iter_mut().zip(case.devices()).map(|(memory, n)| Own::of(case, n, memory));
+    let own: Vec<Own> = own.collect();
     let mut voices: Vec<Voice> = own.iter().flat_map(|own| own.voices.iter().copied()).collect();
     voices.par_sort_unstable_by_key(Voice::key);
     let nearest = Nearest::of(case);
-    let copies = Copies::among(case, &voices, &nearest, &mut memories);
+    let by_device = voice::by_device(case, &voices);
+    let copies = Copies::among(case, &voices, &by_device, &nearest, &mut memories);
     let heard = Hearing { case, voices: &voices, nearest: &nearest, memories: &memories }.all(&copies);
     let moved = moved::among(case, &voices, &heard);
-    let by_device = voice::by_device(case, &voices);
     let past = long::Past { case, voices: &voices, heard: &heard, copies: &copies, moved: &moved };
     let long: Vec<long::Findings> = memories
         .par_iter_mut()
-        .zip(by_device.par_iter().zip(&devices))
-        .map(|(memory, (own, &n))| past.remember(n, own, memory))
+        .zip(by_device.par_iter().zip(case.devices()))
+        .map(|(memory, (own, n))| past.remember(n, own, memory))
         .collect();
     let changes = memory::changes(case, &memories);
     Ok((Hall { case, own, voices, by_device, heard, copies, moved, long }, changes))

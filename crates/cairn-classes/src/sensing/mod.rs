@@ -16,6 +16,7 @@ mod judge;
 mod profile;
 mod quantity;
 pub mod revision_1;
+mod stations;
 mod words;
 
 pub use assessed::{Assessed, Comparison, EVIDENCE_MAX, Outcome};

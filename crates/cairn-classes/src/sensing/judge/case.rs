@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use cairn_core::{Account, DeviceId, Hash};
 use rayon::prelude::*;
 
 use crate::sensing::body::Body;
 use crate::sensing::profile::{Profile, QuantityRule};
 use crate::sensing::quantity::Quantity;
-use crate::{ClassError, Docket, Flags, Report, Site};
+use crate::sensing::stations;
+pub(super) use crate::sensing::stations::{Station, small};
+use crate::{ClassError, Docket, Flags, Report};
 
 /// Whether a value may speak, and if not, why; the first that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,17 +53,6 @@ pub(super) struct Sample {
     pub reading: u16,
 }
 
-/// A device that reports in the docket.
-#[derive(Debug)]
-pub(super) struct Station<'a> {
-    pub id: DeviceId,
-    pub site: &'a Site,
-    /// Number of the owner: equal for two devices of one owner.
-    pub owner: u32,
-    /// Rank by SHA-256(salt || device), for ties.
-    pub tie: u32,
-}
-
 /// A docket laid out for judging.
 #[derive(Debug)]
 pub(super) struct Case<'a> {
@@ -76,11 +66,6 @@ pub(super) struct Case<'a> {
     pub samples: Vec<Sample>,
 }
 
-/// A count or index as `u32`; what a docket holds fits in memory, and so in 32 bits of 32-byte samples.
-pub(super) fn small(count: usize) -> u32 {
-    u32::try_from(count).expect("a docket of 2^32 values does not fit in memory")
-}
-
 impl<'a> Case<'a> {
     /// Lays out a docket.
     ///
@@ -88,17 +73,8 @@ impl<'a> Case<'a> {
     /// [`ClassError`] for a repeated index, an epoch that ends before it starts, a device without a site, or a body that
     /// admission should have refused; always the lowest entry index at fault.
     pub fn lay_out(profile: &'a Profile, docket: &'a Docket<'a>) -> Result<Self, ClassError> {
-        if docket.end_ms < docket.start_ms {
-            return Err(ClassError::Docket { what: "the epoch ends before it starts", at: docket.end_ms });
-        }
-        let fresh = docket.fresh.iter().map(|report| (report, true));
-        let context = docket.context.iter().map(|report| (report, false));
-        let mut reports: Vec<(&Report<'_>, bool)> = fresh.chain(context).collect();
-        reports.par_sort_unstable_by_key(|(report, _)| report.index);
-        if let Some(pair) = reports.windows(2).find(|pair| pair[0].0.index == pair[1].0.index) {
-            return Err(ClassError::Docket { what: "two reports under one entry index", at: pair[0].0.index });
-        }
-        let stations = stations(docket, &reports)?;
+        let reports = stations::reports(docket)?;
+        let stations = stations::stations(docket, &reports)?;
         let mut samples = Vec::new();
         let laid: Vec<_> = reports
             .par_iter()
@@ -114,7 +90,7 @@ impl<'a> Case<'a> {
     }
 
     /// Every device, as indices into [`Case::stations`].
-    pub fn devices(&self) -> impl Iterator<Item = u32> + use<> {
+    pub fn devices(&self) -> Range<u32> {
         0..small(self.stations.len())
     }
 
@@ -162,38 +138,6 @@ impl<'a> Case<'a> {
     pub fn station(&self, device: u32) -> &Station<'a> {
         &self.stations[device as usize]
     }
-}
-
-fn stations<'a>(docket: &'a Docket<'_>, reports: &[(&Report<'_>, bool)]) -> Result<Vec<Station<'a>>, ClassError> {
-    let mut reporting: BTreeMap<DeviceId, u64> = BTreeMap::new();
-    for (report, _) in reports {
-        reporting.entry(report.device).or_insert(report.index);
-    }
-    let mut missing: Option<(u64, DeviceId)> = None;
-    let mut stations = Vec::with_capacity(reporting.len());
-    for (id, index) in reporting {
-        match docket.sites.get(&id) {
-            Some(site) => stations.push(Station { id, site, owner: 0, tie: 0 }),
-            None => missing = Some(missing.map_or((index, id), |least| least.min((index, id)))),
-        }
-    }
-    if let Some((index, device)) = missing {
-        return Err(ClassError::NoSite { device, index });
-    }
-    let mut owners: Vec<&Account> = stations.iter().map(|station| &station.site.owner).collect();
-    owners.sort_unstable();
-    owners.dedup();
-    let ties: Vec<Hash> =
-        stations.iter().map(|station| Hash::of_parts(&[docket.salt.as_bytes(), &station.id.0])).collect();
-    let mut by_tie: Vec<usize> = (0..stations.len()).collect();
-    by_tie.sort_unstable_by_key(|&n| ties[n]);
-    for (tie, n) in by_tie.into_iter().enumerate() {
-        stations[n].tie = small(tie);
-    }
-    for station in &mut stations {
-        station.owner = small(owners.partition_point(|&owner| owner < &station.site.owner));
-    }
-    Ok(stations)
 }
 
 fn samples_of(

@@ -34,7 +34,7 @@ use super::case::Case;
 use super::memory::Memory;
 use super::near::Nearest;
 use super::own::Finding;
-use super::voice::{self, Voice};
+use super::voice::Voice;
 
 /// A device that copied in one window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,37 +51,32 @@ pub(super) struct Copy {
 #[derive(Debug, Default)]
 pub(super) struct Copies {
     found: Vec<Copy>,
-    window_slots: u64,
-    start_slot: u64,
 }
 
 impl Copies {
-    /// Finds the copies among everything said (voices sorted by slot, quantity, device), and remembers the rows of on-time
+    /// Finds the copies among everything said (voices sorted by slot, quantity, device; and each device's), and remembers the rows of on-time
     /// readings.
-    pub fn among(case: &Case<'_>, voices: &[Voice], nearest: &Nearest, memories: &mut [Memory]) -> Self {
-        let by_device = voice::by_device(case, voices);
-        let mut found = equal::among(case, voices, &by_device);
+    pub fn among(
+        case: &Case<'_>,
+        voices: &[Voice],
+        by_device: &[Vec<u32>],
+        nearest: &Nearest,
+        memories: &mut [Memory],
+    ) -> Self {
+        let mut found = equal::among(case, voices, by_device);
         found.extend(rows::among(case, memories));
-        found.extend(follows::among(case, voices, &by_device, nearest));
+        found.extend(follows::among(case, voices, by_device, nearest));
         found.par_sort_unstable_by_key(|copy| {
             let elder = (case.station(copy.original).site.enrolled_index, copy.original);
             (copy.window, copy.device, copy.finding.code, Reverse(copy.finding.observed), elder, copy.finding.check)
         });
         found.dedup_by_key(|copy| (copy.window, copy.device));
-        Self {
-            found,
-            window_slots: case.profile.copies.window_slots.into(),
-            start_slot: case.docket.start_ms / case.profile.slot_ms,
-        }
-    }
-
-    fn window(&self, slot: u64) -> i64 {
-        (slot.cast_signed() - self.start_slot.cast_signed()).div_euclid(self.window_slots.cast_signed())
+        Self { found }
     }
 
     /// The copy that a device made in the window of a slot.
-    pub fn of(&self, slot: u64, device: u32) -> Option<&Copy> {
-        let key = (self.window(slot), device);
+    pub fn of(&self, case: &Case<'_>, slot: u64, device: u32) -> Option<&Copy> {
+        let key = (case.window(slot), device);
         self.found.binary_search_by_key(&key, |copy| (copy.window, copy.device)).ok().map(|n| &self.found[n])
     }
 }

@@ -82,7 +82,7 @@ impl Hearing<'_> {
         let rule = self.case.profile.quantities.get(&voices[0].quantity).and_then(|rule| rule.neighbours.as_ref());
         let Some(rule) = rule else { return };
         let place_most = self.case.profile.weights.place_most;
-        let copied = |voice: &Voice| copies.of(voice.slot, voice.device).is_some();
+        let copied = |voice: &Voice| copies.of(self.case, voice.slot, voice.device).is_some();
         let values: Vec<i64> = voices.iter().map(|voice| voice.value).collect();
         let mut rounds = Rounds::over(rule, place_most, (voices, &values), speakers, self.nearest, table, copied);
         rounds.run();

@@ -152,7 +152,7 @@ impl Past<'_> {
                 standard = Standard::Found;
             }
         }
-        if self.copies.of(slot, device).is_some() || self.moved.of(device, slot).next().is_some() {
+        if self.copies.of(self.case, slot, device).is_some() || self.moved.of(device, slot).next().is_some() {
             standard = Standard::Found;
         }
         if taken {

@@ -85,7 +85,7 @@ impl Hall<'_> {
         self.say_unusable(slot, usable || !judged_before.is_empty(), &mut tally);
         if !judged_before.is_empty() {
             tally.add(Code::SlotJudged, Check::whole(Code::SlotJudged), 0, 0, 0, judged_before.clone());
-        } else if let Some(copy) = self.copies.of(slot.slot, slot.device).filter(|_| usable) {
+        } else if let Some(copy) = self.copies.of(self.case, slot.slot, slot.device).filter(|_| usable) {
             self.say_copy(copy, slot.slot, &mut tally);
             if tally.lost_ppm < PPM {
                 self.say_slot(slot, &mut tally);

@@ -13,7 +13,7 @@ use crate::sensing::judge::crowd::{Crowd, Limits, Opinion, Word, at_height, opin
 use crate::sensing::judge::hearing::{Heard, Hearing};
 use crate::sensing::judge::memory::Memory;
 use crate::sensing::judge::near::Nearest;
-use crate::sensing::judge::voice::Voice;
+use crate::sensing::judge::voice::{self, Voice};
 use crate::sensing::profile::NeighbourRule;
 
 /// Stations by their places in metres north and east of one point, each of its own owner, and what they say of PM10.
@@ -249,7 +249,7 @@ proptest! {
                 .map(|n| Memory { good_slots: n % 50, ..Memory::default() })
                 .collect();
             let nearest = Nearest::of(&case);
-            let copies = Copies::among(&case, &voices, &nearest, &mut memories);
+            let copies = Copies::among(&case, &voices, &voice::by_device(&case, &voices), &nearest, &mut memories);
             let heard = Hearing { case: &case, voices: &voices, nearest: &nearest, memories: &memories };
             let rule = town.profile.quantities[&Quantity::Pm10].neighbours.as_ref().unwrap();
             let by_hand = ByHand { case: &case, voices: &voices, nearest: &nearest, memories: &memories, rule };

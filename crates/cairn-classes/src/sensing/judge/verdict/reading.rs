@@ -51,7 +51,7 @@ impl Hall<'_> {
             return (if refused { Outcome::Fail } else { Outcome::Unscored }, None);
         }
         let mut outcome = Outcome::Pass;
-        if let Some(copy) = self.copies.of(slot.slot, slot.device) {
+        if let Some(copy) = self.copies.of(self.case, slot.slot, slot.device) {
             self.say_copy(copy, slot.slot, tally);
             outcome = of_loss(copy.finding.lost_ppm);
             if outcome == Outcome::Fail {
