@@ -11,6 +11,8 @@ mod masks;
 mod network;
 mod rebuild;
 mod transcript;
+#[path = "../process/up.rs"]
+mod up;
 
 use transcript::{golden, package};
 

@@ -1,10 +1,9 @@
 //! A network from `init` to a failed audit, over a recorded clock, so that every entry and number is the same each time.
 
 use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use cairn_client::Client;
 use cairn_core::key::SecretKey;
@@ -13,6 +12,7 @@ use cairn_core::{Hash, NetworkId};
 
 use crate::liar::{Lie, liar};
 use crate::transcript::{Transcript, cairn};
+use crate::up::Up;
 
 /// 2026-01-01 00:00 UTC, when epoch 0 begins.
 const ZERO_MS: u64 = 1_767_225_600_000;
@@ -21,46 +21,6 @@ pub const DEVICES: u8 = 5;
 /// The first device, which sends something late.
 const LATE: &str = "dev1gjpj3kvlbwc2763in7o6rzf4ki";
 const TREASURY: &str = "eip155:31337:0x00000000000000000000000000000000000000aa";
-
-/// `cairn up` in a process of its own, killed when the test ends however it ends.
-pub struct Up {
-    child: Child,
-    url: String,
-}
-
-impl Up {
-    pub fn start(folder: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cairn"));
-        command.args(["up", "net", "--listen", "127.0.0.1:0", "--json"]).current_dir(folder).env_clear();
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut document = String::new();
-        let mut lines = BufReader::new(child.stdout.as_mut().unwrap());
-        while !document.ends_with("}\n") {
-            if lines.read_line(&mut document).unwrap() == 0 {
-                let mut said = String::new();
-                child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-                panic!("cairn up ended: {document}{said}");
-            }
-        }
-        let started: serde_json::Value = serde_json::from_str(&document).unwrap();
-        Self { child, url: started["url"].as_str().unwrap().to_owned() }
-    }
-
-    /// Asks it to end, as an operator would; its exit code.
-    pub fn end(mut self) -> i32 {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.child.wait().unwrap().code().unwrap()
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        // Ended already is as good.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn write_key(path: &Path, algorithm: &str, byte: u8) {
     let mut options = OpenOptions::new();

@@ -1,0 +1,57 @@
+//! `cairn up` in a process of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// The binary under test, in a folder, with nothing of the environment.
+pub fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cairn"));
+    command.args(arguments).current_dir(folder).env_clear().stdin(Stdio::null());
+    command
+}
+
+/// Starts `cairn up` and does not wait until it is up.
+pub fn spawn(folder: &Path) -> Child {
+    let mut command = command(folder, &["up", "net", "--listen", "127.0.0.1:0", "--json"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// `cairn up`; dropping it kills it.
+pub struct Up {
+    child: Child,
+    pub url: String,
+}
+
+impl Up {
+    /// Starts it and waits until it serves.
+    pub fn start(folder: &Path) -> Self {
+        let mut child = spawn(folder);
+        let mut document = String::new();
+        let mut lines = BufReader::new(child.stdout.as_mut().unwrap());
+        while !document.ends_with("}\n") {
+            if lines.read_line(&mut document).unwrap() == 0 {
+                let mut said = String::new();
+                child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+                panic!("cairn up ended: {document}{said}");
+            }
+        }
+        let started: serde_json::Value = serde_json::from_str(&document).unwrap();
+        Self { child, url: started["url"].as_str().unwrap().to_owned() }
+    }
+
+    /// Asks it to end, as an operator would; its exit code.
+    pub fn end(mut self) -> i32 {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // Ended already is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
