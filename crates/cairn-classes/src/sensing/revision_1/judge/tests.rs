@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use cairn_core::cbor::Value;
 use cairn_core::geo::Position;
-use cairn_core::{Account, DeviceId, Hash, PPM, Verdict};
+use cairn_core::{Account, DeviceId, Hash, PPM, Reason, Verdict};
 
 use super::{Assessed, assess, judge};
 use crate::sensing::revision_1::{Profile, SENSING_DAILY_PM, SENSING_STATION};
