@@ -9,14 +9,15 @@
 //! Signing is that of RFC 8032. This module draws no randomness: the coefficients of a batch come from a hash over the
 //! whole batch, so an attacker who chooses the signatures has chosen the coefficients too late to use them.
 
-use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
 use curve25519_dalek::scalar::Scalar;
-use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
+use curve25519_dalek::traits::IsIdentity;
 use ed25519_dalek::Signer;
 use sha2::{Digest, Sha512};
 
-use crate::Hash;
+mod batch;
+
+pub use batch::{BatchItem, verify_batch};
 
 /// A 64-byte signature: `R || s`.
 pub type Signature = [u8; 64];
@@ -54,10 +55,7 @@ impl VerifyingKey {
     /// Verifies one signature over `message`.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &Signature) -> bool {
-        let Some((r, s)) = decode_signature(signature) else { return false };
-        let k = challenge(signature, &self.bytes, message);
-        let sb_minus_ka = EdwardsPoint::vartime_double_scalar_mul_basepoint(&k, &self.minus_a, &s);
-        (sb_minus_ka - r).mul_by_cofactor().is_identity()
+        Prepared::of(self, message, signature).is_some_and(|prepared| prepared.holds())
     }
 }
 
@@ -75,16 +73,29 @@ impl core::fmt::Debug for VerifyingKey {
     }
 }
 
-fn decode_signature(signature: &Signature) -> Option<(EdwardsPoint, Scalar)> {
-    let (r, s) = signature.split_at(32);
-    let r = CompressedEdwardsY(r.try_into().ok()?).decompress()?;
-    let s: Option<Scalar> = Scalar::from_canonical_bytes(s.try_into().ok()?).into();
-    Some((r, s?))
+/// A signature read, with the challenge that it answers: what is left to check is one equation.
+struct Prepared<'a> {
+    key: &'a VerifyingKey,
+    r: EdwardsPoint,
+    s: Scalar,
+    k: Scalar,
 }
 
-fn challenge(signature: &Signature, key: &[u8; 32], message: &[u8]) -> Scalar {
-    let digest = Sha512::new().chain_update(&signature[..32]).chain_update(key).chain_update(message).finalize();
-    Scalar::from_bytes_mod_order_wide(&digest.into())
+impl<'a> Prepared<'a> {
+    /// `None` when `R` is no point or `s` is not canonical.
+    fn of(key: &'a VerifyingKey, message: &[u8], signature: &Signature) -> Option<Self> {
+        let (r_bytes, s_bytes) = signature.split_at(32);
+        let r = CompressedEdwardsY(r_bytes.try_into().ok()?).decompress()?;
+        let s: Option<Scalar> = Scalar::from_canonical_bytes(s_bytes.try_into().ok()?).into();
+        let digest = Sha512::new().chain_update(r_bytes).chain_update(key.bytes).chain_update(message).finalize();
+        Some(Self { key, r, s: s?, k: Scalar::from_bytes_mod_order_wide(&digest.into()) })
+    }
+
+    /// `[8]([s]B - [k]A - R) = 0`.
+    fn holds(&self) -> bool {
+        let sb_minus_ka = EdwardsPoint::vartime_double_scalar_mul_basepoint(&self.k, &self.key.minus_a, &self.s);
+        (sb_minus_ka - self.r).mul_by_cofactor().is_identity()
+    }
 }
 
 /// A signing key made from a 32-byte seed (RFC 8032, section 5.1.5).
@@ -129,110 +140,8 @@ impl core::fmt::Debug for SigningKey {
     }
 }
 
-/// One signature to check in a batch.
-#[derive(Clone, Copy)]
-pub struct BatchItem<'a> {
-    /// The signer.
-    pub key: &'a VerifyingKey,
-    /// What was signed.
-    pub message: &'a [u8],
-    /// The signature.
-    pub signature: &'a Signature,
-}
-
-/// Verifies many signatures, each with the verdict that [`VerifyingKey::verify`] gives it.
-///
-/// Items of one key cost least when they stand side by side. A failing batch is halved until the bad ones are found, so
-/// `b` bad signatures among `n` cost about `b * log2(n)` smaller batches more.
-#[must_use]
-pub fn verify_batch(items: &[BatchItem<'_>]) -> Vec<bool> {
-    let mut prepared = Vec::with_capacity(items.len());
-    for item in items {
-        let challenge = challenge(item.signature, &item.key.bytes, item.message);
-        prepared.push(decode_signature(item.signature).map(|(r, s)| Prepared { r, s, k: challenge, key: item.key }));
-    }
-    let mut verdicts = vec![false; items.len()];
-    let decoded: Vec<usize> = (0..items.len()).filter(|&i| prepared[i].is_some()).collect();
-    let prepared: Vec<Prepared<'_>> = prepared.into_iter().flatten().collect();
-    settle(items, &decoded, &prepared, &mut verdicts);
-    verdicts
-}
-
-struct Prepared<'a> {
-    r: EdwardsPoint,
-    s: Scalar,
-    k: Scalar,
-    key: &'a VerifyingKey,
-}
-
-/// Below this many items single checks are as cheap as another batch.
-const SINGLE_MAX: usize = 4;
-
-fn settle(items: &[BatchItem<'_>], at: &[usize], prepared: &[Prepared<'_>], verdicts: &mut [bool]) {
-    if at.len() <= SINGLE_MAX {
-        for &i in at {
-            verdicts[i] = items[i].key.verify(items[i].message, items[i].signature);
-        }
-        return;
-    }
-    if equation_holds(items, at, prepared) {
-        for &i in at {
-            verdicts[i] = true;
-        }
-        return;
-    }
-    let half = at.len() / 2;
-    settle(items, &at[..half], &prepared[..half], verdicts);
-    settle(items, &at[half..], &prepared[half..], verdicts);
-}
-
-/// `[8] ( [-sum z_i s_i] B + sum [z_i] R_i + sum_keys [sum z_i k_i] A ) = 0` with 128-bit `z_i`.
-fn equation_holds(items: &[BatchItem<'_>], at: &[usize], prepared: &[Prepared<'_>]) -> bool {
-    let seed = batch_seed(items, at, prepared);
-    let mut scalars = Vec::with_capacity(2 * at.len() + 1);
-    let mut points = Vec::with_capacity(2 * at.len() + 1);
-    let mut base = Scalar::ZERO;
-    let mut key_scalar = Scalar::ZERO;
-    for (position, item) in prepared.iter().enumerate() {
-        let z = coefficient(&seed, position);
-        base -= z * item.s;
-        key_scalar -= z * item.k;
-        scalars.push(z);
-        points.push(item.r);
-        let last_of_key = prepared.get(position + 1).is_none_or(|next| next.key.bytes != item.key.bytes);
-        if last_of_key {
-            scalars.push(key_scalar);
-            points.push(item.key.minus_a);
-            key_scalar = Scalar::ZERO;
-        }
-    }
-    scalars.push(base);
-    points.push(ED25519_BASEPOINT_POINT);
-    EdwardsPoint::vartime_multiscalar_mul(&scalars, &points).mul_by_cofactor().is_identity()
-}
-
-/// Binds every coefficient to every signature, key and message of the batch (`k` is a hash of all three but `s`).
-fn batch_seed(items: &[BatchItem<'_>], at: &[usize], prepared: &[Prepared<'_>]) -> Hash {
-    let mut hasher = sha2::Sha256::new();
-    hasher.update(b"cairn/batch/1");
-    for (&i, item) in at.iter().zip(prepared) {
-        hasher.update(items[i].signature);
-        hasher.update(item.k.as_bytes());
-    }
-    Hash(hasher.finalize().into())
-}
-
-fn coefficient(seed: &Hash, position: usize) -> Scalar {
-    let digest = Hash::of_parts(&[&seed.0, &(position as u64).to_le_bytes()]);
-    let mut low = [0u8; 16];
-    low.copy_from_slice(&digest.0[..16]);
-    Scalar::from(u128::from_le_bytes(low) | 1)
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     /// Encodings of the eight torsion points and of two more with non-canonical `y`, which verifiers disagree about.
@@ -287,31 +196,5 @@ mod tests {
             carry = sum >> 8;
         }
         assert!(!key.verifying_key().verify(b"m", &signature));
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-        #[test]
-        fn a_batch_gives_every_signature_the_verdict_it_has_alone(
-            signers in proptest::collection::vec((0u8..5, any::<bool>(), 0usize..64), 0..40),
-        ) {
-            let made: Vec<(VerifyingKey, Vec<u8>, Signature)> = signers
-                .iter()
-                .enumerate()
-                .map(|(at, &(seed, spoiled, byte))| {
-                    let key = SigningKey::from_seed([seed; 32]);
-                    let message = vec![u8::try_from(at).unwrap(); 9];
-                    let mut signature = key.sign(&message);
-                    if spoiled {
-                        signature[byte] ^= 1;
-                    }
-                    (key.verifying_key(), message, signature)
-                })
-                .collect();
-            let items: Vec<BatchItem<'_>> =
-                made.iter().map(|(key, message, signature)| BatchItem { key, message, signature }).collect();
-            let alone: Vec<bool> = made.iter().map(|(key, message, signature)| key.verify(message, signature)).collect();
-            prop_assert_eq!(verify_batch(&items), alone);
-        }
     }
 }

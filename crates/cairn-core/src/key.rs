@@ -254,6 +254,21 @@ mod tests {
     }
 
     #[test]
+    fn either_s_of_a_p256_signature_is_valid() {
+        let secret = SecretKey::p256([7; 32]).unwrap();
+        for message in [&b"a"[..], b"b", b"c", b"d"] {
+            let made = p256::ecdsa::Signature::from_slice(&secret.sign(message)).unwrap();
+            let (r, s) = made.split_scalars();
+            let other = p256::ecdsa::Signature::from_scalars(r.to_bytes(), (-*s).to_bytes()).unwrap();
+            assert_ne!(made.to_bytes(), other.to_bytes());
+            for signature in [made, other] {
+                assert!(secret.public().verify(message, &signature.to_bytes().into()));
+                assert!(!secret.public().verify(b"another", &signature.to_bytes().into()));
+            }
+        }
+    }
+
+    #[test]
     fn a_p256_key_has_one_encoding() {
         let key = SecretKey::p256([7; 32]).unwrap().public().multicodec();
         for form in 0..=255 {
