@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask test | docs | bench`.
+//! The project's own chores: `cargo xtask test | docs | bench | soak`.
 //!
 //! Nothing is checked only on a server: what continuous integration runs is `cargo xtask test`. This program starts other
 //! programs and reads what they say; it depends on nothing but the standard library, so that it builds at once.
@@ -7,6 +7,7 @@ mod bench;
 mod docs;
 mod links;
 mod run;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -19,6 +20,8 @@ usage: cargo xtask COMMAND
   bench [--write]   measure, and print ratios of the same run; --write keeps them in docs/benchmarks.md
   bench judge [--write] [--seeds N]
                     what the judge of sensing finds of injected errors, beside public libraries in Python
+  soak [--minutes M] [--seed N] [--rate R] [--json]
+                    the real process under honest and hostile traffic with restarts, for an hour unless told otherwise
 ";
 
 fn main() -> ExitCode {
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         ("bench", []) => bench::run(false),
         ("bench", [flag]) if flag == "--write" => bench::run(true),
         ("bench", [of, flags @ ..]) if of == "judge" => bench::run_judge(flags),
+        ("soak", flags) => soak::run(flags),
         ("help" | "--help" | "-h", _) => {
             print!("{USAGE}\n{}", test::steps_help());
             return ExitCode::SUCCESS;

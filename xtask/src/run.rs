@@ -78,6 +78,15 @@ impl Program {
         }
     }
 
+    /// Runs it beside this program's own standard output, which it leaves alone.
+    pub fn run_aside(mut self) -> Done {
+        match self.command.stdout(Stdio::null()).status() {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => wrong(format!("`{}` ended with {status}", self.shown)),
+            Err(error) => wrong(format!("`{}` did not start: {error}", self.shown)),
+        }
+    }
+
     /// Runs it for its standard output.
     pub fn read(mut self) -> Result<String, Failure> {
         println!("\n$ {}", self.shown);

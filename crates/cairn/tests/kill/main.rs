@@ -20,6 +20,8 @@ use load::Load;
 use process::{Up, cairn, spawn};
 use witness::Witness;
 
+/// Between two looks at the checkpoint.
+const PAUSE: Duration = Duration::from_millis(5);
 /// Kills in the short form, and of each network in the long one.
 const KILLS: u64 = 20;
 
@@ -65,7 +67,7 @@ fn live_and_die(folder: &Path, load: &mut Load, witness: &mut Witness, random: &
         let stop = &is_over;
         let loading = threads.spawn(move || load.until(&url, stop));
         let url = up.url.clone();
-        let watching = threads.spawn(move || witness.watch(&url, stop));
+        let watching = threads.spawn(move || witness.watch(&url, stop, PAUSE));
         std::thread::sleep(instant);
         drop(up);
         is_over.store(true, Ordering::Relaxed);

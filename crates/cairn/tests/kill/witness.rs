@@ -23,14 +23,14 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// Looks at the checkpoint again and again until told to stop, or nobody answers.
-    pub fn watch(&mut self, url: &str, stop: &AtomicBool) {
+    /// Looks at the checkpoint again and again, with a pause between, until told to stop, or nobody answers.
+    pub fn watch(&mut self, url: &str, stop: &AtomicBool, pause: Duration) {
         let client = Client::patient(url, Retries { attempts: 1, first_wait: Duration::ZERO }).unwrap();
         let Ok(vkey) = client.network().map(|network| network.log_vkey) else { return };
         while !stop.load(Ordering::Relaxed) {
             let Ok(text) = client.checkpoint() else { return };
             self.note(&text, &vkey);
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(pause);
         }
     }
 
