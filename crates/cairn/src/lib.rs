@@ -78,6 +78,8 @@ enum Command {
     Profile(command::profile::Args),
     /// Examine a network's folder and its gateway.
     Doctor(command::doctor::Args),
+    /// Measure what this machine takes in.
+    Bench(command::bench::Args),
 }
 
 /// The help of every command as one Markdown page, `docs/reference/cli.md`; a test holds the page to it.
@@ -144,6 +146,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Policy(args) => command::policy::run(&args, output),
         Command::Profile(args) => command::profile::run(&args, output),
         Command::Doctor(args) => command::doctor::run(&args, output),
+        Command::Bench(args) => command::bench::run(&args, output),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod bench;
 pub mod demo;
 pub mod device;
 pub mod doctor;

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bench;
 mod liar;
 mod local;
 mod masks;
