@@ -81,6 +81,9 @@ impl End {
     }
 }
 
+/// The name of the phase whose memory is judged.
+pub const UNBROKEN: &str = "unbroken";
+
 /// A part of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Phase {
@@ -144,7 +147,7 @@ impl Plan {
         }
     }
 
-    /// A fifth with restarts, more than half without, some at full speed, and again a fifth with restarts.
+    /// A fifth with restarts; more than half without, with some of it at full speed and the rest after that; again restarts.
     fn long(seed: u64, minutes: u64) -> Self {
         let all = Duration::from_secs(minutes * 60);
         let phase = |name, percent: u32, restarts, is_full_speed| {
@@ -153,9 +156,10 @@ impl Plan {
         };
         let phases = vec![
             phase("restarts", 20, true, false),
-            phase("unbroken", 55, false, false),
-            phase("full speed", 5, false, true),
-            phase("restarts again", 20, true, false),
+            phase(UNBROKEN, 55, false, false),
+            phase("full speed", 4, false, true),
+            phase("after full speed", 6, false, false),
+            phase("restarts again", 15, true, false),
         ];
         Self {
             minutes: Some(minutes),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::books::Books;
-use crate::plan::Plan;
+use crate::plan::{Plan, UNBROKEN};
 use crate::verify::{InLog, Money};
 use crate::watch::Sample;
 
@@ -86,13 +86,9 @@ fn slope(samples: &[&Sample]) -> i64 {
     if below == 0 { 0 } else { i64::try_from((count * tm - t * m) * 60 / below).unwrap_or(i64::MAX) }
 }
 
-/// The memory of the paced part of the longest life; fails a run whose memory grows by more than the entries explain.
+/// The memory of the life without an end, as long as it is paced; fails a run whose memory grows by more than the entries explain.
 pub fn memory(samples: &[Sample], books: &Books) -> Option<Memory> {
-    let of_life = |life: u64| -> Vec<&Sample> {
-        samples.iter().filter(|sample| sample.life == life && sample.phase != "full speed").collect()
-    };
-    let paced = samples.iter().map(|sample| sample.life).max().map(|last| (1..=last).map(of_life))?;
-    let paced: Vec<&Sample> = paced.max_by_key(|samples| samples.last().map_or(0, |sample| sample.life_s))?;
+    let paced: Vec<&Sample> = samples.iter().filter(|sample| sample.phase == UNBROKEN).collect();
     let end_s = paced.last()?.life_s;
     let within = |from: u64, to: u64| -> Vec<&&Sample> {
         paced.iter().filter(|sample| (from..=to).contains(&sample.life_s)).collect()
