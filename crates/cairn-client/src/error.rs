@@ -1,7 +1,6 @@
 //! What can go wrong between a client and a gateway.
 
 use cairn_api::Problem;
-use cairn_log::LogError;
 use cairn_merkle::MerkleError;
 
 /// Why a request came to nothing.
@@ -123,7 +122,7 @@ impl ClientError {
         }
     }
 
-    pub(crate) fn promise(error: &LogError) -> Self {
+    pub(crate) fn promise(error: &MerkleError) -> Self {
         Self::Promise { reason: error.to_string() }
     }
 }

@@ -370,7 +370,7 @@ impl Sequencer {
         let network = ledger.state().network.as_ref().expect("nothing is accepted before genesis");
         let name = promise::promise_key_name(&network.genesis.origin);
         let signer = NoteSigner::new(&name, self.keys.promise.clone()).map_err(LogError::from)?;
-        let promise = Promise { network: network.id.0, entries }.sign(&signer)?;
+        let promise = Promise { network: network.id.0, entries }.sign(&signer).map_err(LogError::from)?;
         Ok(Receipted { answers, size, promise })
     }
 }

@@ -100,12 +100,6 @@ pub enum LogError {
         /// Entries in the log.
         size: u64,
     },
-    /// A signed note that is not a promise.
-    #[error("not a promise: {reason}")]
-    Promise {
-        /// The rule it breaks.
-        reason: &'static str,
-    },
     /// A folder that holds another export.
     #[error("the folder holds {found}, which this log does not continue")]
     Export {
@@ -136,7 +130,6 @@ impl LogError {
             Self::NoCheckpoint => "LOG-NO-CHECKPOINT",
             Self::NotCovered { .. } => "LOG-NOT-COVERED",
             Self::NoTile { .. } => "LOG-NO-TILE",
-            Self::Promise { .. } => "LOG-PROMISE",
             Self::Export { .. } => "LOG-EXPORT",
         }
     }
@@ -159,7 +152,6 @@ impl LogError {
             Self::NoCheckpoint | Self::NotCovered { .. } => Some("wait for the next checkpoint"),
             Self::NoTile { .. } => Some("ask only for tiles of the size in the checkpoint"),
             Self::Export { .. } => Some("export into an empty folder"),
-            Self::Promise { .. } => None,
         }
     }
 }

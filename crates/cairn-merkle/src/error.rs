@@ -131,6 +131,12 @@ pub enum MerkleError {
         /// The rule it breaks.
         reason: &'static str,
     },
+    /// A signed note that is not a promise.
+    #[error("not a promise: {reason}")]
+    Promise {
+        /// The rule it breaks.
+        reason: &'static str,
+    },
     /// Two claims for one account of one distributor.
     #[error("account 0x{account} has two claims in one tree")]
     RepeatedClaim {
@@ -169,6 +175,7 @@ impl MerkleError {
             Self::Checkpoint { .. } => "LOG-CHECKPOINT",
             Self::Origin { .. } => "LOG-ORIGIN",
             Self::Receipt { .. } => "LOG-RECEIPT",
+            Self::Promise { .. } => "LOG-PROMISE",
             Self::RepeatedClaim { .. } => "LOG-CLAIM-REPEATED",
             Self::Claim { .. } => "LOG-CLAIM",
         }

@@ -1,4 +1,4 @@
-//! RFC 6962 trees, tiles, checkpoints, signed notes and proofs; the claim tree.
+//! RFC 6962 trees, tiles, checkpoints, signed notes, promises and proofs; the claim tree.
 //!
 //! Formats are those of C2SP (`tlog-tiles`, `tlog-checkpoint`, `signed-note`, `tlog-cosignature`, `tlog-proof`), so that
 //! any public client of such logs reads ours, and those of OpenZeppelin's `merkle-tree` (`standard-v1`), so that any
@@ -13,6 +13,7 @@ pub mod claim;
 pub mod cosignature;
 mod error;
 pub mod note;
+pub mod promise;
 pub mod proof;
 pub mod receipt;
 pub mod tile;
@@ -23,6 +24,7 @@ pub use claim::{ClaimLeaf, ClaimTree};
 pub use cosignature::Cosigner;
 pub use error::MerkleError;
 pub use note::{Note, NoteSigner, NoteVerifier};
+pub use promise::Promise;
 pub use proof::HashReader;
 pub use receipt::Receipt;
 pub use tile::{TileLevel, TilePath};

@@ -12,10 +12,9 @@ use core::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cairn_core::Hash;
-use cairn_merkle::note::Note;
-use cairn_merkle::{NoteSigner, NoteVerifier};
 
-use crate::LogError;
+use crate::note::Note;
+use crate::{MerkleError, NoteSigner, NoteVerifier};
 
 const HEADER: &str = "cairn/promise/1";
 
@@ -38,10 +37,10 @@ impl Promise {
     /// Signs the promise; the note, which is at most 4 MiB: about 60,000 entries.
     ///
     /// # Errors
-    /// [`cairn_merkle::MerkleError::Note`] if it would be longer, [`LogError::Promise`] if it promises nothing.
-    pub fn sign(&self, signer: &NoteSigner) -> Result<String, LogError> {
+    /// [`MerkleError::Note`] if it would be longer, [`MerkleError::Promise`] if it promises nothing.
+    pub fn sign(&self, signer: &NoteSigner) -> Result<String, MerkleError> {
         if self.entries.is_empty() {
-            return Err(LogError::Promise { reason: "it names no entry" });
+            return Err(MerkleError::Promise { reason: "it names no entry" });
         }
         let text = self.to_string();
         let signature = signer.sign(&text);
@@ -51,11 +50,11 @@ impl Promise {
     /// Reads a promise and verifies its signature.
     ///
     /// # Errors
-    /// Those of [`Note::open`], and [`LogError::Promise`] if the signed text is no promise.
-    pub fn open(note: &str, key: &NoteVerifier) -> Result<Self, LogError> {
+    /// Those of [`Note::open`], and [`MerkleError::Promise`] if the signed text is no promise.
+    pub fn open(note: &str, key: &NoteVerifier) -> Result<Self, MerkleError> {
         let note: Note = note.parse()?;
         note.open(core::slice::from_ref(key))?;
-        let refuse = |reason| LogError::Promise { reason };
+        let refuse = |reason| MerkleError::Promise { reason };
         let body = note.text().strip_suffix('\n').unwrap_or_default();
         let mut lines = body.split('\n');
         if lines.next() != Some(HEADER) {
@@ -115,9 +114,9 @@ impl fmt::Display for Promise {
 #[cfg(test)]
 mod tests {
     use cairn_core::ed25519::SigningKey;
-    use cairn_merkle::tree::leaf_hash;
 
     use super::*;
+    use crate::tree::leaf_hash;
 
     fn signer() -> NoteSigner {
         NoteSigner::new(&promise_key_name("log.example"), SigningKey::from_seed([5; 32])).unwrap()
@@ -154,7 +153,7 @@ mod tests {
         assert_eq!(promise.broken_by(7, leaf_hash(b"a")), None);
         assert_eq!(promise.broken_by(7, leaf_hash(b"x")), Some(leaf_hash(b"a")));
         assert_eq!(promise.broken_by(9, leaf_hash(b"x")), None);
-        let log = |index: u64| Ok::<_, LogError>(if index == 3 { leaf_hash(b"x") } else { leaf_hash(b"a") });
+        let log = |index: u64| Ok::<_, MerkleError>(if index == 3 { leaf_hash(b"x") } else { leaf_hash(b"a") });
         assert_eq!(promise.first_broken(3, log).unwrap(), None);
         assert_eq!(promise.first_broken(4, log).unwrap(), Some(3));
         assert_eq!(promise.first_broken(9, log).unwrap(), Some(8));
