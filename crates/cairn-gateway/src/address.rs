@@ -137,6 +137,20 @@ impl Proxies<'_> {
     }
 }
 
+/// Whom a request from `peer` is charged to, when its one forwarding header has this value.
+#[must_use]
+pub fn client_behind(trusted: &[Block], header: ProxyHeader, peer: SocketAddr, value: &[u8]) -> IpAddr {
+    let mut headers = HeaderMap::new();
+    let name = match header {
+        ProxyHeader::XForwardedFor => "x-forwarded-for",
+        ProxyHeader::Forwarded => "forwarded",
+    };
+    if let Ok(value) = axum::http::HeaderValue::from_bytes(value) {
+        headers.insert(name, value);
+    }
+    Proxies { trusted, header }.client(peer, &headers)
+}
+
 /// The `for` of one element of `Forwarded`.
 fn forwarded_for(element: &str) -> Option<&str> {
     let value = element.split(';').find_map(|pair| {

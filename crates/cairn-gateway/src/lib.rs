@@ -48,12 +48,13 @@ mod sync_times;
 mod tls;
 mod writer;
 
-pub use address::{Block, ProxyHeader};
+pub use address::{Block, ProxyHeader, client_behind};
 pub use buckets::Rate;
 pub use error::GatewayError;
 pub use histogram::Histogram;
 pub use openapi::openapi_json;
 pub use options::GatewayOptions;
+pub use sequence::{Items, Rest, split as split_sequence};
 pub use server::{Gateway, Running};
 pub use sync_times::{TimedDisk, sync_times_us};
 pub use tls::{ClientCertificates, TlsOptions};

@@ -10,7 +10,7 @@ const SIGN1: u64 = 18;
 
 /// The items of a sequence.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Items<'a> {
+pub struct Items<'a> {
     /// What could be delimited, in order.
     pub items: Vec<&'a [u8]>,
     /// What could not.
@@ -19,7 +19,7 @@ pub(crate) struct Items<'a> {
 
 /// The end of a sequence that cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Rest {
+pub struct Rest {
     /// Where it starts.
     pub at: usize,
     /// Its length.
@@ -29,7 +29,8 @@ pub(crate) struct Rest {
 }
 
 /// Splits a sequence; `None` if it has more than `items_max` items.
-pub(crate) fn split(body: &[u8], items_max: usize) -> Option<Items<'_>> {
+#[must_use]
+pub fn split(body: &[u8], items_max: usize) -> Option<Items<'_>> {
     let mut input = Decoder::over(body);
     let mut items = Vec::new();
     while !input.is_at_end() {

@@ -186,7 +186,15 @@ impl Config {
             }
             _ => Failure::io("read", &path, &error),
         })?;
-        let config: Self = toml::from_str(&text)
+        Self::parse(&text, &path)
+    }
+
+    /// Reads the text of a configuration; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// `NET-CONFIG` names the line, `NET-NOT-REHEARSED`.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
+        let config: Self = toml::from_str(text)
             .map_err(|error| Failure::wrong("NET-CONFIG", format!("{}: {error}", path.display())))?;
         config.check()?;
         Ok(config)

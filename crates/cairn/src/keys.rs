@@ -67,21 +67,25 @@ impl Key {
         }
     }
 
-    /// Writes the key to a file that must not exist yet, readable by its owner alone.
-    ///
-    /// # Errors
-    /// `NET-KEY-EXISTS`, or when the file cannot be written.
-    pub fn write(&self, path: &Path, purpose: &str) -> Result<(), Failure> {
+    /// The text of a key file.
+    #[must_use]
+    pub fn text(&self, purpose: &str) -> String {
         let (algorithm, secret) = match self {
             Self::Signing(key @ SecretKey::Ed25519(_)) => ("ed25519", key.secret_bytes()),
             Self::Signing(key @ SecretKey::P256(_)) => ("p256", key.secret_bytes()),
             Self::Wallet(key) => ("secp256k1", key.secret_bytes()),
         };
         let public = self.public_name();
-        let text = format!(
-            "# Cairn key: {purpose}\n# {public}\n# Whoever has this file can sign with it.\n{algorithm} {}\n",
-            HEXLOWER.encode(&secret)
-        );
+        let secret = HEXLOWER.encode(&secret);
+        format!("# Cairn key: {purpose}\n# {public}\n# Whoever has this file can sign with it.\n{algorithm} {secret}\n")
+    }
+
+    /// Writes the key to a file that must not exist yet, readable by its owner alone.
+    ///
+    /// # Errors
+    /// `NET-KEY-EXISTS`, or when the file cannot be written.
+    pub fn write(&self, path: &Path, purpose: &str) -> Result<(), Failure> {
+        let text = self.text(purpose);
         let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let mut file = opened.map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => {
@@ -109,17 +113,25 @@ impl Key {
             return Err(Failure::wrong("NET-KEY", format!("{} can be read by others", path.display()))
                 .hint(format!("chmod 600 {}", path.display())));
         }
+        Self::parse(&text).map_err(bad)
+    }
+
+    /// Reads the text of a key file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
         let mut lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
-        let line = lines.next().ok_or_else(|| bad("no key in it"))?;
-        let (algorithm, secret) = line.split_once(' ').ok_or_else(|| bad("not `<algorithm> <hex>`"))?;
+        let line = lines.next().ok_or("no key in it")?;
+        let (algorithm, secret) = line.split_once(' ').ok_or("not `<algorithm> <hex>`")?;
         let algorithm = match algorithm {
             "ed25519" => Algorithm::Ed25519,
             "p256" => Algorithm::P256,
             "secp256k1" => Algorithm::Secp256k1,
-            _ => return Err(bad("the algorithm is not ed25519, p256 or secp256k1")),
+            _ => return Err("the algorithm is not ed25519, p256 or secp256k1"),
         };
         let secret = HEXLOWER_PERMISSIVE.decode(secret.trim().as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
-        secret.and_then(|secret| Self::from_secret(algorithm, secret)).ok_or_else(|| bad("not 32 bytes of a key"))
+        secret.and_then(|secret| Self::from_secret(algorithm, secret)).ok_or("not 32 bytes of a key")
     }
 
     /// The key as one that signs reports and statements.

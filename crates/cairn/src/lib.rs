@@ -9,6 +9,7 @@ mod failure;
 mod keys;
 mod open;
 mod output;
+pub mod parse;
 mod promises;
 mod propose;
 mod readings;

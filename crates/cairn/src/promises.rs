@@ -72,17 +72,23 @@ impl PromiseFile {
 /// When the file cannot be read, or holds none.
 pub fn read_promises(path: &Path) -> Result<Vec<String>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::io("read", path, &error))?;
+    split_promises(&text).ok_or_else(|| no_promise(path))
+}
+
+/// The notes in the text of a promise file; `None` when it does not begin with one.
+#[must_use]
+pub fn split_promises(text: &str) -> Option<Vec<String>> {
     let mut notes: Vec<String> = Vec::new();
     for line in text.split_inclusive('\n') {
         match notes.last_mut() {
             _ if line == HEADER => notes.push(line.to_owned()),
             Some(note) => note.push_str(line),
-            None => return Err(no_promise(path)),
+            None => return None,
         }
     }
     // The blank line that separates two notes is part of neither.
     let whole: Vec<String> = notes.iter().map(|note| format!("{}\n", note.trim_end_matches('\n'))).collect();
-    if whole.is_empty() { Err(no_promise(path)) } else { Ok(whole) }
+    if whole.is_empty() { None } else { Some(whole) }
 }
 
 fn no_promise(path: &Path) -> Failure {

@@ -41,6 +41,7 @@ use rayon::prelude::*;
 use self::case::Case;
 use self::copies::Copies;
 use self::hearing::Hearing;
+pub use self::memory::reread_memory;
 use self::near::Nearest;
 use self::own::Own;
 use self::verdict::Hall;

@@ -22,6 +22,7 @@ mod words;
 pub use assessed::{Assessed, Comparison, EVIDENCE_MAX, Outcome};
 pub use body::{Body, READINGS_MAX, Reading, SPAN_MAX_MS, VALUE_MAX};
 pub use document::{Document, assess, judge};
+pub use judge::reread_memory;
 pub use profile::{
     AltitudeRule, AmplitudeRule, AvailabilityRule, BiasRule, CopyRule, CorrelationRule, CounterRule, CurvePoint,
     DryRule, HumidityRule, LongRule, MemoryRule, NEAREST_MAX, NeighbourRule, Profile, QuantityRule, RangeRule,

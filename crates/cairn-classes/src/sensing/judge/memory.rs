@@ -78,6 +78,14 @@ impl Memory {
     }
 }
 
+/// What is remembered of one device, read and written again: the same bytes, or they are refused.
+///
+/// # Errors
+/// [`CborError`] for bytes that no judge wrote.
+pub fn reread_memory(bytes: &[u8]) -> cbor::Result<Vec<u8>> {
+    Memory::decode(bytes).map(|memory| memory.encode())
+}
+
 fn read_place(input: &mut Decoder<'_>) -> cbor::Result<Option<Position>> {
     let at = input.position();
     let bad = CborError::Range { at, what: "a place is empty, or a latitude and a longitude" };

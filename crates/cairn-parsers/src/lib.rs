@@ -1,0 +1,92 @@
+//! Every parser of bytes that come from outside, by name, with the laws that it is held to. Dev only.
+//!
+//! Each [`Parser`] takes any bytes at all. It must not panic and must not do unbounded work; what it accepts must obey the
+//! parser's law, most often that it is written again as the very bytes that were read, so that nothing has two
+//! encodings. Two things run this one table: the ordinary tests, over the committed corpus, and the fuzz targets in
+//! `fuzz/`, over bytes that libFuzzer invents. A parser that is not in the table is not held to anything, so whoever
+//! writes one adds a row.
+//!
+//! Not here: what a parser accepts or refuses by which code. That is told by tables of cases beside each parser.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod answers;
+mod class;
+mod documents;
+mod folder;
+mod merkle;
+mod names;
+mod state;
+mod tables;
+mod vocabulary;
+
+/// A parser and its law.
+#[derive(Debug, Clone, Copy)]
+pub struct Parser {
+    /// The name of its fuzz target and of its folder in the corpus.
+    pub name: &'static str,
+    /// What it is held to, besides not panicking.
+    pub law: &'static str,
+    /// Runs it on any bytes; panics when the law is broken.
+    pub run: fn(&[u8]),
+}
+
+macro_rules! parsers {
+    ($($name:literal, $law:literal, $run:path;)+) => {
+        /// All of them, by name.
+        pub const PARSERS: &[Parser] = &[$(Parser { name: $name, law: $law, run: $run },)+];
+    };
+}
+
+parsers! {
+    "account", "an account, device id or chain that is read is printed as one that reads the same", names::account;
+    "amount", "digits that are read are printed again without leading zeros", names::amount;
+    "answers", "what a client reads of an answer is written as JSON that it reads the same", answers::answers;
+    "bundle", "entries that are read make the same bundle", merkle::bundle;
+    "cbor", "a value that is read has the bytes that it was read from", vocabulary::cbor;
+    "cell", "a cell that is read is printed as one that reads the same", names::cell;
+    "checkpoint", "a checkpoint that is read is printed as the same text", merkle::checkpoint;
+    "dataset", "rows that are read have values in range, a known station, and a line of their own", tables::dataset;
+    "did-key", "a key that is read is printed as the same text", names::did_key;
+    "entry", "an entry that is read has the bytes that it was read from", vocabulary::entry;
+    "epoch-statement", "a statement that is read has the bytes that it was read from", vocabulary::epoch_statement;
+    "forwarded", "a peer that is not trusted is charged itself, whatever its header says", names::forwarded;
+    "key-file", "a key that is read is written as a file that holds it", documents::key_file;
+    "log-folder", "a log that opens and is checked holds the entries under its checkpoint", folder::log_folder;
+    "memory", "what a judge reads of its memory has the bytes that it was read from", class::memory;
+    "network-toml", "any text is a configuration or is refused with a code", documents::network_toml;
+    "note", "a note that is read is printed as the same text", merkle::note;
+    "observation", "an observation that is read has the bytes that it was read from", vocabulary::observation;
+    "payout", "a row that is read has the bytes that it was read from", vocabulary::payout;
+    "policy", "a policy that is read reads the same again, and any other document is refused with a code", documents::policy;
+    "profile", "a profile that is admitted has slots and a revision; any other is refused with a code", class::profile;
+    "promise", "a promise that is read and signed again is the same text", merkle::promise;
+    "promise-file", "the notes in a file, written one after the other, are the notes in that file", documents::promise_file;
+    "readings", "rows that are read have values in range and lines that ascend", tables::readings;
+    "receipt", "a receipt that is read is printed as one that reads the same", merkle::receipt;
+    "report", "a report that is read has the payload that it was read from", vocabulary::report;
+    "sensing-body", "a body that is read has the bytes that it was read from", class::sensing_body;
+    "snapshot", "a snapshot that is read has the bytes that it was read from", state::snapshot;
+    "state-records", "records that are read as a state are among the records of that state, which read as the same", state::records;
+    "statement", "a statement that is read has the bytes that it was read from", vocabulary::statement;
+    "submission", "the items of a body and what cannot be read, one after the other, are the body", tables::submission;
+    "tile", "hashes that are read make the same tile", merkle::tile;
+    "tile-path", "a path that is read is printed as the same text", merkle::tile_path;
+    "verdict", "a verdict that is read has the bytes that it was read from", vocabulary::verdict;
+    "verifier-key", "a key that is read is printed as one that reads the same", merkle::verifier_key;
+}
+
+/// Runs the parser of a fuzz target.
+///
+/// # Panics
+/// When there is none of that name, or its law is broken.
+pub fn run(name: &str, bytes: &[u8]) {
+    let parser = PARSERS.iter().find(|parser| parser.name == name);
+    let parser = parser.unwrap_or_else(|| panic!("no parser is called `{name}`"));
+    (parser.run)(bytes);
+}
+
+/// Text, of those parsers that take only text.
+fn text(bytes: &[u8]) -> Option<&str> {
+    vocabulary::str_of(bytes)
+}
