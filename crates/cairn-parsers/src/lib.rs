@@ -13,6 +13,7 @@
 mod answers;
 mod class;
 mod documents;
+mod evidence;
 mod folder;
 mod merkle;
 mod names;
@@ -50,6 +51,7 @@ parsers! {
     "did-key", "a key that is read is printed as the same text", names::did_key;
     "entry", "an entry that is read has the bytes that it was read from", vocabulary::entry;
     "epoch-statement", "a statement that is read has the bytes that it was read from", vocabulary::epoch_statement;
+    "evidence", "an evidence that is read has the bytes that it was read from", evidence::evidence;
     "forwarded", "a peer that is not trusted is charged itself, whatever its header says", names::forwarded;
     "key-file", "a key that is read is written as a file that holds it", documents::key_file;
     "log-folder", "a log that opens and is checked holds the entries under its checkpoint", folder::log_folder;

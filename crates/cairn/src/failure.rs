@@ -134,6 +134,18 @@ impl From<cairn_merkle::MerkleError> for Failure {
     }
 }
 
+impl From<cairn_evidence::EvidenceError> for Failure {
+    fn from(error: cairn_evidence::EvidenceError) -> Self {
+        Self::wrong(error.code(), &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<cairn_audit::SourceError> for Failure {
+    fn from(error: cairn_audit::SourceError) -> Self {
+        Self::failed(error.code.clone(), &error).maybe_hint(error.hint)
+    }
+}
+
 impl From<cairn_gateway::GatewayError> for Failure {
     fn from(error: cairn_gateway::GatewayError) -> Self {
         Self::failed(error.code(), &error).maybe_hint(error.hint())

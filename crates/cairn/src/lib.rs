@@ -6,6 +6,7 @@ mod connect;
 pub mod dataset;
 mod demo;
 mod failure;
+mod held;
 mod keys;
 mod open;
 mod output;
@@ -14,6 +15,7 @@ mod promises;
 mod propose;
 mod readings;
 mod rules;
+mod served;
 mod submission;
 mod words;
 
@@ -67,6 +69,8 @@ enum Command {
     Audit(command::audit::Args),
     /// Prove that an entry stands in the log.
     Proof(command::proof::Args),
+    /// Check or make a portable proof that somebody contradicted himself.
+    Evidence(command::evidence::Args),
     /// Export, check or repair the log in a network's folder.
     Log(command::log::Args),
     /// Check or rebuild what is derived from the log in a network's folder.
@@ -141,6 +145,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Export(args) => command::export::run(&args, output),
         Command::Audit(args) => command::audit::run(&args, output),
         Command::Proof(args) => command::proof::run(&args, output),
+        Command::Evidence(args) => command::evidence::run(&args, output),
         Command::Log(args) => command::log::run(&args, output),
         Command::Ledger(args) => command::ledger::run(&args, output),
         Command::Judge(args) => command::judge::run(&args, output),

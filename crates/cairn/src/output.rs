@@ -46,8 +46,12 @@ impl Output {
             self.print(&text(document))?;
             return Err(failure);
         }
-        let document = serde_json::to_value(document)
+        let mut document = serde_json::to_value(document)
             .map_err(|error| Failure::failed("NET-JSON", format!("cannot write JSON: {error}")))?;
+        // What the failure knows besides, such as where a proof was written.
+        for (name, value) in failure.document.iter().flat_map(|known| known.as_object()).flatten() {
+            document[name] = value.clone();
+        }
         Err(failure.with_document(Some(document)))
     }
 

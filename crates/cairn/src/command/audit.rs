@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use cairn_audit::{
-    AuditError, AuditOptions, AuditReport, Difference, EpochLine, FolderSource, HttpSource, Progress, Source, Start,
-};
+use cairn_audit::{AuditError, AuditOptions, AuditReport, Difference, EpochLine, Progress, Source, Start};
 use cairn_core::key::PublicKey;
 use cairn_core::{Hash, NetworkId};
+use cairn_evidence::Evidence;
 use cairn_ledger::{NetworkClock, wall_ms};
 
-use crate::config::Folder;
-use crate::connect::Connect;
+use crate::command::evidence::keep;
 use crate::failure::{Exit, Failure};
+use crate::held::{first_broken, proof_kept};
 use crate::output::Output;
+use crate::promises::read_promises;
+use crate::served::{Served, source_named};
 use crate::words::{count, duration, rehearsed_lines};
 
 /// Arguments of `cairn audit`.
@@ -41,6 +42,12 @@ pub struct Args {
     /// Compare the snapshots served, too.
     #[arg(long)]
     snapshots: bool,
+    /// A file of promises that `cairn send` or `cairn enrol` has kept: the log must keep them. May be given more than once.
+    #[arg(long, value_name = "FILE")]
+    promises: Vec<PathBuf>,
+    /// Write a portable proof into this folder when the log was forked or a promise was broken.
+    #[arg(long, value_name = "DIR")]
+    evidence: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -68,7 +75,11 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     }
     if let Some(difference) = report.difference() {
         let failure = Failure::wrong(difference.code.clone(), sentence(difference)).hint(hint(&report, difference));
+        let failure = args.with_proof_of_fork(&*source, &report, difference, failure);
         return output.show_wrong(&report, text, failure);
+    }
+    if let Some(broken) = args.hold_promises(&*source, &report)? {
+        return Err(broken);
     }
     if let (Some(path), Some(checkpoint)) = (&args.remember, &report.checkpoint) {
         std::fs::write(path, &checkpoint.note).map_err(|error| Failure::io("write", path, &error))?;
@@ -77,26 +88,53 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
 }
 
 impl Args {
+    /// What a failed audit says, with the portable proof of a fork beside it where there is one.
+    fn with_proof_of_fork(
+        &self,
+        source: &dyn Source,
+        report: &AuditReport,
+        difference: &Difference,
+        failure: Failure,
+    ) -> Failure {
+        let (Some(folder), Some(remembered), Some(checkpoint)) = (&self.evidence, &self.checkpoint, &report.checkpoint)
+        else {
+            return failure;
+        };
+        if difference.code == "LOG-ROLLBACK" {
+            // The same bytes would be there if the smaller checkpoint were simply the older one.
+            return failure.hint("keep both checkpoints: a rollback alone is no portable proof, for no checkpoint says when it was signed");
+        }
+        if difference.code != "LOG-FORK" {
+            return failure;
+        }
+        let kept = std::fs::read_to_string(remembered)
+            .map_err(|error| Failure::io("read", remembered, &error))
+            .and_then(|remembered| {
+                let served = Served::under(source, checkpoint.note.clone())?;
+                let evidence = Evidence::fork(&served.genesis()?, &remembered, &checkpoint.note, &served.hashes())?;
+                keep(&evidence, folder)
+            });
+        proof_kept(failure, kept)
+    }
+
+    /// Holds promises against the log that was audited; the failure when one of them is broken.
+    fn hold_promises(&self, source: &dyn Source, report: &AuditReport) -> Result<Option<Failure>, Failure> {
+        let Some(checkpoint) = report.checkpoint.as_ref().filter(|_| !self.promises.is_empty()) else {
+            return Ok(None);
+        };
+        let served = Served::under(source, checkpoint.note.clone())?;
+        let genesis = served.genesis()?;
+        for file in &self.promises {
+            for note in read_promises(file)? {
+                let Some(broken) = first_broken(&served, &genesis, &note)? else { continue };
+                return Ok(Some(broken.failure(&genesis, &note, self.evidence.as_deref())));
+            }
+        }
+        Ok(None)
+    }
+
     fn source(&self) -> Result<Box<dyn Source>, Failure> {
-        let named = self.source.as_deref();
-        let is_address = named.is_none_or(|name| name.starts_with("http://") || name.starts_with("https://"));
-        if is_address {
-            let connect = Connect::to(self.source.clone());
-            return Ok(Box::new(HttpSource::of(connect.client()?)));
-        }
-        let path = Path::new(named.unwrap_or_default());
-        if !path.is_dir() {
-            let what = format!("{} is neither an http address nor a folder", path.display());
-            return Err(Failure::usage("NET-SOURCE", what));
-        }
-        if Folder::at(path).log().is_dir() && !path.join("checkpoint").exists() {
-            let what = format!("{} is a network's own folder; an audit reads what is served", path.display());
-            return Err(Failure::usage("NET-SOURCE", what).hint(format!(
-                "cairn log export {0} OUT, then cairn audit OUT; or cairn log check {0}",
-                path.display()
-            )));
-        }
-        Ok(Box::new(FolderSource::at(path)))
+        source_named(self.source.as_deref())
     }
 
     fn options(&self) -> Result<AuditOptions, Failure> {

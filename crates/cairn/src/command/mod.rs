@@ -8,6 +8,7 @@ pub mod device;
 pub mod doctor;
 pub mod enrol;
 pub mod epoch;
+pub mod evidence;
 pub mod explain;
 pub mod export;
 pub mod init;

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cairn_audit::HttpSource;
 use cairn_client::{Client, Kept};
 use cairn_core::Hash;
 use cairn_core::entry::Entry;
@@ -18,8 +19,10 @@ use serde::Serialize;
 
 use crate::connect::{Connect, checkpoint};
 use crate::failure::Failure;
+use crate::held::first_broken;
 use crate::output::Output;
 use crate::promises::read_promises;
+use crate::served::Served;
 use crate::words::{count, utc};
 
 /// Arguments of `cairn proof`.
@@ -76,6 +79,9 @@ struct PromisesArgs {
     /// The log's verifier key [default: the one that the gateway names]
     #[arg(long, value_name = "VKEY")]
     vkey: Option<String>,
+    /// Write a portable proof into this folder when a promise was broken.
+    #[arg(long, value_name = "DIR")]
+    evidence: Option<PathBuf>,
     #[command(flatten)]
     connect: Connect,
 }
@@ -228,13 +234,7 @@ fn promises(args: &PromisesArgs, output: Output) -> Result<(), Failure> {
                 promised.kept += reached;
                 promised.not_yet += promise.entries.len() as u64 - reached;
             }
-            Kept::Broken { index, promised: leaf, checkpoint } => {
-                let what = format!("entry {index} was promised with leaf {leaf}, and the log has another");
-                let document = serde_json::json!({ "index": index, "promise": note, "checkpoint": checkpoint });
-                return Err(Failure::wrong("LOG-PROMISE-BROKEN", what)
-                    .with_document(Some(document))
-                    .hint("keep the promise and the log's checkpoint: together they prove it"));
-            }
+            Kept::Broken { checkpoint, .. } => return Err(args.broken(&client, checkpoint, note)?),
         }
     }
     output.show(&promised, |promised| {
@@ -243,4 +243,16 @@ fn promises(args: &PromisesArgs, output: Output) -> Result<(), Failure> {
         let entries = count(promised.entries, "entry", "entries");
         format!("{promises} over {entries}: {kept} kept, {not_yet} not under a checkpoint yet, none broken")
     })
+}
+
+impl PromisesArgs {
+    /// The failure that a broken promise is, with its proof where there is one.
+    fn broken(&self, client: &Client, checkpoint: String, note: &str) -> Result<Failure, Failure> {
+        let source = HttpSource::of(client.clone());
+        let served = Served::under(&source, checkpoint)?;
+        let genesis = served.genesis()?;
+        let broken = first_broken(&served, &genesis, note)?;
+        let healed = || Failure::wrong("LOG-PROMISE-BROKEN", "a promise was broken, and asked again it was kept");
+        Ok(broken.map_or_else(healed, |broken| broken.failure(&genesis, note, self.evidence.as_deref())))
+    }
 }

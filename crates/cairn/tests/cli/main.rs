@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod evidence;
 mod liar;
 mod local;
 mod masks;

@@ -81,6 +81,10 @@ fn mask_of(word: &str) -> Option<&'static str> {
     if word.len() == 64 && word.chars().all(hex) {
         return Some("HASH");
     }
+    // A proof's file is named after its content.
+    if word.ends_with(".evidence") && word.split('-').any(|part| part.len() == 25) {
+        return Some("PROOF");
+    }
     if word.starts_with("did:key:z") {
         return Some("DID");
     }

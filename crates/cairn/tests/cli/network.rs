@@ -54,7 +54,7 @@ fn published(client: &Client) {
     panic!("no checkpoint covers the log");
 }
 
-fn settled(terminal: &Transcript) {
+pub fn settled(terminal: &Transcript) {
     published(&Client::at(&terminal.url).unwrap());
 }
 
