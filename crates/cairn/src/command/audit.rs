@@ -10,7 +10,7 @@ use cairn_ledger::{NetworkClock, wall_ms};
 
 use crate::command::evidence::keep;
 use crate::failure::{Exit, Failure};
-use crate::held::{first_broken, proof_kept};
+use crate::held::{broken, first_broken, proof_kept};
 use crate::output::Output;
 use crate::promises::read_promises;
 use crate::served::{Served, source_named};
@@ -126,8 +126,8 @@ impl Args {
         let genesis = served.genesis()?;
         for file in &self.promises {
             for note in read_promises(file)? {
-                let Some(broken) = first_broken(&served, &genesis, &note)? else { continue };
-                return Ok(Some(broken.failure(&genesis, &note, self.evidence.as_deref())));
+                let Some((index, promised)) = first_broken(&served, &genesis, &note)? else { continue };
+                return Ok(Some(broken(&served, index, promised, &note, self.evidence.as_deref())));
             }
         }
         Ok(None)

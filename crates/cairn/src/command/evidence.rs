@@ -75,8 +75,9 @@ struct Shown {
     proven: bool,
     kind: &'static str,
     network_id: String,
-    /// Whether the network was named by the caller.
-    pinned: bool,
+    /// Whether the network was named by the caller; absent of a proof that was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pinned: Option<bool>,
     sentence: String,
     guilty: Vec<Guilty>,
     on_word_of: Vec<String>,
@@ -108,7 +109,7 @@ fn check(args: &CheckArgs, output: Output) -> Result<(), Failure> {
         None => evidence.check(),
     };
     let found = found.map_err(|error| disproved(error.into()))?;
-    show(&found, pinned.is_some(), None, output)
+    show(&found, Some(pinned.is_some()), None, output)
 }
 
 /// A failure that says with `--json` that nothing is proven.
@@ -168,7 +169,7 @@ fn write(evidence: &Evidence, path: &Path, output: Output) -> Result<(), Failure
     file.write_all(&evidence.encode())
         .and_then(|()| file.sync_all())
         .map_err(|error| Failure::io("write", path, &error))?;
-    show(&found, true, Some(path), output)
+    show(&found, None, Some(path), output)
 }
 
 /// Writes evidence into a folder, made if need be, under a name that tells kind and content; its path.
@@ -185,7 +186,7 @@ pub fn keep(evidence: &Evidence, folder: &Path) -> Result<PathBuf, Failure> {
     Ok(path)
 }
 
-fn show(found: &Finding, pinned: bool, written: Option<&Path>, output: Output) -> Result<(), Failure> {
+fn show(found: &Finding, pinned: Option<bool>, written: Option<&Path>, output: Output) -> Result<(), Failure> {
     let guilty = found.guilty.iter();
     let shown = Shown {
         proven: true,
@@ -215,7 +216,7 @@ fn text(shown: &Shown) -> String {
         ));
         text.push_str("           the device was that owner's then\n");
     }
-    if !shown.pinned {
+    if shown.pinned == Some(false) {
         text.push_str("  note     anybody can found a network; say with --network which one it must be\n");
     }
     if let Some(path) = &shown.written {

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::connect::{Connect, checkpoint};
 use crate::failure::Failure;
-use crate::held::first_broken;
+use crate::held::broken;
 use crate::output::Output;
 use crate::promises::read_promises;
 use crate::served::Served;
@@ -234,7 +234,11 @@ fn promises(args: &PromisesArgs, output: Output) -> Result<(), Failure> {
                 promised.kept += reached;
                 promised.not_yet += promise.entries.len() as u64 - reached;
             }
-            Kept::Broken { checkpoint, .. } => return Err(args.broken(&client, checkpoint, note)?),
+            Kept::Broken { index, promised, checkpoint } => {
+                let source = HttpSource::of(client.clone());
+                let served = Served::under(&source, checkpoint)?;
+                return Err(broken(&served, index, promised, note, args.evidence.as_deref()));
+            }
         }
     }
     output.show(&promised, |promised| {
@@ -243,16 +247,4 @@ fn promises(args: &PromisesArgs, output: Output) -> Result<(), Failure> {
         let entries = count(promised.entries, "entry", "entries");
         format!("{promises} over {entries}: {kept} kept, {not_yet} not under a checkpoint yet, none broken")
     })
-}
-
-impl PromisesArgs {
-    /// The failure that a broken promise is, with its proof where there is one.
-    fn broken(&self, client: &Client, checkpoint: String, note: &str) -> Result<Failure, Failure> {
-        let source = HttpSource::of(client.clone());
-        let served = Served::under(&source, checkpoint)?;
-        let genesis = served.genesis()?;
-        let broken = first_broken(&served, &genesis, note)?;
-        let healed = || Failure::wrong("LOG-PROMISE-BROKEN", "a promise was broken, and asked again it was kept");
-        Ok(broken.map_or_else(healed, |broken| broken.failure(&genesis, note, self.evidence.as_deref())))
-    }
 }

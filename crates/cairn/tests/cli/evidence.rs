@@ -105,6 +105,7 @@ fn who_contradicts_himself_is_proven_to_anybody_and_nobody_else_is() {
     let (status, _) = terminal.json("status", "");
     let network = status["network"]["network_id"].as_str().unwrap().to_owned();
     terminal.json("log export net before", "");
+    terminal.json("proof 0 --entry 0.entry", "");
     prove_conflict(&mut terminal, &network);
     settled(&terminal);
     let up = run_twice(&mut terminal, up);
@@ -130,7 +131,10 @@ fn who_contradicts_himself_is_proven_to_anybody_and_nobody_else_is() {
     terminal.run("evidence fork remembered other --out file.evidence");
     terminal.run("evidence fork remembered remembered --out none.evidence");
     terminal.run("evidence fork before one --out none.evidence");
-    terminal.run("evidence fork before/checkpoint other/checkpoint --genesis one/nothing --out none.evidence");
+    terminal.run("evidence fork one/checkpoint other/checkpoint --genesis 0.entry --out none.evidence");
+    terminal.run("evidence fork one/checkpoint one/checkpoint --genesis 0.entry --out none.evidence");
+    terminal.run("evidence fork one/checkpoint other --genesis 12.entry --out none.evidence");
+    terminal.run("evidence fork one/checkpoint other --genesis 0.entry --out genesis.evidence");
     terminal.json("evidence fork other one --out again.evidence", "");
     let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
     assert_eq!(read("fork.evidence"), read("again.evidence"), "in whichever order");
