@@ -8,9 +8,10 @@ use crate::run::{Done, Program, cargo};
 pub const BLESS: &str = "CAIRN_BLESS";
 
 /// A page: the package and the name of the test that owns it.
-const PAGES: [(&str, &str, &str); 2] = [
+const PAGES: [(&str, &str, &str); 3] = [
     ("docs/reference/openapi.json", "cairn-gateway", "the_committed_openapi_document_is_the_one_served"),
     ("docs/reference/cli.md", "cairn", "the_reference_page_is_what_help_says"),
+    ("docs/reference/contracts.md", "cairn-settle", "the_gas_in_the_reference_is_what_the_contracts_use"),
 ];
 
 /// Writes every page.

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that has to hold, step by step.
 //!
-//! Rust is all it needs. The checkers in Python and Go are run where their tools are installed; where they are not, it
-//! says what was left out, and with `CI=true` that is a failure.
+//! Rust is all it needs. The checkers in Python and Go are run, and the contracts are compiled anew, where the tools for it
+//! are installed; where they are not, it says what was left out, and with `CI=true` that is a failure.
 
 use crate::run::{Done, Failure, Program, Scratch, cargo, json_text, root, wrong};
 use crate::{docs, links};
@@ -16,11 +16,12 @@ struct Step {
 /// What was left out, with the reason.
 type LeftOut = Vec<String>;
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step { name: "fmt", what: "the code is formatted", run: fmt },
     Step { name: "links", what: "links between documents lead somewhere", run: |_| links::check() },
     Step { name: "clippy", what: "no warnings, in any target", run: clippy },
     Step { name: "rust", what: "all Rust tests: units, laws, goldens, generated pages", run: rust },
+    Step { name: "contracts", what: "the committed contracts are what their sources compile to", run: contracts },
     Step {
         name: "python",
         what: "the second implementation, over goldens, tampered logs and random networks",
@@ -35,7 +36,7 @@ const RANDOM_NETWORKS: &str = "40";
 
 /// The steps, for people.
 pub fn steps_help() -> String {
-    let line = |step: &Step| format!("  {:<8} {}\n", step.name, step.what);
+    let line = |step: &Step| format!("  {:<9} {}\n", step.name, step.what);
     format!("steps of `test`:\n{}", STEPS.iter().map(line).collect::<String>())
 }
 
@@ -76,6 +77,18 @@ fn clippy(_: &mut LeftOut) -> Done {
 /// The tests of the crates hold the generated pages to the code; without blessing, whatever the environment says.
 fn rust(_: &mut LeftOut) -> Done {
     Program::of(&cargo(), ["test", "--workspace", "--no-fail-fast"]).env_without(docs::BLESS).run()
+}
+
+/// Compiles the contracts anew and compares; all other tests of theirs run on what is committed, with the Rust tests.
+fn contracts(left_out: &mut LeftOut) -> Done {
+    let packages = "require('solc'); require.resolve('@openzeppelin/contracts/package.json')";
+    if !Program::of("node", ["-e", packages]).within("contracts/evm").works() {
+        left_out.push("compiling the contracts: needs Node, and `npm ci` in contracts/evm".to_owned());
+        return Ok(());
+    }
+    let test = "artifacts::the_committed_artefacts_are_what_the_sources_compile_to";
+    let arguments = ["test", "--package", "cairn-settle", "--test", "evm", test, "--", "--ignored", "--exact"];
+    Program::of(&cargo(), arguments).run()
 }
 
 /// Python with the packages that the checker needs: `CAIRN_PYTHON`, else `python3`.

@@ -31,15 +31,8 @@ pub const BUILD: &str = include_str!("../../../contracts/evm/artifacts/build.jso
 
 impl Contract {
     /// All of them, in the order in which they are deployed.
-    pub const ALL: [Self; 7] = [
-        Self::Timelock,
-        Self::Auditors,
-        Self::Settlement,
-        Self::Token,
-        Self::Payout,
-        Self::Deposits,
-        Self::LogAnchor,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Timelock, Self::Auditors, Self::Settlement, Self::Token, Self::Payout, Self::Deposits, Self::LogAnchor];
 
     /// The name in Solidity.
     #[must_use]

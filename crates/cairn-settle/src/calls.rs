@@ -39,11 +39,7 @@ pub fn post(message: &EpochMessage, signatures: &[u8]) -> Vec<u8> {
 /// Halts an epoch; the bond is the call's value.
 #[must_use]
 pub fn halt(message: &EpochMessage) -> Vec<u8> {
-    Arguments::new()
-        .uint(message.epoch)
-        .uint(message.revision)
-        .word(message.statement_hash.0)
-        .call(signature::HALT)
+    Arguments::new().uint(message.epoch).uint(message.revision).word(message.statement_hash.0).call(signature::HALT)
 }
 
 /// Opens an epoch by its row.
@@ -104,12 +100,7 @@ pub fn activate(message: &AuditorsMessage) -> Vec<u8> {
 /// Shows two messages that one auditor signed.
 #[must_use]
 pub fn slash(one: (&EpochMessage, &[u8]), other: (&EpochMessage, &[u8])) -> Vec<u8> {
-    Arguments::new()
-        .fields(&one.0.words())
-        .bytes(one.1)
-        .fields(&other.0.words())
-        .bytes(other.1)
-        .call(signature::SLASH)
+    Arguments::new().fields(&one.0.words()).bytes(one.1).fields(&other.0.words()).bytes(other.1).call(signature::SLASH)
 }
 
 #[cfg(test)]

@@ -227,7 +227,9 @@ fn state_is_told(world: &mut World, anchor: EvmAddress) {
 
 #[test]
 fn records_of_any_size_are_encoded_as_the_fold_encodes_them() {
-    for (table, key, value) in [(0u64, 0usize, 0usize), (23, 23, 24), (24, 255, 256), (256, 300, 70_000), (65_536, 1, 1), (1 << 40, 1, 1)] {
+    for (table, key, value) in
+        [(0u64, 0usize, 0usize), (23, 23, 24), (24, 255, 256), (256, 300, 70_000), (65_536, 1, 1), (1 << 40, 1, 1)]
+    {
         let (key, value) = (vec![7; key], vec![9; value]);
         let mut record = Encoder::empty();
         record.array(3).uint(table).bytes(&key).bytes(&value);

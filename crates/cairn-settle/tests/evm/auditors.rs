@@ -37,6 +37,9 @@ fn successors(revision: u32) -> AuditorsMessage {
     AuditorsMessage { set: 2, revision, members, threshold: 5 }
 }
 
+/// What, whether it is a rehearsal, members, threshold, and what is said to it.
+type Case = (&'static str, bool, Vec<EvmAddress>, u8, Result<(), &'static str>);
+
 #[test]
 fn a_set_is_four_or_more_of_whom_two_thirds_and_one_must_sign() {
     let mut world = World::new();
@@ -45,7 +48,7 @@ fn a_set_is_four_or_more_of_whom_two_thirds_and_one_must_sign() {
     with_zero.insert(0, [0; 20]);
     let repeated = vec![all[0], all[1], all[1], all[2]];
     let unsorted = vec![all[1], all[0], all[2], all[3]];
-    let cases: Vec<(&str, bool, Vec<EvmAddress>, u8, Result<(), &str>)> = vec![
+    let cases: Vec<Case> = vec![
         ("3 of 4", false, all[..4].to_vec(), 3, Ok(())),
         ("2 of 4", false, all[..4].to_vec(), 2, Err("BadSet")),
         ("5 of 4", false, all[..4].to_vec(), 5, Err("BadSet")),
@@ -69,9 +72,12 @@ fn a_set_is_four_or_more_of_whom_two_thirds_and_one_must_sign() {
         assert_eq!(deployed.map(|_| ()), expected.map_err(str::to_owned), "{what}");
     }
     // Where money is real there is a bond, and nothing changes at once.
-    for (bond, delay, unbond) in [(0, CHANGE_DELAY_S, UNBOND_DELAY_S), (1, 3_600, UNBOND_DELAY_S), (1, CHANGE_DELAY_S, 86_400)] {
+    for (bond, delay, unbond) in
+        [(0, CHANGE_DELAY_S, UNBOND_DELAY_S), (1, 3_600, UNBOND_DELAY_S), (1, CHANGE_DELAY_S, 86_400)]
+    {
         let terms = Arguments::new().word(network().0.0).uint(false).uint(bond as u64).uint(delay).uint(unbond);
-        let terms = terms.address(TREASURY).words(all[..4].iter().copied().map(cairn_settle::abi::address_word)).uint(3u8);
+        let terms =
+            terms.address(TREASURY).words(all[..4].iter().copied().map(cairn_settle::abi::address_word)).uint(3u8);
         let refused = world.chain.try_deploy(&Contract::Auditors.artifact(), &terms).unwrap_err();
         assert_eq!(refused, "BadTerms");
     }

@@ -12,12 +12,8 @@ use revm::state::AccountInfo;
 use revm::{Context, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext};
 
 /// The forks on which the contracts are to work.
-pub const FORKS: [(&str, SpecId); 4] = [
-    ("Shanghai", SpecId::SHANGHAI),
-    ("Cancun", SpecId::CANCUN),
-    ("Prague", SpecId::PRAGUE),
-    ("Osaka", SpecId::OSAKA),
-];
+pub const FORKS: [(&str, SpecId); 4] =
+    [("Shanghai", SpecId::SHANGHAI), ("Cancun", SpecId::CANCUN), ("Prague", SpecId::PRAGUE), ("Osaka", SpecId::OSAKA)];
 
 /// Contracts that are there for tests only.
 pub const FOR_TESTS: [&str; 7] = [

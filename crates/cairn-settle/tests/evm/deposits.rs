@@ -49,7 +49,7 @@ fn world_with(owner: EvmAddress) -> World {
     let mut world = World::new();
     let epoch = world.epoch(0, &[(owner, 10 * ONE)]);
     world.settle(&epoch);
-    world.to_payout(epoch.claim(0)).unwrap();
+    world.call_payout(epoch.claim(0)).unwrap();
     world
 }
 
@@ -89,7 +89,7 @@ fn what_was_burned_for_credit_may_be_paid_out_again_and_supply_stays_below_the_t
     let all = crate::world::PER_EPOCH;
     let zero = world.epoch(0, &[(person(1), all)]);
     world.settle(&zero);
-    world.to_payout(zero.claim(0)).unwrap();
+    world.call_payout(zero.claim(0)).unwrap();
     let (token, deposits) = (world.token, world.deposits);
     approve(&mut world, person(1), token);
     world.chain.send(person(1), deposits, deposit(600)).unwrap();
@@ -97,12 +97,12 @@ fn what_was_burned_for_credit_may_be_paid_out_again_and_supply_stays_below_the_t
     let over = world.epoch(1, &[(person(1), all), (person(2), all + 601)]);
     world.post(&over.message).unwrap();
     world.chain.pass(crate::world::WINDOW_S);
-    assert_eq!(world.to_payout(over.open()).unwrap_err(), "BeyondEmission");
+    assert_eq!(world.call_payout(over.open()).unwrap_err(), "BeyondEmission");
     let fits = world.epoch(1, &[(person(1), all), (person(2), all + 600)]);
     let message = cairn_settle::EpochMessage { revision: 1, ..fits.message.clone() };
     world.post(&message).unwrap();
     world.chain.pass(crate::world::WINDOW_S);
-    world.to_payout(fits.open()).unwrap();
+    world.call_payout(fits.open()).unwrap();
     assert_eq!(world.supply(), 2 * all);
 }
 
@@ -130,7 +130,8 @@ fn a_deposit_by_signature_is_for_whom_and_what_the_owner_signed_whoever_sends_it
         assert_eq!(world.chain.send(person(8), deposits, forged).unwrap_err(), "AuthorizationSigner", "{what}");
     }
     // Nor can it be used up outside, by sending it to the token alone.
-    let alone = Arguments::new().address(address_of(&owner)).address(deposits).uint(4 * ONE).uint(now - 1).uint(now + 100);
+    let alone =
+        Arguments::new().address(address_of(&owner)).address(deposits).uint(4 * ONE).uint(now - 1).uint(now + 100);
     let alone = alone.word(nonce).fields(&tail);
     let name = "receiveWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)";
     assert_eq!(world.chain.send(person(8), world.token, alone.call(name)).unwrap_err(), "AuthorizationReceiver");
@@ -172,7 +173,8 @@ fn shares_are_a_million_together_and_nobody_but_the_timelock_sets_them() {
     let deposits = world.deposits;
     let good = split(&[(person(1), 999_999), (person(2), 1)]);
     assert_eq!(world.chain.send(GUARDIAN, deposits, good.clone()).unwrap_err(), "NotTimelock");
-    for bad in [split(&[]), split(&[(person(1), 999_999)]), split(&[([0; 20], 1_000_000)]), split(&[(person(1), 0); 9])] {
+    for bad in [split(&[]), split(&[(person(1), 999_999)]), split(&[([0; 20], 1_000_000)]), split(&[(person(1), 0); 9])]
+    {
         world.by_timelock(deposits, &bad).unwrap_err();
     }
     world.by_timelock(deposits, &good).unwrap();

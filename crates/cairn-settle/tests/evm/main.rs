@@ -10,6 +10,7 @@ mod auditors;
 mod chain;
 mod deposits;
 mod gas;
+mod goldens;
 mod laws;
 mod payout;
 mod relay;

@@ -153,12 +153,12 @@ fn one_truth_is_posted_on_every_chain_and_each_opens_its_own_row() {
         world.chain.pass(WINDOW_S);
     }
     let open = |place: usize| calls::open(&rows[place], &tree.proof(place).unwrap());
-    assert_eq!(here.to_payout(open(1)).unwrap_err(), "NotProven", "the other chain's row");
-    assert_eq!(there.to_payout(open(0)).unwrap_err(), "NotProven", "the other chain's row");
-    here.to_payout(open(0)).unwrap();
-    there.to_payout(open(1)).unwrap();
-    assert_eq!(there.to_payout(epoch.claim(0)).unwrap_err(), "NotProven", "a claim of the other chain");
-    here.to_payout(epoch.claim(0)).unwrap();
+    assert_eq!(here.call_payout(open(1)).unwrap_err(), "NotProven", "the other chain's row");
+    assert_eq!(there.call_payout(open(0)).unwrap_err(), "NotProven", "the other chain's row");
+    here.call_payout(open(0)).unwrap();
+    there.call_payout(open(1)).unwrap();
+    assert_eq!(there.call_payout(epoch.claim(0)).unwrap_err(), "NotProven", "a claim of the other chain");
+    here.call_payout(epoch.claim(0)).unwrap();
     assert_eq!((here.balance(person(1)), there.balance(person(1))), (700, 0));
 }
 

@@ -7,7 +7,7 @@ use cairn_settle::{EvmAddress, Word};
 use proptest::prelude::*;
 
 use crate::chain::{DEPLOYER, FORKS, Sent, for_tests, number};
-use crate::world::{ONE, World, address_of, keys, person};
+use crate::world::{GUARDIAN, ONE, PROPOSER, World, address_of, keys, person};
 
 const TRANSFER: &str =
     "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)";
@@ -18,7 +18,7 @@ fn world_with(owner: &WalletKey) -> World {
     let mut world = World::new();
     let epoch = world.epoch(0, &[(address_of(owner), 10 * ONE)]);
     world.settle(&epoch);
-    world.to_payout(epoch.claim(0)).unwrap();
+    world.call_payout(epoch.claim(0)).unwrap();
     world
 }
 
@@ -33,8 +33,14 @@ pub fn authorization(
 ) -> Arguments {
     let separator = world.chain.view(world.token, "DOMAIN_SEPARATOR()", Arguments::new())[0];
     let types = "(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)";
-    let fields =
-        [address_word(address_of(owner)), address_word(to), uint_word(value), uint_word(after), uint_word(before), nonce];
+    let fields = [
+        address_word(address_of(owner)),
+        address_word(to),
+        uint_word(value),
+        uint_word(after),
+        uint_word(before),
+        nonce,
+    ];
     let hash = keccak256(&[keccak256(format!("{kind}{types}").as_bytes()).to_vec(), fields.concat()].concat());
     let signature = owner.sign_digest(&keccak256(&[&[0x19, 0x01][..], &separator, &hash].concat()));
     let word = |range: core::ops::Range<usize>| signature[range].try_into().unwrap();
@@ -44,12 +50,12 @@ pub fn authorization(
 #[test]
 fn nobody_mints_but_the_payout_contract_and_nobody_burns_for_credit_but_the_deposit_contract() {
     let mut world = World::new();
-    for who in [DEPLOYER, person(1), world.deposits, world.settlement, world.auditors, world.timelock] {
+    for who in [DEPLOYER, person(1), GUARDIAN, PROPOSER] {
         let mint = Arguments::new().uint(1u8).call("mint(uint256)");
         assert_eq!(world.chain.send(who, world.token, mint).unwrap_err(), "NotAllowed");
     }
     let burn = Arguments::new().uint(0u8).call("burnForCredit(uint256)");
-    for who in [DEPLOYER, person(1), world.payout, world.timelock] {
+    for who in [DEPLOYER, person(1), GUARDIAN, PROPOSER] {
         assert_eq!(world.chain.send(who, world.token, burn.clone()).unwrap_err(), "NotAllowed");
     }
     assert_eq!(world.supply(), 0);
@@ -62,7 +68,7 @@ fn what_an_owner_authorized_moves_once_in_its_time_and_as_signed() {
     let now = world.chain.now_s();
     let token = world.token;
     let terms = (3 * ONE, now - 1, now + 100);
-    let mut made = |world: &mut World, terms, nonce| {
+    let made = |world: &mut World, terms, nonce| {
         authorization(world, &owner, "TransferWithAuthorization", person(2), terms, [nonce; 32])
     };
     let send = |world: &mut World, arguments: Arguments, name: &str| -> Sent {
@@ -75,7 +81,8 @@ fn what_an_owner_authorized_moves_once_in_its_time_and_as_signed() {
     let other_kind = authorization(&mut world, &owner, "ReceiveWithAuthorization", person(2), terms, [1; 32]);
     assert_eq!(send(&mut world, other_kind, TRANSFER).unwrap_err(), "AuthorizationSigner");
     let stranger = keys(91, 1).remove(0);
-    let mut forged = authorization(&mut world, &stranger, "TransferWithAuthorization", person(2), terms, [1; 32]).encode();
+    let mut forged =
+        authorization(&mut world, &stranger, "TransferWithAuthorization", person(2), terms, [1; 32]).encode();
     forged[..32].copy_from_slice(&address_word(address_of(&owner)));
     let forged = [&cairn_settle::abi::selector(TRANSFER)[..], &forged].concat();
     assert_eq!(world.chain.send(person(8), token, forged).unwrap_err(), "AuthorizationSigner");
@@ -105,7 +112,8 @@ fn an_authorization_that_was_cancelled_is_gone() {
     let signature = owner.sign_digest(&keccak256(&[&[0x19, 0x01][..], &separator, &hash].concat()));
     let word = |range: core::ops::Range<usize>| signature[range].try_into().unwrap();
     let cancel = Arguments::new().address(address_of(&owner)).word([1; 32]).uint(signature[64]);
-    let cancel = cancel.word(word(0..32)).word(word(32..64)).call("cancelAuthorization(address,bytes32,uint8,bytes32,bytes32)");
+    let cancel =
+        cancel.word(word(0..32)).word(word(32..64)).call("cancelAuthorization(address,bytes32,uint8,bytes32,bytes32)");
     world.chain.send(person(8), token, cancel.clone()).unwrap();
     assert_eq!(world.chain.send(person(8), token, cancel).unwrap_err(), "AuthorizationUsedUp");
     let terms = (ONE, now - 1, now + 9);

@@ -142,7 +142,7 @@ impl World {
         let members: Vec<EvmAddress> = keys.iter().map(address_of).collect();
         let mut deploy_gas = Vec::new();
         let mut deploy = |contract: Contract, arguments: &Arguments, chain: &mut Chain| {
-            let (address, gas) = chain.try_deploy(&contract.artifact(), arguments).expect(contract.name());
+            let (address, gas) = chain.try_deploy(&contract.artifact(), arguments).expect("deploys");
             deploy_gas.push(gas);
             address
         };
@@ -153,7 +153,8 @@ impl World {
         let (payout, depositor) = (chain.address_after(1), chain.address_after(2));
         let token = deploy(Contract::Token, &token_arguments(settlement, payout, depositor), &mut chain);
         deploy(Contract::Payout, &payout_arguments(settlement, token, timelock), &mut chain);
-        let shares = [(TREASURY, 700_000u32), (person(9_000), 300_000)].map(|(to, ppm)| [address_word(to), uint_word(ppm)]);
+        let shares =
+            [(TREASURY, 700_000u32), (person(9_000), 300_000)].map(|(to, ppm)| [address_word(to), uint_word(ppm)]);
         let terms = Arguments::new().address(token).address(timelock).address(GUARDIAN).rows(shares);
         let deposits = deploy(Contract::Deposits, &terms, &mut chain);
         let anchor = deploy(Contract::LogAnchor, &Arguments::new().address(settlement), &mut chain);
@@ -250,7 +251,7 @@ impl World {
         self.chain.send(RELAYER, self.payout, epoch.open()).unwrap()
     }
 
-    pub fn to_payout(&mut self, data: Vec<u8>) -> Sent {
+    pub fn call_payout(&mut self, data: Vec<u8>) -> Sent {
         self.chain.send(RELAYER, self.payout, data)
     }
 
