@@ -23,6 +23,7 @@ mod network;
 mod plan;
 mod run;
 mod server;
+mod settle;
 mod stage;
 mod summary;
 // The fixture of the other harnesses; this one looks at more of the process, and starts it by itself.
