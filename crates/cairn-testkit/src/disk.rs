@@ -333,7 +333,8 @@ impl FaultyFile {
     fn change(&self, change: Change) -> io::Result<()> {
         let mut state = self.live()?;
         let last = state.operate()?;
-        let full = state.is_full();
+        // A full disk lets files become shorter.
+        let full = state.is_full() && !matches!(change, Change::Truncate { .. });
         let change = match change {
             Change::Write { offset, mut bytes } if full => {
                 let kept = state.below(bytes.len() + 1);
