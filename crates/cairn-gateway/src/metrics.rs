@@ -170,6 +170,8 @@ fn writer(page: &mut Page, front: &Front) {
     page.head("cairn_checkpoint_age_seconds", "gauge", "Since the checkpoint last covered the whole log.");
     page.plain("cairn_checkpoint_age_seconds", &seconds(standing.checkpoint_age_ms().saturating_mul(1_000)));
     page.gauge("cairn_epoch", "The epoch that is open.", load(&standing.epoch));
+    page.head("cairn_clock_behind_seconds", "gauge", "How far the machine's clock is behind the log's last entry.");
+    page.plain("cairn_clock_behind_seconds", &seconds(load(&standing.clock_behind_ms).saturating_mul(1_000)));
 }
 
 #[derive(Default)]

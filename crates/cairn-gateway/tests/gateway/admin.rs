@@ -23,6 +23,7 @@ fn metrics_and_draining_are_the_operators_alone() {
     assert_eq!(public.get("/healthz").problem().code, "NET-ROUTE");
     assert_eq!(public.post("/v1/admin/drain", "text/plain", b"").problem().code, "NET-ROUTE");
     assert!(admin.get("/metrics").text().contains("\ncairn_writer_up 1\n"));
+    assert!(admin.get("/metrics").text().contains("\ncairn_clock_behind_seconds 0.000000\n"));
     assert_eq!(admin.get("/healthz").status, 200);
     assert_eq!(admin.get("/readyz").json::<Health>().status, "ok");
     assert_eq!(admin.get("/v1/network").problem().code, "NET-ROUTE");

@@ -4,6 +4,7 @@
 
 mod admin;
 mod attacks;
+mod full;
 mod limits;
 mod reading;
 mod running;

@@ -23,7 +23,7 @@ use cairn_core::wallet::WalletKey;
 use cairn_core::{Account, DeviceId, Domain, Hash, NetworkId};
 use cairn_gateway::{Gateway, GatewayOptions, Running};
 use cairn_ledger::{Answer, Ledger, LedgerOptions, NetworkClock, OperatorKeys, Sequencer, Submission};
-use cairn_log::{Log, LogOptions, StdDisk};
+use cairn_log::{Disk, Log, LogOptions, StdDisk};
 use tempfile::TempDir;
 
 pub const DAY_MS: u64 = 86_400_000;
@@ -41,11 +41,18 @@ pub struct Net {
     pub keys: OperatorKeys,
     pub network: NetworkId,
     pub policy: String,
+    /// The log's disk; `None` is the folder's.
+    pub disk: Option<Arc<dyn Disk>>,
 }
 
 impl Net {
-    /// Makes a network: genesis, policy, profile, settlement chain.
+    /// Makes a network in its folder.
     pub fn found() -> Self {
+        Self::found_on(None)
+    }
+
+    /// Makes a network: genesis, policy, profile, settlement chain.
+    pub fn found_on(disk: Option<Arc<dyn Disk>>) -> Self {
         let keys = OperatorKeys {
             operator: SecretKey::ed25519([1; 32]),
             log: SigningKey::from_seed([2; 32]),
@@ -70,7 +77,7 @@ impl Net {
         };
         let genesis = Draft::of(None, Body::Genesis(genesis), 1, EXPIRY_MS).signed_by(&keys.operator).finish();
         let network = NetworkId(genesis.payload_hash());
-        let net = Self { folder: tempfile::tempdir().unwrap(), keys, network, policy };
+        let net = Self { folder: tempfile::tempdir().unwrap(), keys, network, policy, disk };
         let mut sequencer = net.sequencer();
         let (_, profile) = Class::Sensing.default_profiles().iter().find(|(name, _)| name.contains("station")).unwrap();
         let profile = ProfileDocument {
@@ -105,8 +112,9 @@ impl Net {
 
     /// Opens log and ledger, as a start after an end or a crash does.
     pub fn sequencer(&self) -> Sequencer {
-        let disk = StdDisk::create(self.folder.path().join("log")).unwrap();
-        let (log, _) = Log::open(Arc::new(disk), LogOptions::default()).unwrap();
+        let in_folder = || Arc::new(StdDisk::create(self.folder.path().join("log")).unwrap());
+        let disk = self.disk.clone().unwrap_or_else(|| in_folder());
+        let (log, _) = Log::open(disk, LogOptions::default()).unwrap();
         let views = self.folder.path().join("views");
         let ledger = Ledger::open(&views, log.reader(), LedgerOptions::default(), &mut |_, _| {}).unwrap();
         Sequencer::over(log, ledger, self.keys.clone(), CLOCK).unwrap()
