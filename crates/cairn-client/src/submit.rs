@@ -1,5 +1,7 @@
 //! Submitting, and holding the gateway to its word.
 
+use std::time::Duration;
+
 use cairn_api::{NetworkInfo, ResultStatus, SubmitResponse};
 use cairn_core::{Hash, NetworkId};
 use cairn_log::Promise;
@@ -24,6 +26,9 @@ pub struct Submitted {
     pub response: SubmitResponse,
     /// What was promised; `None` when nothing was accepted or known.
     pub promise: Option<Promise>,
+    /// How long to wait before reports that came too fast (`RPT-RATE`) are sent again; `None` when none did. They were not
+    /// logged, and the wait is half a minute at most.
+    pub wait: Option<Duration>,
 }
 
 impl Client {
@@ -35,7 +40,7 @@ impl Client {
     }
 
     /// Submits signed reports, each the bytes of one COSE_Sign1. The answer has one row for each, in this order: a bad
-    /// report does not sink its neighbours.
+    /// report does not sink its neighbours, and [`Submitted::wait`] says when to send those again that came too fast.
     ///
     /// # Errors
     /// [`ClientError::Nothing`] without reports; [`ClientError::Promise`] when what was accepted or known is not promised.
@@ -85,14 +90,14 @@ impl Client {
         let (ask, sent) = (Ask::Post { content_type, body: &body, again }, items.len());
         // Before anything is sent: an acceptance that cannot be checked afterwards is worth less.
         let key = self.promise_key()?;
-        let bytes = self.transport.bytes(path, ask, JSON_BYTES_MAX)?;
+        let (bytes, wait) = self.transport.ask(path, ask, JSON_BYTES_MAX)?;
         let response: SubmitResponse = self.transport.read_json(path, &bytes)?;
         if response.results.len() != sent {
             let reason = format!("{} rows for {sent} items", response.results.len());
             return Err(ClientError::Answer { url: self.transport.url(path), reason });
         }
         let promise = check_promise(&response, &key)?;
-        Ok(Submitted { response, promise })
+        Ok(Submitted { response, promise, wait })
     }
 
     fn promise_key(&self) -> Result<PromiseKey, ClientError> {

@@ -97,11 +97,21 @@ impl Transport {
 
     /// The answer's body, of at most `limit_bytes`.
     pub(crate) fn bytes(&self, path: &str, ask: Ask<'_>, limit_bytes: u64) -> Result<Vec<u8>, ClientError> {
+        self.ask(path, ask, limit_bytes).map(|(body, _)| body)
+    }
+
+    /// The same, and the wait that the gateway asks for before something of it is asked again, half a minute at most.
+    pub(crate) fn ask(
+        &self,
+        path: &str,
+        ask: Ask<'_>,
+        limit_bytes: u64,
+    ) -> Result<(Vec<u8>, Option<Duration>), ClientError> {
         let url = self.url(path);
         let mut attempt = 1;
         loop {
             let failed = match self.attempt(&url, ask, limit_bytes) {
-                Ok(bytes) => return Ok(bytes),
+                Ok((body, wait)) => return Ok((body, wait.map(|wait| wait.min(WAIT_MAX)))),
                 Err(failed) => failed,
             };
             let wait = failed.wait.filter(|_| attempt < self.retries.attempts);
@@ -116,7 +126,7 @@ impl Transport {
         format!("{}{path}", self.base)
     }
 
-    fn attempt(&self, url: &str, ask: Ask<'_>, limit_bytes: u64) -> Result<Vec<u8>, Failed> {
+    fn attempt(&self, url: &str, ask: Ask<'_>, limit_bytes: u64) -> Result<(Vec<u8>, Option<Duration>), Failed> {
         let sent = match ask {
             Ask::Get { accept } => self.agent.get(url).header("accept", accept).call(),
             Ask::Post { content_type, body, .. } => {
@@ -135,7 +145,7 @@ impl Transport {
             Err(error) => return Err(Failed::connection(url, ask, error)),
         };
         match status {
-            200 => Ok(body),
+            200 => Ok((body, retry_after(&response))),
             // Without a time to come back, what stands still will not move by asking again.
             429 | 503 if response.headers().contains_key("retry-after") => Err(Failed::busy(url, &response, &body)),
             _ => Err(refused(url, status, &body).into()),
@@ -169,15 +179,12 @@ impl Failed {
     }
 
     fn busy(url: &str, response: &Response<Body>, body: &[u8]) -> Self {
-        let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        let after = retry_after(response);
         let detail = match refused(url, response.status().as_u16(), body) {
             ClientError::Refused { problem, .. } => problem.detail,
             _ => "no reason given".to_owned(),
         };
-        Self {
-            error: ClientError::Busy { url: url.to_owned(), attempts: 1, detail },
-            wait: Some(after.map(Duration::from_secs)),
-        }
+        Self { error: ClientError::Busy { url: url.to_owned(), attempts: 1, detail }, wait: Some(after) }
     }
 
     fn finally(self, made: u32) -> ClientError {
@@ -186,6 +193,12 @@ impl Failed {
             other => other,
         }
     }
+}
+
+/// The seconds of `Retry-After`; a date there is not read.
+fn retry_after(response: &Response<Body>) -> Option<Duration> {
+    let value = response.headers().get("retry-after")?.to_str().ok()?;
+    value.parse().ok().map(Duration::from_secs)
 }
 
 fn refused(url: &str, status: u16, body: &[u8]) -> ClientError {

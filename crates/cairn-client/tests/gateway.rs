@@ -272,3 +272,21 @@ fn a_policy_is_the_document_of_its_hash_or_refused() {
     assert_eq!(client.policy(Some(&hash)).unwrap_err().code(), "NET-ANSWER");
     assert_eq!(gateway.finish()[2].line, format!("GET /v1/policies/{hash} HTTP/1.1"));
 }
+
+#[test]
+fn the_wait_for_reports_that_came_too_fast_is_handed_on_and_bounded() {
+    let waits = [
+        ("", None),
+        ("retry-after: 2\r\n", Some(2)),
+        ("retry-after: 99999\r\n", Some(30)),
+        ("retry-after: soon\r\n", None),
+    ];
+    for (headers, seconds) in waits {
+        let some = Answer::Say { status: 200, headers, body: accepted(&[4]) };
+        let gateway = Gateway::with(vec![some]);
+        let client = gateway.client().promised_by(network(), promise_signer().verifier().clone());
+        let submitted = client.submit_reports(&[b"report"]).unwrap();
+        assert_eq!(submitted.wait, seconds.map(Duration::from_secs), "{headers}");
+        gateway.finish();
+    }
+}

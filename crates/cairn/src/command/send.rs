@@ -2,7 +2,7 @@
 //!
 //! Names go on where the network's knowledge ends: the boot counter is one above the last, `seq` counts from 0. A batch is
 //! sent when it is full, when the input pauses, or when it ends; what a broken connection may have lost is sent again,
-//! and answered as a duplicate if it was not.
+//! and answered as a duplicate if it was not. What came too fast is sent again when the gateway says.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -31,6 +31,8 @@ use crate::words::count;
 
 /// How long the input may pause before what is at hand is sent.
 const PAUSE: Duration = Duration::from_millis(500);
+/// The code of a report that came too fast, and may come again.
+const TOO_FAST: &str = "RPT-RATE";
 /// The most rows that were not taken which are listed one by one.
 const LISTED_MAX: usize = 100;
 
@@ -223,10 +225,19 @@ impl Sender {
         Ok(sign_report(&self.key, self.device, &self.network, &report))
     }
 
+    /// Sends what waits; what came too fast is sent again after the wait that the gateway asks for.
     fn flush(&mut self) -> Result<(), Failure> {
-        if self.batch.is_empty() {
-            return Ok(());
+        while !self.batch.is_empty() {
+            if let Some(wait) = self.flush_once()? {
+                std::thread::sleep(wait);
+            }
         }
+        Ok(())
+    }
+
+    /// Answers with a wait when reports came too fast; these are then the batch, which always gets shorter: where all of
+    /// them do, the gateway refuses the request, and the client has waited as often as it may.
+    fn flush_once(&mut self) -> Result<Option<Duration>, Failure> {
         let batch = std::mem::take(&mut self.batch);
         let reports: Vec<&[u8]> = batch.iter().map(|(_, report)| report.as_slice()).collect();
         let submitted = self.client.submit_reports(&reports).map_err(|error| {
@@ -239,10 +250,17 @@ impl Sender {
             failure.hint(format!("everything before line {first} was answered; send the input from there on again"))
         })?;
         self.promises.keep(&submitted.response.promise)?;
-        for ((line, _), row) in batch.iter().zip(submitted.response.results) {
-            self.count(*line, row);
+        let is_too_fast = |row: &ResultRow| row.code.as_deref() == Some(TOO_FAST);
+        let rows = submitted.response.results;
+        let wait = submitted.wait.filter(|_| !rows.iter().all(is_too_fast));
+        for (sent, row) in batch.into_iter().zip(rows) {
+            if wait.is_some() && is_too_fast(&row) {
+                self.batch.push(sent);
+            } else {
+                self.count(sent.0, row);
+            }
         }
-        Ok(())
+        Ok(wait.filter(|_| !self.batch.is_empty()))
     }
 
     fn count(&mut self, line: u64, row: ResultRow) {

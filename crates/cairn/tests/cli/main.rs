@@ -11,6 +11,7 @@ mod liar;
 mod local;
 mod masks;
 mod network;
+mod rate;
 mod rebuild;
 mod transcript;
 #[path = "../process/up.rs"]

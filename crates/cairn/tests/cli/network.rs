@@ -22,7 +22,7 @@ pub const DEVICES: u8 = 5;
 const LATE: &str = "dev1gjpj3kvlbwc2763in7o6rzf4ki";
 const TREASURY: &str = "eip155:31337:0x00000000000000000000000000000000000000aa";
 
-fn write_key(path: &Path, algorithm: &str, byte: u8) {
+pub fn write_key(path: &Path, algorithm: &str, byte: u8) {
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o600).open(path).unwrap();
     writeln!(file, "{algorithm} {}", format!("{byte:02x}").repeat(32)).unwrap();
