@@ -12,6 +12,9 @@ use crate::failure::Failure;
 use crate::keys::{Algorithm, Key};
 use crate::output::Output;
 
+/// What else `[gateway]` takes, as it is when it is left out.
+const GATEWAY: &str = include_str!("init/gateway.toml");
+
 /// Arguments of `cairn init`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -247,11 +250,11 @@ chain = "{chain}"
 # token = "eip155:1/erc20:0x..."
 finality_blocks = 0
 
-# How it runs. Change freely.
+# How it runs. Change freely. Behind a `#` stand the defaults: to change one, uncomment its line and its section.
 [gateway]
 listen = "{listen}"
 checkpoint_ms = 1000
-
+{gateway}
 [storage]
 # Epochs that keep a snapshot, from which an audit may start.
 snapshots_kept = 1000
@@ -262,12 +265,38 @@ snapshots_kept = 1000
         grace = args.grace,
         chain = args.chain,
         listen = args.listen,
+        gateway = commented_out(GATEWAY),
     )
+}
+
+/// The lines of a document as comments.
+fn commented_out(document: &str) -> String {
+    document.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("# {line}\n") }).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::config::GatewayConfig;
+
+    #[test]
+    fn what_is_shown_of_the_gateway_is_what_it_does_without_being_told() {
+        let read =
+            |text: &str| toml::from_str::<BTreeMap<String, GatewayConfig>>(text).unwrap().remove("gateway").unwrap();
+        let options = |config: &GatewayConfig| {
+            let options = config.options(None, false, Path::new("")).unwrap();
+            format!("{:?}", cairn_gateway::GatewayOptions { tls: None, ..options })
+        };
+        let shown = read(&format!("[gateway]\n{GATEWAY}"));
+        assert!(shown.tls.is_some());
+        assert_eq!(options(&shown), options(&GatewayConfig::default()));
+        let uncommented: String =
+            commented_out(GATEWAY).lines().map(|line| line.trim_start_matches("# ").to_owned() + "\n").collect();
+        assert_eq!(options(&read(&format!("[gateway]\n{uncommented}"))), options(&shown));
+        assert!(toml::from_str::<toml::Table>(&commented_out(GATEWAY)).unwrap().is_empty(), "all of it is comments");
+    }
 
     #[test]
     fn the_policy_and_every_profile_that_a_network_begins_with_fit_each_other() {
