@@ -50,7 +50,7 @@ pub use judge::run as run_judge;
 
 /// Measures everything but the judge's finds, prints it, and keeps it if asked to.
 pub fn run(write: bool) -> Done {
-    let kept = judge::section_of(&std::fs::read_to_string(root().join(PAGE)).unwrap_or_default());
+    let kept = judge::kept_of(&std::fs::read_to_string(root().join(PAGE)).unwrap_or_default());
     let mut page =
         String::from("# Benchmarks\n\nWritten by `cargo xtask bench --write`; nothing here was measured elsewhere.\n");
     let _ = writeln!(page, "\n```\n{}```", machine());

@@ -49,11 +49,18 @@ pub fn run(flags: &[String]) -> Done {
         machine()
     );
     let page = std::fs::read_to_string(root().join(PAGE)).unwrap_or_default();
-    keep(&(page[..page.len() - section_of(&page).len()].to_owned() + &section))
+    keep(&with_section(&page, &section))
 }
 
-/// The judge's section of the page, which is its last; empty when it has none.
-pub fn section_of(page: &str) -> String {
+/// The page with another section of the judge, in its place or at the end.
+fn with_section(page: &str, section: &str) -> String {
+    let kept = kept_of(page);
+    let after = kept.get(1..).and_then(|rest| rest.find("\n## ")).map_or("", |at| &kept[1 + at..]);
+    page[..page.len() - kept.len()].to_owned() + section + after
+}
+
+/// What the other measurements leave as it stands: the judge's section of the page and those after it.
+pub fn kept_of(page: &str) -> String {
     page.find(HEADING).map(|at| page[at..].to_owned()).unwrap_or_default()
 }
 
@@ -79,10 +86,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_section_is_the_end_of_the_page_and_nothing_else() {
-        let page = format!("# Benchmarks\n\n## Others\n{HEADING}\nthe rest\n");
-        assert_eq!(section_of(&page), format!("{HEADING}\nthe rest\n"));
-        assert_eq!(section_of("# Benchmarks\n"), "");
+    fn the_section_and_those_after_it_are_kept_and_only_it_is_replaced() {
+        let page = format!("# Benchmarks\n\n## Others\n{HEADING}\nold\n\n## Soak\n\nan hour\n");
+        assert_eq!(kept_of(&page), format!("{HEADING}\nold\n\n## Soak\n\nan hour\n"));
+        assert_eq!(with_section(&page, &format!("{HEADING}\nfresh\n")), page.replace("old", "fresh"));
+        assert_eq!(kept_of("# Benchmarks\n"), "");
+        assert_eq!(with_section("# Benchmarks\n", "\n## X\n"), "# Benchmarks\n\n## X\n");
     }
 
     #[test]
