@@ -12,7 +12,7 @@ import {Token} from "./Token.sol";
 /// more in all than the row's total; no more in a window than the breaker lets through. Whoever calls, money goes to the
 /// account that the claim names. The guardian stops it, the timelock lets it go, nobody takes anything out.
 ///
-/// Anyone may be a relayer: each whole increase that is pushed earns a fee from the relay pool, which is what the log grants
+/// Anyone may be a relayer: each whole increase that is pushed by the last epoch earns a fee from the relay pool, which is what the log grants
 /// to this contract's own address.
 contract Payout is Guarded {
     /// What every payment touches, in one word.
@@ -221,7 +221,8 @@ contract Payout is Guarded {
             ++pushed;
         }
         flow = now_;
-        uint256 fee = _least(pushed * relayFee, relayPool);
+        // Only the last epoch earns: who waits and pushes one increase epoch by epoch earns no more than who pushes it once.
+        uint256 fee = epoch == opened.epoch ? _least(pushed * relayFee, relayPool) : 0;
         if (fee != 0) relayPool -= fee;
         // Everything is written down: only now does money move.
         for (uint256 i = 0; i < count; ++i) {

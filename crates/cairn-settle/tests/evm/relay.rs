@@ -45,6 +45,20 @@ fn anyone_pushes_every_increase_and_is_paid_from_the_pool_that_the_log_grants() 
 }
 
 #[test]
+fn pushing_one_increase_epoch_by_epoch_earns_no_more_than_pushing_it_once() {
+    let mut world = World::new();
+    let payout = world.payout;
+    let claims = |times: u128| [(person(1), times * 10 * ONE), (payout, 100 * RELAY_FEE)];
+    let epochs = [1u128, 2, 3].map(|times| world.epoch(times as u64 - 1, &claims(times)));
+    epochs.iter().for_each(|epoch| drop(world.settle(epoch)));
+    world.call_payout(epochs[2].claim(1)).unwrap();
+    for (epoch, earned) in epochs.iter().zip([0, 0, RELAY_FEE]) {
+        assert_eq!(pushed(&world.call_payout(epoch.push(&[0])).unwrap()), (1, 10 * ONE));
+        assert_eq!(world.balance(RELAYER), earned);
+    }
+}
+
+#[test]
 fn whom_a_relayer_skips_claims_for_himself_or_is_pushed_by_another() {
     let mut world = World::new();
     let zero = world.epoch(0, &[(person(1), 5 * ONE), (person(2), 5 * ONE), (person(3), 5 * ONE)]);
