@@ -309,11 +309,13 @@ impl State {
             }
             table::DOMAIN => {
                 let terms = read_domain(value)?;
+                names(key, terms.domain.as_str().as_bytes())?;
                 self.domains.insert(terms.domain.clone(), terms);
                 return Ok(());
             }
             table::AUDITORS => {
                 let set = read_auditors(value)?;
+                names(key, &uint(set.first_epoch))?;
                 self.auditors.insert(set.first_epoch, set);
                 return Ok(());
             }
@@ -323,7 +325,7 @@ impl State {
             table::CARRY => return self.read_carry(key, value),
             _ => return self.read_people(table, key, value, at),
         }
-        Ok(())
+        Ok(input.end()?)
     }
 
     /// Denials, appeals, conflicts and rounds.
@@ -345,17 +347,19 @@ impl State {
                 parts.array_exact(3)?;
                 let name =
                     ReportName { device: DeviceId(parts.bytes_exact()?), boot: parts.uint32()?, seq: parts.uint32()? };
+                parts.end()?;
                 self.conflicts.insert(name, input.uint()?);
             }
             table::ROUND => {
                 let mut parts = Decoder::over(key);
                 parts.array_exact(2)?;
                 let of = (parts.text()?.to_owned(), parts.bytes_exact()?);
+                parts.end()?;
                 self.rounds.insert(of, input.uint()?);
             }
             _ => return Err(CborError::Range { at, what: "an unknown table" }.into()),
         }
-        Ok(())
+        Ok(input.end()?)
     }
 
     fn read_carry(&mut self, key: &[u8], value: &[u8]) -> Result<(), Problem> {
@@ -398,16 +402,20 @@ impl State {
                 self.minted = Amount::decode(input)?;
                 self.unallocated = Amount::decode(input)?;
             }
-            network_key::SUCCESSOR => self.successor = Some(read_successor(value)?),
+            network_key::SUCCESSOR => {
+                self.successor = Some(read_successor(value)?);
+                return Ok(());
+            }
             _ => return Err(CborError::Range { at: 0, what: "an unknown network record" }.into()),
         }
-        Ok(())
+        Ok(input.end()?)
     }
 
     fn read_device(&mut self, key: &[u8], value: &[u8]) -> Result<(), Problem> {
         let mut input = Decoder::over(value);
         input.array_exact(7)?;
         let enrol = read_enrol(input.raw_value()?)?;
+        names(key, &DeviceId::of_key(&enrol.key.multicodec()).0)?;
         let current = read_key(&mut input)?;
         let former = input.array()?;
         let former_keys = (0..former).map(|_| read_key(&mut input)).collect::<Result<_, _>>()?;
@@ -421,6 +429,7 @@ impl State {
             retired_index: some_index(input.uint()?),
             names: NameRanges::decode(&mut input)?,
         };
+        input.end()?;
         self.devices.insert(DeviceId(fixed(key)?), device);
         Ok(())
     }
@@ -485,19 +494,32 @@ fn uint_key(key: &[u8]) -> Result<u64, CborError> {
 fn two_uints(key: &[u8]) -> Result<(u64, u64), CborError> {
     let mut input = Decoder::over(key);
     input.array_exact(2)?;
-    Ok((input.uint()?, input.uint()?))
+    let both = (input.uint()?, input.uint()?);
+    input.end()?;
+    Ok(both)
 }
 
 fn text_and_uint(key: &[u8]) -> Result<(String, u64), CborError> {
     let mut input = Decoder::over(key);
     input.array_exact(2)?;
-    Ok((input.text()?.to_owned(), input.uint()?))
+    let both = (input.text()?.to_owned(), input.uint()?);
+    input.end()?;
+    Ok(both)
+}
+
+/// The key that a record's value implies is the one it stands under.
+fn names(key: &[u8], implied: &[u8]) -> Result<(), CborError> {
+    if key == implied {
+        return Ok(());
+    }
+    Err(CborError::Range { at: 0, what: "the record stands under another key than its value has" })
 }
 
 fn account_key(key: &[u8]) -> Result<Account, CborError> {
     let bad = CborError::Range { at: 0, what: "the key is not an account" };
     let text = core::str::from_utf8(key).map_err(|_| bad)?;
-    Account::parse(text).map_err(|_| bad)
+    // An account has more texts than the one that it is written as.
+    Account::parse(text).ok().filter(|account| account.to_string() == text).ok_or(bad)
 }
 
 fn fixed<const N: usize>(key: &[u8]) -> Result<[u8; N], CborError> {

@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use cairn_core::cbor::{Decoder, Encoder};
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::statement::{Body, Conflict, Deny};
 use cairn_core::{Amount, Payout, Verdict};
@@ -226,6 +227,31 @@ fn reads_back(network: &MemoryNetwork) {
     swapped.swap(0, 1);
     assert!(State::from_records(&swapped).is_err());
     assert!(State::from_records(&[b"not a record"]).is_err());
+}
+
+#[test]
+fn a_record_has_one_key_and_one_value_and_nothing_behind_either() {
+    let network = eventful(2, in_order);
+    let record =
+        |table: u64, key: &[u8], value: &[u8]| Encoder::empty().array(3).uint(table).bytes(key).bytes(value).take();
+    let mut tables = BTreeSet::new();
+    for whole in network.fold.state().records() {
+        let mut input = Decoder::over(&whole);
+        input.array_exact(3).unwrap();
+        let (table, key, value) = (input.uint().unwrap(), input.bytes().unwrap(), input.bytes().unwrap());
+        State::from_records(&[record(table, key, value)]).unwrap();
+        let longer = record(table, key, &[value, &[0]].concat());
+        assert!(State::from_records(&[longer]).is_err(), "table {table}: a value that goes on");
+        // The key of a nonce is whatever the signer is called.
+        let elsewhere = record(table, &[key, &[0]].concat(), value);
+        assert!(table == 3 || State::from_records(&[elsewhere]).is_err(), "table {table}: a key that goes on");
+        tables.insert(table);
+    }
+    assert!(tables.len() > 10, "{tables:?}");
+    let device = network.fold.state().records().into_iter().find(|record| record[1] == 2).unwrap();
+    let mut renamed = device;
+    renamed[3] ^= 1;
+    assert!(State::from_records(&[renamed]).is_err(), "a device under the id of another");
 }
 
 #[test]
