@@ -11,7 +11,7 @@ use cairn_parsers::PARSERS;
 
 /// The most bytes of one committed input, and of all.
 const FILE_BYTES_MAX: u64 = 16 << 10;
-const CORPUS_BYTES_MAX: u64 = 640 << 10;
+const CORPUS_BYTES_MAX: u64 = 400 << 10;
 
 fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
