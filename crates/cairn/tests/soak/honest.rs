@@ -190,7 +190,9 @@ impl Honest {
             70..80 => self.late(stage),
             80..86 => self.repeats(1),
             86..88 if !stage.is_full_speed() => self.contradiction(stage),
-            88..92 => Request::Errands(vec![self.some_errand(stage.facts)]),
+            88..92 if !stage.is_full_speed() || self.random.below(20) == 0 => {
+                Request::Errands(vec![self.some_errand(stage.facts)])
+            }
             _ => self.reading(stage),
         }
     }
