@@ -150,9 +150,11 @@ pub fn assemble(
 
 #[cfg(test)]
 mod tests {
-    use cairn_core::Address;
+    use cairn_core::epoch::{AssetBalance, DomainClaims};
+    use cairn_core::{Address, Amount, Domain};
 
     use super::*;
+    use crate::SettlementRow;
 
     fn message() -> EpochMessage {
         let hash = |byte| Hash([byte; 32]);
@@ -166,6 +168,47 @@ mod tests {
             state_root: hash(4),
             settlements_root: [5; 32],
         }
+    }
+
+    fn statement() -> EpochStatement {
+        let claims = |chain: &str| DomainClaims {
+            domain: Domain::parse(chain).unwrap(),
+            distributor: [7; 32],
+            claim_root: [8; 32],
+            leaves: 2,
+            cumulative: Amount(999),
+        };
+        EpochStatement {
+            network: NetworkId(Hash([9; 32])),
+            number: 7,
+            from: 10,
+            to: 20,
+            log_root: Hash([2; 32]),
+            previous: Hash([3; 32]),
+            policy_hash: Hash([4; 32]),
+            engine_revision: 1,
+            classes: vec![],
+            pools: vec![],
+            payout_root: Hash([5; 32]),
+            asset: ("CRN".into(), AssetBalance::default()),
+            domains: vec![claims("eip155:1"), claims("eip155:10")],
+            state_root: Hash([6; 32]),
+            rehearsed: vec![],
+        }
+    }
+
+    #[test]
+    fn a_message_says_what_the_epoch_statement_says() {
+        let statement = statement();
+        let message = EpochMessage::of(&statement, 3).unwrap();
+        assert_eq!((message.epoch, message.revision, message.log_size), (7, 3, 20));
+        assert_eq!((message.statement_hash, message.previous), (statement.hash(), statement.previous));
+        assert_eq!((message.log_root, message.state_root), (statement.log_root, statement.state_root));
+        let rows: Vec<SettlementRow> = statement.domains.iter().map(SettlementRow::of).collect();
+        assert_eq!(message.settlements_root, SettlementsTree::new(&rows).unwrap().root());
+        let mut twice = statement;
+        twice.domains[1] = twice.domains[0].clone();
+        assert_eq!(EpochMessage::of(&twice, 0).unwrap_err().code(), "STL-ROW-REPEATED");
     }
 
     #[test]
