@@ -43,8 +43,8 @@ pub struct SubmitResponse {
     pub results: Vec<ResultRow>,
     /// Entries in the log now.
     pub size: u64,
-    /// A signed note over the network id and the (index, leaf hash) of every accepted or known item, in the order sent;
-    /// empty when there is none.
+    /// A signed note over the network id and the (index, leaf hash) of every accepted or known item, and of a few items of
+    /// others that became durable together with them; empty when there is none.
     /// Should the log ever show another leaf at one of these indices, the note proves the operator broke its word.
     pub promise: String,
 }

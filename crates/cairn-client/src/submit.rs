@@ -1,5 +1,6 @@
 //! Submitting, and holding the gateway to its word.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cairn_api::{NetworkInfo, ResultStatus, SubmitResponse};
@@ -121,9 +122,12 @@ fn promise_key_of(network: &NetworkInfo) -> Result<PromiseKey, ClientError> {
     Ok(PromiseKey { network: NetworkId(id), verifier })
 }
 
-/// The promise must be signed by the network's key, for this network, over exactly what was accepted or known, in order:
-/// an item that is called a duplicate is as good as accepted only if the gateway signs for where it stands. The leaf hashes
-/// cover the time of receipt, which only the log tells: [`Client::kept`] checks them there.
+/// Entries of others that a promise may name beside one's own: gateways sign one note for several short requests.
+const OTHERS_MAX: usize = 256;
+
+/// The promise must be signed by the network's key, for this network, over everything that was accepted or known, and over
+/// few entries of others: an item that is called a duplicate is as good as accepted only if the gateway signs for where it
+/// stands. The leaf hashes cover the time of receipt, which only the log tells: [`Client::kept`] checks them there.
 fn check_promise(response: &SubmitResponse, key: &PromiseKey) -> Result<Option<Promise>, ClientError> {
     let refuse = |reason: String| ClientError::Promise { reason };
     let logged = response.results.iter().filter(|row| row.status != ResultStatus::Rejected);
@@ -139,9 +143,13 @@ fn check_promise(response: &SubmitResponse, key: &PromiseKey) -> Result<Option<P
     if promise.network != key.network.0 {
         return Err(refuse(format!("it is for network {}, not {}", promise.network, key.network)));
     }
-    let promised: Vec<u64> = promise.entries.iter().map(|(index, _)| *index).collect();
-    if promised != logged {
-        return Err(refuse(format!("it names entries {promised:?}; accepted or known were {logged:?}")));
+    let promised: BTreeSet<u64> = promise.entries.iter().map(|(index, _)| *index).collect();
+    if let Some(missing) = logged.iter().find(|index| !promised.contains(index)) {
+        return Err(refuse(format!("it does not name entry {missing}, which was accepted or known")));
+    }
+    let others = promise.entries.len().saturating_sub(logged.len());
+    if others > OTHERS_MAX {
+        return Err(refuse(format!("it names {others} entries of others; at most {OTHERS_MAX} are read")));
     }
     Ok(Some(promise))
 }
@@ -178,12 +186,18 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_names_exactly_what_was_accepted_or_known_in_order() {
+    fn a_promise_names_everything_that_was_accepted_or_known() {
         use ResultStatus::{Accepted, Duplicate, Rejected};
         let rows = [row(Accepted, Some(7)), row(Duplicate, Some(3)), row(Rejected, None), row(Accepted, Some(9))];
         let held = check(&rows, promise(network(), &[7, 3, 9])).unwrap().unwrap();
         assert_eq!(held.entries.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [7, 3, 9]);
-        for indices in [&[7][..], &[7, 9], &[7, 9, 3], &[3, 7, 9], &[7, 3, 8], &[7, 3, 9, 9]] {
+        for indices in [&[7, 9, 3][..], &[1, 7, 2, 3, 9, 4], &[7, 3, 9, 9]] {
+            assert!(check(&rows, promise(network(), indices)).is_ok(), "others share it, in any order: {indices:?}");
+        }
+        let with_others = |count: u64| [7, 3, 9].into_iter().chain(100..100 + count).collect::<Vec<u64>>();
+        assert!(check(&rows, promise(network(), &with_others(256))).is_ok());
+        assert_eq!(check(&rows, promise(network(), &with_others(257))).unwrap_err().code(), "NET-PROMISE");
+        for indices in [&[7][..], &[7, 9], &[7, 3, 8], &[1, 2, 4]] {
             assert_eq!(check(&rows, promise(network(), indices)).unwrap_err().code(), "NET-PROMISE", "{indices:?}");
         }
         assert_eq!(check(&rows, String::new()).unwrap_err().code(), "NET-PROMISE", "no promise at all");

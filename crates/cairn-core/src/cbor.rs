@@ -86,6 +86,12 @@ impl Encoder {
         Self { bytes: Vec::new() }
     }
 
+    /// A message without an item yet, with room for so many bytes.
+    #[must_use]
+    pub fn with_room(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes) }
+    }
+
     fn head(&mut self, major: u8, value: u64) -> &mut Self {
         let top = major << 5;
         let be = value.to_be_bytes();

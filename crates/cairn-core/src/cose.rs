@@ -132,8 +132,8 @@ pub fn protected_header(algorithm: Algorithm, key_id: Option<&[u8; 16]>) -> Vec<
 #[must_use]
 pub fn sig_structure(protected: &[u8], purpose: Purpose, network: Option<&NetworkId>, payload: &[u8]) -> Vec<u8> {
     let network: &[u8] = network.map_or(&[], |id| &id.0.0);
-    let aad = Encoder::empty().array(2).text(purpose.context()).bytes(network).take();
-    let mut out = Encoder::empty();
+    let aad = Encoder::with_room(64).array(2).text(purpose.context()).bytes(network).take();
+    let mut out = Encoder::with_room(protected.len() + aad.len() + payload.len() + 32);
     out.array(4).text("Signature1").bytes(protected).bytes(&aad).bytes(payload);
     out.into_bytes()
 }

@@ -5,6 +5,9 @@ use crate::cbor::{self, CborError, Decoder, Encoder};
 /// The version of the entry format.
 pub const ENTRY_VERSION: u64 = 1;
 
+/// The most bytes of an entry beside its body.
+const HEAD_BYTES_MAX: usize = 24;
+
 /// What an entry's body is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum EntryKind {
@@ -67,7 +70,7 @@ impl<'a> Entry<'a> {
     /// The bytes whose leaf hash is in the tree.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Encoder::empty();
+        let mut out = Encoder::with_room(self.body.len() + HEAD_BYTES_MAX);
         out.array(4).uint(ENTRY_VERSION).uint(self.kind.number()).uint(self.received_ms).bytes(self.body);
         out.into_bytes()
     }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use cairn_core::Hash;
 use cairn_core::cbor::CborError;
-use cairn_core::entry::Entry;
+use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::epoch::EpochStatement;
 use cairn_core::report::Report;
 use cairn_merkle::tree::Frontier;
 use thiserror::Error;
 
-use crate::admit::{Accepted, Checked, Effect, admit};
+use crate::admit::{Accepted, Candidate, Checked, Effect, admit, admit_read};
 use crate::close::{CloseError, Closed, Closing, close, root_of};
 use crate::records::RecordError;
 use crate::refusal::Refusal;
@@ -128,18 +128,27 @@ impl Fold {
         self.open.values().flatten().map(AsRef::as_ref)
     }
 
-    /// Folds the next entry if it is valid, and changes nothing if it is void: how a gateway decides what to log.
+    /// Folds the next entry if it is valid, and changes nothing if it is void: how a gateway decides what to log. A report
+    /// may come with what was read from its bytes before.
     ///
     /// # Panics
     /// When an epoch is [`Fold::due`], or time would go back: the caller closes what is due first, with an entry.
     ///
     /// # Errors
     /// [`Refusal`].
-    pub fn push_valid(&mut self, leaf: Hash, entry: &Entry<'_>, checked: Option<Checked>) -> Result<Effect, Refusal> {
+    pub fn push_valid(
+        &mut self,
+        leaf: Hash,
+        entry: &Entry<'_>,
+        candidate: Option<Candidate>,
+    ) -> Result<Effect, Refusal> {
         assert!(!self.due(entry.received_ms), "an epoch that is due closes before the entry is offered");
         assert!(entry.received_ms >= self.state.received_ms, "the sequencer's time never goes back");
         let index = self.size();
-        let effect = admit(&self.state, index, entry, checked)?;
+        let effect = match candidate.filter(|_| entry.kind == EntryKind::Report) {
+            Some(candidate) => admit_read(&self.state, index, entry, candidate)?,
+            None => admit(&self.state, index, entry, None)?,
+        };
         self.state.received_ms = entry.received_ms;
         self.take(index, entry.received_ms, &effect);
         self.frontier.push(leaf);

@@ -16,13 +16,13 @@ mod signatures;
 mod snapshot;
 mod state;
 
-pub use admit::{Accepted, Checked, Effect, admit, report_key};
+pub use admit::{Accepted, Candidate, Checked, Effect, admit, admit_unsigned, report_key};
 pub use carry::Carried;
 pub use close::{CloseError, Closed, ENGINE_REVISION, claim_leaves, root_of};
 pub use fold::{Fold, FoldError, Folded};
 pub use names::{NameRanges, RANGES_MAX};
 pub use records::{RecordError, carry_records};
 pub use refusal::Refusal;
-pub use signatures::check_reports;
+pub use signatures::{Claimed, check_reports, verify_all};
 pub use snapshot::Snapshot;
 pub use state::{DOMAINS_MAX, Denial, Device, FORMER_KEYS_MAX, Network, OpenEpoch, Pending, PolicyInForce, State};

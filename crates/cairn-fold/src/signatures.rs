@@ -15,11 +15,18 @@ use crate::state::State;
 /// Signatures per batch: past this the gain per signature is small, and smaller batches spread better over cores.
 const BATCH: usize = 512;
 
-struct Ed25519Item {
-    at: usize,
-    key: VerifyingKey,
-    message: Vec<u8>,
-    signature: Signature,
+/// Single checks per piece of work.
+const SINGLES: usize = 16;
+
+/// A signature that somebody is said to have made.
+#[derive(Debug, Clone, Copy)]
+pub struct Claimed<'a> {
+    /// By whom.
+    pub key: &'a PublicKey,
+    /// Over what.
+    pub message: &'a [u8],
+    /// The signature.
+    pub signature: &'a Signature,
 }
 
 /// Checks the signatures of those entries that are reports of known devices; `None` for every other entry.
@@ -28,7 +35,7 @@ struct Ed25519Item {
 #[must_use]
 pub fn check_reports<B: AsRef<[u8]> + Sync>(state: &State, entries: &[(EntryKind, B)]) -> Vec<Option<Checked>> {
     let Some(network) = &state.network else { return vec![None; entries.len()] };
-    let parsed: Vec<Option<(PublicKey, Vec<u8>, Signature)>> = entries
+    let read: Vec<Option<(&PublicKey, Vec<u8>, Signature)>> = entries
         .par_iter()
         .with_min_len(64)
         .map(|(kind, body)| {
@@ -36,42 +43,55 @@ pub fn check_reports<B: AsRef<[u8]> + Sync>(state: &State, entries: &[(EntryKind
                 return None;
             }
             let report = Report::parse(body.as_ref()).ok()?;
-            let key = *report_key(state, &report)?;
-            Some((key, report.to_be_signed(&network.id), report.sign1.signature))
+            Some((report_key(state, &report)?, report.to_be_signed(&network.id), report.sign1.signature))
         })
         .collect();
-    let mut checked = vec![None; entries.len()];
-    let mut ed25519 = Vec::new();
-    let mut p256 = Vec::new();
-    for (at, item) in parsed.into_iter().enumerate() {
-        match item {
-            Some((PublicKey::Ed25519(key), message, signature)) => {
-                ed25519.push(Ed25519Item { at, key, message, signature });
-            }
-            Some((key @ PublicKey::P256(_), message, signature)) => p256.push((at, key, message, signature)),
-            None => {}
+    let claimed: Vec<Claimed<'_>> =
+        read.iter().flatten().map(|(key, message, signature)| Claimed { key, message, signature }).collect();
+    let mut holds = verify_all(&claimed).into_iter();
+    read.iter()
+        .map(|one| one.as_ref().and_then(|(key, ..)| Some(Checked { key: **key, holds: holds.next()? })))
+        .collect()
+}
+
+/// Whether each signature holds.
+///
+/// Uses the current rayon pool for more than one batch of them. The answer does not depend on it.
+#[must_use]
+pub fn verify_all(claimed: &[Claimed<'_>]) -> Vec<bool> {
+    let mut holds = vec![false; claimed.len()];
+    let mut ed25519: Vec<(&VerifyingKey, usize)> = Vec::with_capacity(claimed.len());
+    let mut singles = Vec::new();
+    for (at, one) in claimed.iter().enumerate() {
+        match one.key {
+            PublicKey::Ed25519(key) => ed25519.push((key, at)),
+            PublicKey::P256(_) => singles.push(at),
         }
     }
     // Side by side, the signatures of one key share a term of the batch's equation.
-    ed25519.sort_by(|a, b| a.key.as_bytes().cmp(b.key.as_bytes()));
-    let holds: Vec<Vec<bool>> = ed25519.par_chunks(BATCH).map(check_batch).collect();
-    for (item, holds) in ed25519.iter().zip(holds.into_iter().flatten()) {
-        checked[item.at] = Some(Checked { key: PublicKey::Ed25519(item.key), holds });
+    ed25519.sort_by(|(one, _), (other, _)| one.as_bytes().cmp(other.as_bytes()));
+    let batch = |part: &[(&VerifyingKey, usize)]| check_batch(claimed, part);
+    let verdicts: Vec<Vec<bool>> =
+        if ed25519.len() <= BATCH { vec![batch(&ed25519)] } else { ed25519.par_chunks(BATCH).map(batch).collect() };
+    for ((_, at), verdict) in ed25519.iter().zip(verdicts.into_iter().flatten()) {
+        holds[*at] = verdict;
     }
-    let singles: Vec<(usize, Checked)> = p256
-        .par_iter()
-        .map(|(at, key, message, signature)| (*at, Checked { key: *key, holds: key.verify(message, signature) }))
-        .collect();
-    for (at, single) in singles {
-        checked[at] = Some(single);
+    let single = |at: &usize| (*at, claimed[*at].key.verify(claimed[*at].message, claimed[*at].signature));
+    let singles: Vec<(usize, bool)> = if singles.len() <= SINGLES {
+        singles.iter().map(single).collect()
+    } else {
+        singles.par_iter().with_min_len(SINGLES).map(single).collect()
+    };
+    for (at, verdict) in singles {
+        holds[at] = verdict;
     }
-    checked
+    holds
 }
 
-fn check_batch(items: &[Ed25519Item]) -> Vec<bool> {
-    let batch: Vec<BatchItem<'_>> = items
+fn check_batch(claimed: &[Claimed<'_>], part: &[(&VerifyingKey, usize)]) -> Vec<bool> {
+    let batch: Vec<BatchItem<'_>> = part
         .iter()
-        .map(|item| BatchItem { key: &item.key, message: &item.message, signature: &item.signature })
+        .map(|&(key, at)| BatchItem { key, message: claimed[at].message, signature: claimed[at].signature })
         .collect();
     verify_batch(&batch)
 }

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use cairn_core::NetworkId;
 use cairn_ledger::{Ledger, NetworkClock};
 use cairn_log::LogReader;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::GatewayOptions;
 use crate::address::{Client, Proxies};
@@ -17,6 +17,7 @@ use crate::problem::{Refused, report_failure};
 use crate::rates::Rates;
 use crate::serve::Door;
 use crate::shares::Shares;
+use crate::verifiers::Verifiers;
 use crate::writer::WriterQueue;
 
 /// What every handler shares.
@@ -26,6 +27,8 @@ pub(crate) struct Front {
     pub log: LogReader,
     pub clock: NetworkClock,
     pub writer: WriterQueue,
+    /// What waits to be checked before it.
+    pub verifiers: Verifiers,
     pub options: GatewayOptions,
     pub metrics: Metrics,
     /// The public listener.
@@ -48,11 +51,7 @@ impl Front {
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, Refused> + Send + 'static,
     ) -> Result<T, Refused> {
-        let permit = self
-            .work
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| Refused::busy("NET-BUSY-REQUESTS", "the gateway works on as many requests as it may"))?;
+        let permit = self.permit()?;
         let front = self.clone();
         let worked = tokio::task::spawn_blocking(move || {
             let _permit = permit;
@@ -60,8 +59,17 @@ impl Front {
         });
         worked.await.unwrap_or_else(|error| {
             report_failure(&error);
-            Err(Refused::of(StatusCode::INTERNAL_SERVER_ERROR, "NET-PANIC", "the gateway failed at this request"))
+            Err(panicked())
         })
+    }
+
+    /// A place among the requests that are worked on.
+    ///
+    /// # Errors
+    /// `NET-BUSY-REQUESTS` while there is none.
+    pub fn permit(&self) -> Result<OwnedSemaphorePermit, Refused> {
+        let busy = |_| Refused::busy("NET-BUSY-REQUESTS", "the gateway works on as many requests as it may");
+        self.work.clone().try_acquire_owned().map_err(busy)
     }
 
     /// Reads the ledger on a blocking thread.
@@ -94,4 +102,9 @@ impl Front {
         let is_unlimited = options.unlimited.iter().any(|block| block.holds(address));
         Client { limited: (!is_unlimited).then_some(address) }
     }
+}
+
+/// The refusal of a request at which a thread panicked.
+pub(crate) fn panicked() -> Refused {
+    Refused::of(StatusCode::INTERNAL_SERVER_ERROR, "NET-PANIC", "the gateway failed at this request")
 }

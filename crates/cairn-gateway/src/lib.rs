@@ -13,8 +13,9 @@
 //! What it does not do: MQTT, pages, HTTP/2; nor does it withstand more traffic than its line and its system's network
 //! stack do: many thousand attackers at once are work for those before it.
 //!
-//! How it runs: one thread owns the sequencer and groups what waits for it; one runtime serves HTTP; everything that
-//! reads files or computes runs on blocking threads, never on those that serve connections.
+//! How it runs: one thread owns the sequencer and groups what waits for it; a thread for each core checks the reports that
+//! wait, of many requests together; one runtime serves HTTP; everything else that reads files or computes runs on blocking
+//! threads, never on those that serve connections.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -46,6 +47,7 @@ mod shares;
 mod submit;
 mod sync_times;
 mod tls;
+mod verifiers;
 mod writer;
 
 pub use address::{Block, ProxyHeader, client_behind};

@@ -20,6 +20,8 @@ pub(crate) struct Rates {
     requests: Mutex<Buckets<Source>>,
     items: Mutex<Buckets<Source>>,
     devices: Mutex<Buckets<DeviceId>>,
+    /// Whether devices have a rate at all.
+    limits_devices: bool,
 }
 
 impl Rates {
@@ -30,6 +32,7 @@ impl Rates {
             requests: Mutex::new(Buckets::of(options.address_requests, places)),
             items: Mutex::new(Buckets::of(options.address_items, places)),
             devices: Mutex::new(Buckets::of(options.device_reports, places)),
+            limits_devices: options.device_reports.per_s > 0,
         }
     }
 
@@ -63,16 +66,25 @@ impl Rates {
 
     /// Whether a device may send a report now; charges nothing.
     pub fn look_at_device(&self, device: DeviceId) -> Result<(), Wait> {
+        if !self.limits_devices {
+            return Ok(());
+        }
         hold(&self.devices).look(device, 1, self.now_ms())
     }
 
     /// Charges a device for a report that it signed.
     pub fn charge_device(&self, device: DeviceId) -> Result<(), Wait> {
+        if !self.limits_devices {
+            return Ok(());
+        }
         hold(&self.devices).take(device, 1, self.now_ms())
     }
 
     /// Gives back what a device was charged for a report that was not logged.
     pub fn repay_device(&self, device: DeviceId) {
+        if !self.limits_devices {
+            return;
+        }
         hold(&self.devices).put_back(device, self.now_ms());
     }
 }

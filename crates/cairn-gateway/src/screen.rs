@@ -8,10 +8,12 @@
 //! refused here would be refused there as well.
 
 use cairn_core::DeviceId;
+use cairn_core::ed25519::Signature;
 use cairn_core::entry::{Entry, EntryKind};
+use cairn_core::key::PublicKey;
 use cairn_core::report::Report;
 use cairn_core::statement::Statement;
-use cairn_fold::{Checked, Device, Refusal, State, admit, check_reports, report_key};
+use cairn_fold::{Candidate, Checked, Claimed, Refusal, admit_unsigned, verify_all};
 use cairn_ledger::{Ledger, Submission};
 
 use crate::buckets::Wait;
@@ -32,52 +34,51 @@ pub(crate) struct Passed {
     pub charged: Option<DeviceId>,
 }
 
-/// What may go to the writer, and what is void or comes too fast.
-#[derive(Default)]
-pub(crate) struct Screened {
-    /// A row for each item, in order.
-    pub rows: Vec<Result<Passed, Refusal>>,
-    /// The longest wait of the reports that came too fast.
+/// What does not pass: void, or too fast.
+pub(crate) struct Stopped {
+    /// Why.
+    pub refusal: Refusal,
+    /// When to come back, if it came too fast.
     pub wait: Option<Wait>,
 }
 
-impl Screened {
-    fn too_fast(&mut self, device: DeviceId, wait: Wait) -> Refusal {
-        self.wait = Some(self.wait.map_or(wait, |longest| Wait { ms: longest.ms.max(wait.ms) }));
+impl Stopped {
+    fn too_fast(device: DeviceId, wait: Wait) -> Self {
         let detail = format!("{device} sends reports faster than one device may; in {} ms it may again", wait.ms);
-        Refusal { code: TOO_FAST, detail }
+        Self { refusal: Refusal { code: TOO_FAST, detail }, wait: Some(wait) }
     }
 }
 
-/// Checks items of one kind, in order.
+impl From<Refusal> for Stopped {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, wait: None }
+    }
+}
+
+/// A row for each item, in order.
+pub(crate) type Rows = Vec<Result<Passed, Stopped>>;
+
+/// Checks statements or observations, in order.
 ///
 /// # Errors
 /// [`Refused`] when nothing can be checked now.
-pub(crate) fn screen(front: &Front, kind: EntryKind, items: &[&[u8]]) -> Result<Screened, Refused> {
-    let unchecked =
-        |body: &[u8]| Passed { submission: Submission { kind, body: body.to_vec(), checked: None }, charged: None };
-    let mut screened = Screened::default();
-    match kind {
-        EntryKind::Report => {
-            close_due(front)?;
-            for part in items.chunks(REPORTS_PER_LOOK) {
-                screen_reports(front, part, &mut screened)?;
-            }
-        }
-        EntryKind::Statement => {
-            let checked = |body: &&[u8]| check_statement(front, body).map(|()| unchecked(body));
-            screened.rows.extend(items.iter().map(checked));
-        }
-        EntryKind::Observation | EntryKind::Epoch => {
-            close_due(front)?;
-            for body in items {
-                let ledger = front.ledger()?;
-                let checked = ledger.fold().check(&entry(front, &ledger, kind, body));
-                screened.rows.push(checked.map(|_| unchecked(body)));
-            }
-        }
+pub(crate) fn screen(front: &Front, kind: EntryKind, items: &[&[u8]]) -> Result<Rows, Refused> {
+    if kind == EntryKind::Report {
+        return screen_reports(front, items);
     }
-    Ok(screened)
+    let passed =
+        |body: &[u8]| Passed { submission: Submission { kind, body: body.to_vec(), checked: None }, charged: None };
+    if kind == EntryKind::Statement {
+        return Ok(items.iter().map(|body| Ok(check_statement(front, body).map(|()| passed(body))?)).collect());
+    }
+    close_due(front)?;
+    let mut rows = Rows::new();
+    for body in items {
+        let ledger = front.ledger()?;
+        let checked = ledger.fold().check(&entry(front, &ledger, kind, body));
+        rows.push(checked.map(|_| passed(body)).map_err(Stopped::from));
+    }
+    Ok(rows)
 }
 
 /// An epoch that is due closes first, so that checks see the state that the writer will have.
@@ -107,103 +108,80 @@ fn check_statement(front: &Front, body: &[u8]) -> Result<(), Refusal> {
     Err(Refusal { code: "STM-SIGNATURE", detail: "a signature does not verify".to_owned() })
 }
 
-/// What is known of a report before its signature is looked at.
-struct Standing {
-    device: DeviceId,
-    /// Whether its name is used: the writer answers it, and no signature counts.
-    is_repeat: bool,
+/// A report on its way through the checks.
+struct Read {
+    candidate: Box<Candidate>,
+    message: Vec<u8>,
+    signature: Signature,
+    /// The key that its signature is to be checked against; none for a repeat, whose signature does not count.
+    key: Option<PublicKey>,
 }
 
-fn screen_reports(front: &Front, items: &[&[u8]], screened: &mut Screened) -> Result<(), Refused> {
-    let mut devices = State::default();
-    let standing: Vec<Result<Standing, Refusal>> = {
-        let ledger = front.ledger()?;
-        devices.network.clone_from(&ledger.state().network);
-        items.iter().map(|body| check_standing(front, &ledger, &mut devices, body)).collect()
-    };
-    let standing: Vec<Result<Standing, Refusal>> = standing
-        .into_iter()
-        .map(|standing| {
-            let standing = standing?;
-            let looked = if standing.is_repeat { Ok(()) } else { front.rates.look_at_device(standing.device) };
-            looked.map_err(|wait| screened.too_fast(standing.device, wait))?;
-            Ok(standing)
+/// Checks reports, of one request or of many, in order.
+///
+/// # Errors
+/// [`Refused`] when nothing can be checked now.
+pub(crate) fn screen_reports(front: &Front, items: &[&[u8]]) -> Result<Rows, Refused> {
+    close_due(front)?;
+    let mut rows: Vec<Result<Read, Stopped>> = items.iter().map(|body| Ok(read(front, body)?)).collect();
+    for part in rows.chunks_mut(REPORTS_PER_LOOK) {
+        look(front, part)?;
+    }
+    let claimed: Vec<Claimed<'_>> = rows
+        .iter()
+        .flatten()
+        .filter_map(|read| {
+            Some(Claimed { key: read.key.as_ref()?, message: &read.message, signature: &read.signature })
         })
         .collect();
-    // Signatures are checked with the ledger let go, against a copy of the devices concerned.
-    let signed: Vec<(EntryKind, &[u8])> = items
-        .iter()
-        .zip(&standing)
-        .filter(|(_, standing)| standing.as_ref().is_ok_and(|standing| !standing.is_repeat))
-        .map(|(body, _)| (EntryKind::Report, *body))
-        .collect();
-    front.metrics.count_signatures(signed.len());
-    let mut checked = check_reports(&devices, &signed).into_iter();
-    for (body, standing) in items.iter().zip(standing) {
-        let submission = |checked| Submission { kind: EntryKind::Report, body: body.to_vec(), checked };
-        let row = match standing {
-            Ok(Standing { is_repeat: true, .. }) => Ok(Passed { submission: submission(None), charged: None }),
-            Ok(Standing { device, .. }) => {
-                let checked = checked.next().flatten();
-                charge(front, device, checked, screened)
-                    .map(|charged| Passed { submission: submission(checked), charged })
+    front.metrics.count_signatures(claimed.len());
+    let mut holds = verify_all(&claimed).into_iter();
+    Ok(rows.into_iter().zip(items).map(|(row, body)| settle(front, row?, body, &mut holds)).collect())
+}
+
+fn read(front: &Front, body: &[u8]) -> Result<Read, Refusal> {
+    let report = Report::parse(body).map_err(|error| Refusal { code: error.code(), detail: error.to_string() })?;
+    let (message, signature) = (report.to_be_signed(&front.network), report.sign1.signature);
+    Ok(Read { candidate: Box::new(Candidate::of(report)), message, signature, key: None })
+}
+
+/// Everything but the signatures, under one hold of the ledger: device, name, rate.
+fn look(front: &Front, part: &mut [Result<Read, Stopped>]) -> Result<(), Refused> {
+    let ledger = front.ledger()?;
+    let received_ms = front.clock.now_ms(ledger.state().received_ms);
+    for row in part {
+        let Ok(read) = row else { continue };
+        match admit_unsigned(ledger.state(), &read.candidate, received_ms) {
+            Ok(key) => {
+                read.key = Some(*key);
+                let device = read.candidate.name().device;
+                if let Err(wait) = front.rates.look_at_device(device) {
+                    *row = Err(Stopped::too_fast(device, wait));
+                }
             }
-            Err(refusal) => Err(refusal),
-        };
-        screened.rows.push(row);
+            // The writer knows at which index.
+            Err(refusal) if refusal.code == "RPT-DUPLICATE" => {}
+            Err(refusal) => *row = Err(refusal.into()),
+        }
     }
     Ok(())
 }
 
-/// Charges a device for a report that it signed.
-fn charge(
-    front: &Front,
-    device: DeviceId,
-    checked: Option<Checked>,
-    screened: &mut Screened,
-) -> Result<Option<DeviceId>, Refusal> {
-    match checked {
-        Some(checked) if !checked.holds => {
+/// What becomes of a report, once it is known which signatures hold.
+fn settle(front: &Front, read: Read, body: &[u8], holds: &mut impl Iterator<Item = bool>) -> Result<Passed, Stopped> {
+    let Read { mut candidate, key, .. } = read;
+    let device = candidate.name().device;
+    let checked = key.map(|key| Checked { key, holds: holds.next().unwrap_or(false) });
+    let mut charged = None;
+    if let Some(checked) = checked {
+        if !checked.holds {
             let detail = "the device's signature does not verify".to_owned();
-            Err(Refusal { code: "RPT-SIGNATURE", detail })
+            return Err(Refusal { code: "RPT-SIGNATURE", detail }.into());
         }
-        Some(_) => match front.rates.charge_device(device) {
-            Ok(()) => Ok(Some(device)),
-            Err(wait) => Err(screened.too_fast(device, wait)),
-        },
-        // The writer checks it.
-        None => Ok(None),
+        front.rates.charge_device(device).map_err(|wait| Stopped::too_fast(device, wait))?;
+        charged = Some(device);
     }
-}
-
-/// Everything but the signature; notes the device whose key that is to be checked against.
-fn check_standing(front: &Front, ledger: &Ledger, devices: &mut State, body: &[u8]) -> Result<Standing, Refusal> {
-    let report = Report::parse(body).map_err(|error| Refusal { code: error.code(), detail: error.to_string() })?;
-    let state = ledger.state();
-    let assumed = report_key(state, &report).map(|key| Checked { key: *key, holds: true });
-    let admitted = admit(state, ledger.fold().size(), &entry(front, ledger, EntryKind::Report, body), assumed);
-    let device = report.device();
-    match admitted {
-        // The writer knows at which index.
-        Err(refusal) if refusal.code == "RPT-DUPLICATE" => Ok(Standing { device, is_repeat: true }),
-        Err(refusal) => Err(refusal),
-        Ok(_) => {
-            note_device(state, devices, device);
-            Ok(Standing { device, is_repeat: false })
-        }
-    }
-}
-
-fn note_device(state: &State, devices: &mut State, id: DeviceId) {
-    if let Some(device) = state.devices.get(&id) {
-        devices.devices.entry(id).or_insert_with(|| Device {
-            enrol: device.enrol.clone(),
-            key: device.key,
-            former_keys: Vec::new(),
-            enrolled_index: device.enrolled_index,
-            enrolled_ms: device.enrolled_ms,
-            retired_index: device.retired_index,
-            names: cairn_fold::NameRanges::default(),
-        });
-    }
+    candidate.note(checked);
+    let submission = Submission { kind: EntryKind::Report, body: body.to_vec(), checked: Some(candidate) };
+    Ok(Passed { submission, charged })
 }

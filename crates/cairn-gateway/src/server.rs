@@ -17,6 +17,7 @@ use crate::rates::Rates;
 use crate::serve::{Door, keep_fresh, serve};
 use crate::shares::Shares;
 use crate::tls::Tls;
+use crate::verifiers::{self, Verifiers};
 use crate::writer::{Writer, WriterQueue};
 use crate::{GatewayError, admin, problem, routes};
 
@@ -61,6 +62,7 @@ impl Gateway {
             log,
             clock,
             writer: queue.clone(),
+            verifiers: Verifiers::default(),
             door: Arc::new(door),
             rates: Rates::of(&options),
             memory: Shares::of(options.bytes_in_flight_max, options.bytes_per_address_max),
@@ -72,12 +74,19 @@ impl Gateway {
         let ending = watch::Sender::new(false);
         let handle = runtime.handle().clone();
         let writer = spawn("cairn-writer", move || writer.run())?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let verifier = || {
+            let front = front.clone();
+            spawn("cairn-verifier", move || verifiers::work(&front))
+        };
+        let verifiers = (0..cores).map(|_| verifier()).collect::<Result<Vec<_>, _>>()?;
         let is_ending = ending.subscribe();
         let admin_address = admin.as_ref().map(|(_, address)| *address);
         let speaks_tls = tls.is_some();
         let listeners = Listeners { public, admin: admin.map(|(listener, _)| listener), tls };
         let server = spawn("cairn-server", move || run_server(runtime, listeners, front, queue, is_ending))?;
-        Ok(Running { address, admin_address, speaks_tls, ending, handle, threads: Some(Threads { server, writer }) })
+        let threads = Some(Threads { server, verifiers, writer });
+        Ok(Running { address, admin_address, speaks_tls, ending, handle, threads })
     }
 }
 
@@ -114,8 +123,9 @@ fn run_server(
     queue: WriterQueue,
     ending: watch::Receiver<bool>,
 ) -> Result<(), GatewayError> {
-    let served = runtime.block_on(serve_all(listeners, front, ending));
+    let served = runtime.block_on(serve_all(listeners, front.clone(), ending));
     runtime.shutdown_timeout(LAST_WAIT);
+    front.verifiers.end();
     queue.end();
     served
 }
@@ -137,14 +147,19 @@ async fn serve_all(listeners: Listeners, front: Arc<Front>, ending: watch::Recei
 
 struct Threads {
     server: JoinHandle<Result<(), GatewayError>>,
+    verifiers: Vec<JoinHandle<()>>,
     writer: JoinHandle<Result<(), LedgerError>>,
 }
 
 impl Threads {
     fn join(self) -> Result<(), GatewayError> {
         let server = self.server.join().map_err(|_| GatewayError::Panicked { thread: "server" });
+        let panicked = |_| GatewayError::Panicked { thread: "verifier" };
+        let verifiers: Result<(), _> =
+            self.verifiers.into_iter().try_for_each(|thread| thread.join().map_err(panicked));
         let writer = self.writer.join().map_err(|_| GatewayError::Panicked { thread: "writer" });
         writer??;
+        verifiers?;
         server?
     }
 }

@@ -17,15 +17,16 @@ use cairn_fold::Refusal;
 use cairn_ledger::{Answer, Receipted, Submission};
 
 use crate::address::Client;
-use crate::body::{media_type, receive};
+use crate::body::{Received, media_type, receive};
 use crate::buckets::Wait;
 use crate::front::Front;
 use crate::health;
 use crate::openapi::Binary;
 use crate::problem::Refused;
 use crate::rates::{seconds, too_fast};
-use crate::screen::{TOO_FAST, screen};
-use crate::sequence::{Rest, split};
+use crate::screen::{Passed, Stopped, TOO_FAST, screen};
+use crate::sequence::{Items, Rest, split};
+use crate::verifiers::log_reports;
 
 const COSE: &str = "application/cose";
 const CBOR: &str = "application/cbor";
@@ -82,25 +83,56 @@ async fn submit(front: &Arc<Front>, kind: EntryKind, request: Request) -> Answer
     let (head, body) = request.into_parts();
     let client = head.extensions.get::<Client>().copied().unwrap_or(Client { limited: None });
     let is_sequence = is_sequence(kind, media_type(&head.headers).as_deref())?;
-    let received = receive(front, client, &head.headers, body).await?;
+    let Received { bytes, held } = receive(front, client, &head.headers, body).await?;
+    let told = if kind == EntryKind::Report {
+        log_reports(front, client, is_sequence, bytes).await?
+    } else {
+        log_others(front, client, kind, is_sequence, bytes).await?
+    };
     // What is held stays counted until the writer has answered.
-    let (prepared, _held) = front
+    drop(held);
+    let Told { rows, charged, wait, receipted } = told;
+    repay(front, &charged, receipted.as_ref().ok());
+    let response = respond(rows, receipted?);
+    front.metrics.count(&response.results);
+    with_wait(response, wait)
+}
+
+/// Has statements or observations checked on a blocking thread, and logged.
+async fn log_others(
+    front: &Arc<Front>,
+    client: Client,
+    kind: EntryKind,
+    is_sequence: bool,
+    bytes: Vec<u8>,
+) -> Result<Told, Refused> {
+    let prepared = front
         .blocking(move |front| {
-            let prepared = prepare(front, client, kind, is_sequence, &received.bytes)?;
-            Ok((prepared, received.held))
+            let split = split_body(front, client, kind, is_sequence, &bytes)?;
+            let rows = screen(front, kind, &split.items)?;
+            Ok(Prepared::of(kind, rows, split.rest.as_ref()))
         })
         .await?;
     let Prepared { rows, items, charged, wait } = prepared;
-    let response = if items.is_empty() {
-        let nothing = Receipted { answers: Vec::new(), size: front.log.size(), promise: String::new() };
-        respond(rows, nothing)
-    } else {
-        let receipted = front.writer.submit(items).await;
-        repay(front, &charged, receipted.as_ref().ok());
-        respond(rows, receipted?)
-    };
-    front.metrics.count(&response.results);
-    with_wait(response, wait)
+    let receipted = if items.is_empty() { Ok(nothing_logged(front)) } else { front.writer.submit(items).await };
+    Ok(Told { rows, charged, wait, receipted })
+}
+
+/// The receipt of a request of which nothing reached the writer.
+pub(crate) fn nothing_logged(front: &Front) -> Receipted {
+    Receipted { answers: Vec::new(), size: front.log.size(), promise: String::new() }
+}
+
+/// What became of a request.
+pub(crate) struct Told {
+    /// A row for each item sent; `None` where the writer's answer goes.
+    pub rows: Vec<Option<ResultRow>>,
+    /// Who was charged for each item that went to the writer.
+    pub charged: Vec<Option<DeviceId>>,
+    /// The longest wait of the reports that came too fast.
+    pub wait: Option<Wait>,
+    /// What the writer says.
+    pub receipted: Result<Receipted, Refused>,
 }
 
 /// Gives back what devices were charged for reports that were not logged.
@@ -137,53 +169,70 @@ fn is_sequence(kind: EntryKind, media_type: Option<&str>) -> Result<bool, Refuse
 }
 
 /// What can be said before the writer was asked.
-struct Prepared {
+pub(crate) struct Prepared {
     /// A row for each item sent; `None` where the writer's answer goes.
-    rows: Vec<Option<ResultRow>>,
+    pub rows: Vec<Option<ResultRow>>,
     /// What goes to the writer.
-    items: Vec<Submission>,
+    pub items: Vec<Submission>,
     /// Who was charged for each of those.
-    charged: Vec<Option<DeviceId>>,
+    pub charged: Vec<Option<DeviceId>>,
     /// The longest wait of the reports that came too fast.
-    wait: Option<Wait>,
+    pub wait: Option<Wait>,
 }
 
-fn prepare(
+impl Prepared {
+    /// Of checked items, and of the rest of a body that could not be split into any.
+    pub fn of(
+        kind: EntryKind,
+        checked: impl IntoIterator<Item = Result<Passed, Stopped>>,
+        rest: Option<&Rest>,
+    ) -> Self {
+        let mut prepared = Self { rows: Vec::new(), items: Vec::new(), charged: Vec::new(), wait: None };
+        for row in checked {
+            match row {
+                Ok(passed) => {
+                    prepared.rows.push(None);
+                    prepared.items.push(passed.submission);
+                    prepared.charged.push(passed.charged);
+                }
+                Err(Stopped { refusal, wait }) => {
+                    prepared.rows.push(Some(rejected(&refusal)));
+                    let ms = [prepared.wait, wait].into_iter().flatten().map(|wait| wait.ms).max();
+                    prepared.wait = ms.map(|ms| Wait { ms });
+                }
+            }
+        }
+        prepared.rows.extend(rest.map(|rest| Some(rejected(&unreadable(kind, rest)))));
+        prepared
+    }
+}
+
+/// The items of a body, which its sender is charged for.
+///
+/// # Errors
+/// [`Refused`] when there is none, or there are more than may be.
+pub(crate) fn split_body<'a>(
     front: &Front,
     client: Client,
     kind: EntryKind,
     is_sequence: bool,
-    body: &[u8],
-) -> Result<Prepared, Refused> {
+    body: &'a [u8],
+) -> Result<Items<'a>, Refused> {
     if body.is_empty() {
         return Err(Refused::bad("NET-EMPTY", format!("there is no {} in the body", kind.word())));
     }
-    let (items, rest) = if is_sequence {
+    let items = if is_sequence {
         let limit = items_max(front, client);
         let too_many = || {
             let detail = format!("more than {limit} {}s in one request", kind.word());
             Refused::of(StatusCode::PAYLOAD_TOO_LARGE, "NET-TOO-MANY", detail).hint("send them in several requests")
         };
-        let split = split(body, limit).ok_or_else(too_many)?;
-        (split.items, split.rest)
+        split(body, limit).ok_or_else(too_many)?
     } else {
-        (vec![body], None)
+        Items { items: vec![body], rest: None }
     };
-    front.rates.items(client, items.len())?;
-    let screened = screen(front, kind, &items)?;
-    let mut prepared = Prepared { rows: Vec::new(), items: Vec::new(), charged: Vec::new(), wait: screened.wait };
-    for row in screened.rows {
-        match row {
-            Ok(passed) => {
-                prepared.rows.push(None);
-                prepared.items.push(passed.submission);
-                prepared.charged.push(passed.charged);
-            }
-            Err(refusal) => prepared.rows.push(Some(rejected(&refusal))),
-        }
-    }
-    prepared.rows.extend(rest.map(|rest| Some(rejected(&unreadable(kind, &rest)))));
-    Ok(prepared)
+    front.rates.items(client, items.items.len())?;
+    Ok(items)
 }
 
 /// Items that one request may have; never more than an address may send at once, or they could never be sent.

@@ -25,13 +25,19 @@ const GROUP_US: [u64; 9] = [500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 5
 
 /// What the writer is asked to do.
 enum Work {
-    Log(Request),
+    Log(Vec<Request>),
     End,
 }
 
-struct Request {
-    items: Vec<Submission>,
-    answer: oneshot::Sender<Result<Receipted, Refused>>,
+/// What is told to whoever asked; it is handed over and never waits.
+type Tell = Box<dyn FnOnce(Result<Receipted, Refused>) + Send>;
+
+/// Items to log together, and who is told what became of them.
+pub(crate) struct Request {
+    /// The items.
+    pub items: Vec<Submission>,
+    /// Who is told.
+    pub tell: Tell,
 }
 
 /// A clock that is so far behind the log is worth a word to the operator, ms.
@@ -99,6 +105,7 @@ impl Standing {
 #[derive(Clone)]
 pub(crate) struct WriterQueue {
     queue: SyncSender<Work>,
+    requests_max: usize,
     standing: Arc<Standing>,
 }
 
@@ -123,19 +130,38 @@ impl WriterQueue {
 
     fn hand_over(&self, items: Vec<Submission>) -> Result<oneshot::Receiver<Result<Receipted, Refused>>, Refused> {
         let (answer, answered) = oneshot::channel();
-        self.standing.waiting.fetch_add(1, Ordering::Relaxed);
-        let sent = self.queue.try_send(Work::Log(Request { items, answer }));
-        if sent.is_err() {
-            self.standing.waiting.fetch_sub(1, Ordering::Relaxed);
-        }
-        match sent {
+        // Who has left is not answered; what was logged stays.
+        let tell = move |told| drop(answer.send(told));
+        match self.submit_all(vec![Request { items, tell: Box::new(tell) }]) {
             Ok(()) => Ok(answered),
-            Err(TrySendError::Full(_)) => Err(Refused::busy("NET-BUSY", "too many requests wait for the writer")),
-            Err(TrySendError::Disconnected(_)) => Err(self.stopped()),
+            Err((refused, _)) => Err(refused),
         }
     }
 
-    fn stopped(&self) -> Refused {
+    /// Has several requests logged, which are told by themselves; a request that is dropped untold met a writer that ended.
+    ///
+    /// # Errors
+    /// [`Refused`] with the requests when the queue is full or the writer has stopped.
+    pub fn submit_all(&self, requests: Vec<Request>) -> Result<(), (Refused, Vec<Request>)> {
+        let count = requests.len();
+        let waiting = self.standing.waiting.fetch_add(count, Ordering::Relaxed);
+        let sent = if waiting + count > self.requests_max {
+            Err(TrySendError::Full(Work::Log(requests)))
+        } else {
+            self.queue.try_send(Work::Log(requests))
+        };
+        let (refused, work) = match sent {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(work)) => (Refused::busy("NET-BUSY", "too many requests wait for the writer"), work),
+            Err(TrySendError::Disconnected(work)) => (self.stopped(), work),
+        };
+        self.standing.waiting.fetch_sub(count, Ordering::Relaxed);
+        let Work::Log(requests) = work else { return Err((refused, Vec::new())) };
+        Err((refused, requests))
+    }
+
+    /// The refusal of a writer that has ended.
+    pub fn stopped(&self) -> Refused {
         // The writer may be on its way out and not have said why yet.
         let unsaid = || Refused::of(StatusCode::SERVICE_UNAVAILABLE, "NET-STOPPED", "nothing more is logged");
         self.standing.stopped_refusal().unwrap_or_else(unsaid)
@@ -160,7 +186,8 @@ pub(crate) struct Writer {
 impl Writer {
     /// The writer over a sequencer, and the way to it.
     pub fn over(sequencer: Sequencer, options: &GatewayOptions) -> (Self, WriterQueue) {
-        let (queue, work) = sync_channel(options.queue_requests_max.max(1));
+        let requests_max = options.queue_requests_max.max(1);
+        let (queue, work) = sync_channel(requests_max);
         let standing = Arc::new(Standing::just_started());
         let writer = Self {
             sequencer,
@@ -169,7 +196,7 @@ impl Writer {
             checkpoint: options.checkpoint,
             group_items_max: options.group_items_max.max(1),
         };
-        (writer, WriterQueue { queue, standing })
+        (writer, WriterQueue { queue, requests_max, standing })
     }
 
     /// Works until it is told to end.
@@ -256,15 +283,16 @@ impl Writer {
     }
 
     /// Everything that waits, up to the bound, and whether the end was met.
-    fn gather(&self, first: Request) -> (Vec<Request>, bool) {
-        let mut items = first.items.len();
-        let mut group = vec![first];
+    fn gather(&self, first: Vec<Request>) -> (Vec<Request>, bool) {
+        let items_of = |requests: &[Request]| requests.iter().map(|request| request.items.len()).sum::<usize>();
+        let mut items = items_of(&first);
+        let mut group = first;
         let mut told_to_end = false;
         while items < self.group_items_max && !told_to_end {
             match self.work.try_recv() {
-                Ok(Work::Log(request)) => {
-                    items += request.items.len();
-                    group.push(request);
+                Ok(Work::Log(requests)) => {
+                    items += items_of(&requests);
+                    group.extend(requests);
                 }
                 Ok(Work::End) => told_to_end = true,
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
@@ -276,13 +304,13 @@ impl Writer {
 
     fn log(&mut self, group: Vec<Request>) -> Result<(), LedgerError> {
         let start = Instant::now();
-        let (requests, answers): (Vec<_>, Vec<_>) =
-            group.into_iter().map(|request| (request.items, request.answer)).unzip();
+        let (requests, tells): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|request| (request.items, request.tell)).unzip();
         let items: usize = requests.iter().map(Vec::len).sum();
         let submitted = self.sequencer.submit_group(requests);
         let Some(receipted) = self.outlast(submitted)? else {
-            for answer in answers {
-                let _ = answer.send(Err(disk_is_full()));
+            for tell in tells {
+                tell(Err(disk_is_full()));
             }
             return Ok(());
         };
@@ -290,9 +318,8 @@ impl Writer {
         let standing = &self.standing;
         standing.groups.count(items as u64);
         standing.busy_us.count(u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX));
-        for (answer, receipted) in answers.into_iter().zip(receipted) {
-            // Who has left is not answered; what was logged stays.
-            let _ = answer.send(Ok(receipted));
+        for (tell, receipted) in tells.into_iter().zip(receipted) {
+            tell(Ok(receipted));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Following a log entry by entry: the fold, and the names of the reports that each epoch logged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::report::ReportName;
@@ -24,7 +24,7 @@ pub(crate) struct Follow {
     /// The state after the entries read.
     pub fold: Fold,
     /// Names of the reports logged since the last epoch closed.
-    pub names: BTreeMap<ReportName, u64>,
+    pub names: HashMap<ReportName, u64>,
     /// Void entries met, by code.
     pub void: BTreeMap<&'static str, u64>,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Follow {
 impl Follow {
     /// Goes on from a fold that stands right after the close of an epoch, or at the beginning.
     pub const fn from(fold: Fold) -> Self {
-        Self { fold, names: BTreeMap::new(), void: BTreeMap::new() }
+        Self { fold, names: HashMap::new(), void: BTreeMap::new() }
     }
 
     /// Folds every entry of the log that is durable now.
@@ -81,6 +81,9 @@ impl Follow {
 
     /// Hands over the names of the reports logged since this was last asked: those of an epoch that just closed.
     pub fn take_names(&mut self) -> Vec<(ReportName, u64)> {
-        core::mem::take(&mut self.names).into_iter().collect()
+        let mut names: Vec<(ReportName, u64)> = core::mem::take(&mut self.names).into_iter().collect();
+        // No order of a map's own reaches a file.
+        names.sort_unstable();
+        names
     }
 }

@@ -13,11 +13,12 @@ use cairn_core::key::SecretKey;
 use cairn_core::observation::{Observation, ObservationBody, SOURCE_CLOCK, sign_observation};
 use cairn_core::report::{Report, ReportName};
 use cairn_core::{Hash, cose};
-use cairn_fold::{Checked, Closed, Refusal};
-use cairn_log::{Log, LogError, LogReader, Promise, promise};
+use cairn_fold::{Candidate, Closed, Refusal};
+use cairn_log::{Log, LogError, LogReader, promise};
 use cairn_merkle::tree::leaf_hash;
 use cairn_merkle::{NoteSigner, SignedCheckpoint};
 
+use crate::receipts::Notary;
 use crate::store::EpochStore;
 use crate::{Ledger, LedgerError, NetworkClock};
 
@@ -50,8 +51,8 @@ pub struct Submission {
     pub kind: EntryKind,
     /// The received bytes.
     pub body: Vec<u8>,
-    /// Its signature, if it was checked in a batch beforehand.
-    pub checked: Option<Checked>,
+    /// What was read from a report's bytes and is known of its signature, if somebody looked at it beforehand.
+    pub checked: Option<Box<Candidate>>,
 }
 
 /// What became of one item.
@@ -75,6 +76,16 @@ pub enum Answer {
     Rejected(Refusal),
 }
 
+impl Answer {
+    /// Index and leaf hash of the entry, if there is one.
+    pub(crate) const fn entry(&self) -> Option<(u64, Hash)> {
+        match self {
+            Self::Accepted { index, leaf } | Self::Duplicate { index, leaf } => Some((*index, *leaf)),
+            Self::Rejected(_) => None,
+        }
+    }
+}
+
 /// The answer to one request.
 #[derive(Debug, Clone)]
 pub struct Receipted {
@@ -82,7 +93,8 @@ pub struct Receipted {
     pub answers: Vec<Answer>,
     /// Entries in the log.
     pub size: u64,
-    /// The promise over what was accepted or known; empty when nothing was.
+    /// The promise over what was accepted or known, and over a few entries of others that became durable with it; empty
+    /// when nothing was.
     pub promise: String,
 }
 
@@ -95,6 +107,8 @@ pub struct Sequencer {
     ledger: Arc<RwLock<Ledger>>,
     keys: OperatorKeys,
     clock: NetworkClock,
+    /// Signs promises, once the network is known.
+    notary: Option<Notary>,
     stopped: bool,
     /// Whether the disk was full when it was written last.
     is_full: bool,
@@ -119,7 +133,8 @@ impl Sequencer {
             }
             check_signed(&log.reader(), &genesis.origin, &keys.log)?;
         }
-        Ok(Self { log, ledger: Arc::new(RwLock::new(ledger)), keys, clock, stopped: false, is_full: false })
+        let ledger = Arc::new(RwLock::new(ledger));
+        Ok(Self { log, ledger, keys, clock, notary: None, stopped: false, is_full: false })
     }
 
     /// Whether the disk was full when it was written last: until there is room nothing more is logged.
@@ -255,7 +270,7 @@ impl Sequencer {
             return Err(error);
         }
         drop(held);
-        all.into_iter().map(|answers| self.receipted(answers)).collect()
+        self.receipts(all)
     }
 
     /// Appends a group and gives the epochs that closed in it their files, which take their room before it is logged.
@@ -300,7 +315,7 @@ impl Sequencer {
         &self,
         ledger: &mut Ledger,
         group: &mut Group,
-        item: Submission,
+        mut item: Submission,
         now_ms: u64,
     ) -> Result<Answer, LedgerError> {
         let received_ms = now_ms.max(ledger.state().received_ms);
@@ -321,7 +336,7 @@ impl Sequencer {
         self.close_due(ledger, group, received_ms)?;
         let index = ledger.fold().size();
         let leaf = leaf_hash(&bytes);
-        match ledger.offer(leaf, &entry, item.checked) {
+        match ledger.offer(leaf, &entry, item.checked.take().map(|candidate| *candidate)) {
             Ok(()) => {
                 group.entries.push(bytes);
                 Ok(Answer::Accepted { index, leaf })
@@ -354,24 +369,20 @@ impl Sequencer {
         Ok(Answer::Accepted { index, leaf })
     }
 
-    fn receipted(&self, answers: Vec<Answer>) -> Result<Receipted, LedgerError> {
-        let entries: Vec<(u64, Hash)> = answers
-            .iter()
-            .filter_map(|answer| match answer {
-                Answer::Accepted { index, leaf } | Answer::Duplicate { index, leaf } => Some((*index, *leaf)),
-                Answer::Rejected(_) => None,
-            })
-            .collect();
+    fn receipts(&mut self, all: Vec<Vec<Answer>>) -> Result<Vec<Receipted>, LedgerError> {
         let size = self.log.size();
-        if entries.is_empty() {
-            return Ok(Receipted { answers, size, promise: String::new() });
+        if !all.iter().flatten().any(|answer| answer.entry().is_some()) {
+            let nothing = |answers| Receipted { answers, size, promise: String::new() };
+            return Ok(all.into_iter().map(nothing).collect());
         }
-        let ledger = self.read();
-        let network = ledger.state().network.as_ref().expect("nothing is accepted before genesis");
-        let name = promise::promise_key_name(&network.genesis.origin);
-        let signer = NoteSigner::new(&name, self.keys.promise.clone()).map_err(LogError::from)?;
-        let promise = Promise { network: network.id.0, entries }.sign(&signer).map_err(LogError::from)?;
-        Ok(Receipted { answers, size, promise })
+        if self.notary.is_none() {
+            let ledger = self.ledger.read().expect("a writer that panicked ends the process");
+            let network = ledger.state().network.as_ref().expect("nothing is accepted before genesis");
+            let name = promise::promise_key_name(&network.genesis.origin);
+            let signer = NoteSigner::new(&name, self.keys.promise.clone()).map_err(LogError::from)?;
+            self.notary = Some(Notary::of(network.id, signer));
+        }
+        self.notary.as_ref().expect("it was made above").receipts(all, size)
     }
 }
 

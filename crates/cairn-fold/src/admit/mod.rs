@@ -3,6 +3,7 @@
 //! An entry that fails is *void*, with a code. Inclusion in the log proves that something was said, never that it is
 //! valid. Cheap checks come before expensive ones; signatures last, or checked in batches beforehand ([`Checked`]).
 
+mod candidate;
 mod report;
 mod statement;
 
@@ -15,7 +16,8 @@ use cairn_core::key::PublicKey;
 use cairn_core::observation::{OBSERVATION_BYTES_MAX, Observation};
 use cairn_core::statement::Statement;
 
-pub use self::report::{Accepted, admit_report, report_key};
+pub use self::candidate::Candidate;
+pub use self::report::{Accepted, admit_report, admit_unsigned, report_key};
 use crate::refusal::Refusal;
 use crate::state::State;
 
@@ -56,13 +58,12 @@ pub enum Effect {
 /// # Errors
 /// [`Refusal`] with the code that voids it.
 pub fn admit(state: &State, index: u64, entry: &Entry<'_>, checked: Option<Checked>) -> Result<Effect, Refusal> {
-    let is_founding = state.network.is_none() && entry.kind == EntryKind::Statement;
-    if is_founding != (index == 0) {
-        return Err(Refusal::of("NET-GENESIS", "entry 0 is the genesis statement, and nothing else is"));
-    }
+    check_founding(state, index, entry.kind)?;
     match entry.kind {
         EntryKind::Report => {
-            admit_report(state, index, entry, checked).map(|accepted| Effect::Report(Arc::new(accepted)))
+            let mut candidate = Candidate::read(entry.body)?;
+            candidate.note(checked);
+            admit_read(state, index, entry, candidate)
         }
         EntryKind::Statement => {
             let statement =
@@ -73,6 +74,23 @@ pub fn admit(state: &State, index: u64, entry: &Entry<'_>, checked: Option<Check
         EntryKind::Observation => admit_observation(state, entry),
         EntryKind::Epoch => admit_epoch(state, entry),
     }
+}
+
+fn check_founding(state: &State, index: u64, kind: EntryKind) -> Result<(), Refusal> {
+    let is_founding = state.network.is_none() && kind == EntryKind::Statement;
+    if is_founding == (index == 0) {
+        return Ok(());
+    }
+    Err(Refusal::of("NET-GENESIS", "entry 0 is the genesis statement, and nothing else is"))
+}
+
+/// As [`admit`], for a report that was read from the entry's body before.
+///
+/// # Errors
+/// [`Refusal`] with the code that voids it.
+pub fn admit_read(state: &State, index: u64, entry: &Entry<'_>, candidate: Candidate) -> Result<Effect, Refusal> {
+    check_founding(state, index, entry.kind)?;
+    admit_report(state, index, entry, candidate).map(|accepted| Effect::Report(Arc::new(accepted)))
 }
 
 fn admit_observation(state: &State, entry: &Entry<'_>) -> Result<Effect, Refusal> {

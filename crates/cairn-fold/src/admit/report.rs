@@ -7,7 +7,7 @@ use cairn_core::key::PublicKey;
 use cairn_core::report::{Report, ReportName, ReportedPlace};
 use cairn_core::statement::Role;
 
-use super::Checked;
+use super::candidate::Candidate;
 use crate::refusal::Refusal;
 use crate::state::{Device, Pending, State};
 
@@ -45,43 +45,74 @@ pub fn report_key<'a>(state: &'a State, report: &Report<'_>) -> Option<&'a Publi
     (key.algorithm() == report.sign1.algorithm).then_some(key)
 }
 
-/// Decides whether a report at `index` is valid.
+/// What a state says of a report before anybody looks at its signature.
+struct Standing<'a> {
+    device: &'a Device,
+    /// The epoch that judges it.
+    epoch: u64,
+    /// The time that counts, ms since 1970 UTC.
+    time_ms: u64,
+    /// The time of its last reading, ms since 1970 UTC.
+    last_ms: u64,
+}
+
+/// Everything but the signature: the key that it must be checked against.
 ///
 /// # Errors
-/// [`Refusal`] with the code that voids it.
-pub fn admit_report(
-    state: &State,
-    index: u64,
-    entry: &Entry<'_>,
-    checked: Option<Checked>,
-) -> Result<Accepted, Refusal> {
-    let report = Report::parse(entry.body).map_err(|error| Refusal::of(error.code(), error.to_string()))?;
-    let name = report.name();
+/// [`Refusal`] with the code that voids the report.
+pub fn admit_unsigned<'a>(state: &'a State, candidate: &Candidate, received_ms: u64) -> Result<&'a PublicKey, Refusal> {
+    standing(state, candidate, received_ms).map(|standing| &standing.device.key)
+}
+
+fn standing<'a>(state: &'a State, candidate: &Candidate, received_ms: u64) -> Result<Standing<'a>, Refusal> {
+    let name = candidate.name;
     let device = state
         .devices
         .get(&name.device)
         .ok_or_else(|| Refusal::of("RPT-UNKNOWN-DEVICE", format!("{} is not enrolled", name.device)))?;
-    check_standing(device, &report)?;
-    let time_ms = report.body.measured_ms(entry.received_ms);
+    check_standing(device, candidate)?;
+    let time_ms = candidate.measured_ms(received_ms);
     let epoch = judging_epoch(state, time_ms)?;
-    let last_ms = time_ms.saturating_add(check_class(state, device, &report)?);
-    check_future(state, last_ms, entry.received_ms)?;
+    let last_ms = time_ms.saturating_add(check_class(state, device, candidate)?);
+    check_future(state, last_ms, received_ms)?;
     if time_ms < device.enrolled_ms {
         let what = format!("measured before the device was enrolled, at {} ms", device.enrolled_ms);
         return Err(Refusal::of("RPT-BEFORE-ENROLMENT", what));
     }
-    check_place(state, device, report.body.place.as_ref())?;
+    check_place(state, device, candidate.place.as_ref())?;
     if device.names.contains(name.boot, name.seq) {
         let what = format!("boot {} seq {} of {} has counted", name.boot, name.seq, name.device);
         return Err(Refusal::of("RPT-DUPLICATE", what));
     }
-    check_signature(state, device, &report, checked)?;
+    Ok(Standing { device, epoch, time_ms, last_ms })
+}
+
+/// Decides whether the report of `entry`, at `index`, is valid; `candidate` was read from it.
+///
+/// # Errors
+/// [`Refusal`] with the code that voids it.
+pub fn admit_report(state: &State, index: u64, entry: &Entry<'_>, candidate: Candidate) -> Result<Accepted, Refusal> {
+    let received_ms = entry.received_ms;
+    let Standing { device, epoch, time_ms, last_ms } = standing(state, &candidate, received_ms)?;
+    check_signature(state, device, entry.body, &candidate)?;
     let owner = &device.enrol.owner;
     let pending = Pending {
         account: state.payee_of(owner).clone(),
-        denied: state.denial_at(&name.device, entry.received_ms).map(|denial| denial.index),
+        denied: state.denial_at(&candidate.name.device, received_ms).map(|denial| denial.index),
     };
-    Ok(Accepted::of(report, index, epoch, entry.received_ms, last_ms, pending))
+    Ok(Accepted {
+        index,
+        name: candidate.name,
+        epoch,
+        time_ms,
+        last_ms,
+        received_ms,
+        clock: candidate.clock(),
+        flags: candidate.flags,
+        body: candidate.body,
+        class: candidate.class,
+        pending,
+    })
 }
 
 impl Accepted {
@@ -112,18 +143,19 @@ impl Accepted {
     }
 }
 
-fn check_standing(device: &Device, report: &Report<'_>) -> Result<(), Refusal> {
+fn check_standing(device: &Device, candidate: &Candidate) -> Result<(), Refusal> {
     if let Some(retired) = device.retired_index {
-        return Err(Refusal::of("RPT-RETIRED", format!("{} was retired by entry {retired}", report.device())));
+        let what = format!("{} was retired by entry {retired}", candidate.name.device);
+        return Err(Refusal::of("RPT-RETIRED", what));
     }
-    if device.key.algorithm() != report.sign1.algorithm {
+    if device.key.algorithm() != candidate.algorithm {
         return Err(Refusal::of("RPT-ALGORITHM", "the header names another algorithm than the device's key"));
     }
-    match (device.enrol.role, report.body.subject) {
-        (Role::Device | Role::Anchor | Role::Worker, None) => Ok(()),
+    match (device.enrol.role, candidate.has_subject) {
+        (Role::Device | Role::Anchor | Role::Worker, false) => Ok(()),
         (Role::Bridge, _) => Err(Refusal::of("RPT-BRIDGE", "reports of bridges are not accepted yet")),
-        (_, Some(_)) => Err(Refusal::of("RPT-SUBJECT", "only a bridge signs for another device")),
-        (Role::Buyer, None) => Err(Refusal::of("RPT-ROLE", "a buyer does not report")),
+        (_, true) => Err(Refusal::of("RPT-SUBJECT", "only a bridge signs for another device")),
+        (Role::Buyer, false) => Err(Refusal::of("RPT-ROLE", "a buyer does not report")),
     }
 }
 
@@ -157,14 +189,14 @@ fn check_future(state: &State, last_ms: u64, received_ms: u64) -> Result<(), Ref
 }
 
 /// Answers with the time from the report's own time to its last reading.
-fn check_class(state: &State, device: &Device, report: &Report<'_>) -> Result<u64, Refusal> {
-    let class = &report.body.schema;
+fn check_class(state: &State, device: &Device, candidate: &Candidate) -> Result<u64, Refusal> {
+    let class = &candidate.class;
     let judged = state.policy().is_some_and(|policy| policy.read.classes.contains_key(class));
     if !judged || !device.enrol.classes.contains(class) {
         let who = if judged { "the device is not enrolled in" } else { "the policy does not judge" };
         return Err(Refusal::of("RPT-CLASS", format!("{who} class `{class}`")));
     }
-    cairn_classes::check_body(class, &report.body.body).map_err(|error| Refusal::of(error.code(), error.to_string()))
+    candidate.span_ms.clone()
 }
 
 fn check_place(state: &State, device: &Device, place: Option<&ReportedPlace>) -> Result<(), Refusal> {
@@ -182,18 +214,12 @@ fn check_place(state: &State, device: &Device, place: Option<&ReportedPlace>) ->
     }
 }
 
-fn check_signature(
-    state: &State,
-    device: &Device,
-    report: &Report<'_>,
-    checked: Option<Checked>,
-) -> Result<(), Refusal> {
-    let holds = match checked {
+fn check_signature(state: &State, device: &Device, bytes: &[u8], candidate: &Candidate) -> Result<(), Refusal> {
+    let holds = match candidate.checked {
         Some(checked) if checked.key == device.key => checked.holds,
-        _ => state
-            .network
-            .as_ref()
-            .is_some_and(|network| device.key.verify(&report.to_be_signed(&network.id), &report.sign1.signature)),
+        _ => state.network.as_ref().zip(Report::parse(bytes).ok()).is_some_and(|(network, report)| {
+            device.key.verify(&report.to_be_signed(&network.id), &report.sign1.signature)
+        }),
     };
     if holds { Ok(()) } else { Err(Refusal::of("RPT-SIGNATURE", "the device's signature does not verify")) }
 }
