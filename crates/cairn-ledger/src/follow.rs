@@ -31,7 +31,7 @@ pub(crate) struct Follow {
 
 impl Follow {
     /// Goes on from a fold that stands right after the close of an epoch, or at the beginning.
-    pub const fn from(fold: Fold) -> Self {
+    pub fn from(fold: Fold) -> Self {
         Self { fold, names: HashMap::new(), void: BTreeMap::new() }
     }
 
