@@ -3,9 +3,10 @@
 //! Each measurement is an example of the crate that it measures, and prints lines of a name and a value. Times are of one
 //! machine on one day; ratios travel better. Tests are never timed.
 //!
-//! `cargo xtask bench judge` is the measurement of what the sensing judge finds; it has a section of its own on the page,
-//! which the others leave as it stands.
+//! `cargo xtask bench ingest` measures what a gateway takes in, and `cargo xtask bench judge` what the sensing judge finds;
+//! each has a section of its own on the page, which the others leave as it stands.
 
+mod ingest;
 mod judge;
 
 use std::fmt::Write as _;
@@ -46,11 +47,18 @@ const MEASUREMENTS: [Measurement; 5] = [
 /// Where `--write` keeps the results.
 const PAGE: &str = "docs/benchmarks.md";
 
+/// The heading of the section of `bench ingest`.
+const INGEST: &str = "\n## Reports taken in by a whole server, beside the verifying of their signatures alone\n";
+/// The heading of the section of `bench judge`.
+const JUDGE: &str = "\n## What the judge of sensing finds\n";
+
+pub use ingest::run as run_ingest;
 pub use judge::run as run_judge;
 
 /// Measures everything but the judge's finds, prints it, and keeps it if asked to.
 pub fn run(write: bool) -> Done {
-    let kept = judge::kept_of(&std::fs::read_to_string(root().join(PAGE)).unwrap_or_default());
+    let before = std::fs::read_to_string(root().join(PAGE)).unwrap_or_default();
+    let kept = kept_of(&before);
     let mut page =
         String::from("# Benchmarks\n\nWritten by `cargo xtask bench --write`; nothing here was measured elsewhere.\n");
     let _ = writeln!(page, "\n```\n{}```", machine());
@@ -61,7 +69,20 @@ pub fn run(write: bool) -> Done {
         let _ =
             write!(page, "\n## {what}\n\n`cargo run --release -p {package} --example {example}`\n\n```\n{said}```\n");
     }
-    if write { keep(&(page + &kept)) } else { Ok(()) }
+    if write { keep(&(page + kept)) } else { Ok(()) }
+}
+
+/// What the measurements of `bench` alone leave as it stands: the sections with commands of their own, and all after them.
+fn kept_of(page: &str) -> &str {
+    let first = [INGEST, JUDGE].iter().filter_map(|heading| page.find(heading)).min();
+    first.map_or("", |at| &page[at..])
+}
+
+/// Where a section stands on a page, from its heading to the next one.
+fn section_of(page: &str, heading: &str) -> Option<core::ops::Range<usize>> {
+    let start = page.find(heading)?;
+    let body = start + heading.len();
+    Some(start..page[body..].find("\n## ").map_or(page.len(), |next| body + next))
 }
 
 fn keep(page: &str) -> Done {
@@ -102,6 +123,16 @@ fn machine() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_section_goes_from_its_heading_to_the_next_one() {
+        let kept = format!("{INGEST}\nb\n{JUDGE}\nc\n\n## Soak\n\nd\n");
+        let page = format!("# Benchmarks\n\n## Others\n\na\n{kept}");
+        assert_eq!(&page[section_of(&page, INGEST).unwrap()], format!("{INGEST}\nb\n"));
+        assert_eq!(&page[section_of(&page, JUDGE).unwrap()], format!("{JUDGE}\nc\n"));
+        assert_eq!(section_of("# Benchmarks\n", JUDGE), None);
+        assert_eq!((kept_of(&page), kept_of("# Benchmarks\n")), (kept.as_str(), ""));
+    }
 
     #[test]
     fn every_measurement_is_an_example_that_exists() {

@@ -18,6 +18,8 @@ usage: cargo xtask COMMAND
   test [STEP...]    run every test, or only the steps named
   docs              write the reference pages that are generated from code
   bench [--write]   measure, and print ratios of the same run; --write keeps them in docs/benchmarks.md
+  bench ingest [--write] [--seconds N]
+                    what a whole server takes in, beside the verifying of the same signatures alone
   bench judge [--write] [--seeds N]
                     what the judge of sensing finds of injected errors, beside public libraries in Python
   soak [--minutes M] [--seed N] [--rate R] [--json]
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         ("docs", []) => docs::generate(),
         ("bench", []) => bench::run(false),
         ("bench", [flag]) if flag == "--write" => bench::run(true),
+        ("bench", [of, flags @ ..]) if of == "ingest" => bench::run_ingest(flags),
         ("bench", [of, flags @ ..]) if of == "judge" => bench::run_judge(flags),
         ("soak", flags) => soak::run(flags),
         ("help" | "--help" | "-h", _) => {

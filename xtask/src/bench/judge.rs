@@ -5,16 +5,13 @@
 
 use std::path::PathBuf;
 
-use super::{PAGE, keep, machine};
+use super::{JUDGE, PAGE, keep, machine, section_of};
 use crate::run::{Done, Failure, Program, cargo, root};
 
 /// The libraries, at the versions that the parameters were set for.
 const PACKAGES: [&str; 2] = ["ioos_qc==3.0.0", "titanlib==0.4.0"];
 
 const SCRIPT: &str = "xtask/bench/peers.py";
-
-/// The heading of the section on the page.
-const HEADING: &str = "\n## What the judge of sensing finds\n";
 
 /// Measures, prints, and keeps the section if asked to.
 pub fn run(flags: &[String]) -> Done {
@@ -45,23 +42,12 @@ pub fn run(flags: &[String]) -> Done {
     }
     let missing = peers.err().map(|why| format!("The public libraries were left out: {why}.\n\n")).unwrap_or_default();
     let section = format!(
-        "{HEADING}\n`cargo xtask bench judge --seeds {seeds}`\n\n{missing}```\n{}```\n\n```\n{said}```\n",
+        "{JUDGE}\n`cargo xtask bench judge --seeds {seeds}`\n\n{missing}```\n{}```\n\n```\n{said}```\n",
         machine()
     );
     let page = std::fs::read_to_string(root().join(PAGE)).unwrap_or_default();
-    keep(&with_section(&page, &section))
-}
-
-/// The page with another section of the judge, in its place or at the end.
-fn with_section(page: &str, section: &str) -> String {
-    let kept = kept_of(page);
-    let after = kept.get(1..).and_then(|rest| rest.find("\n## ")).map_or("", |at| &kept[1 + at..]);
-    page[..page.len() - kept.len()].to_owned() + section + after
-}
-
-/// What the other measurements leave as it stands: the judge's section of the page and those after it.
-pub fn kept_of(page: &str) -> String {
-    page.find(HEADING).map(|at| page[at..].to_owned()).unwrap_or_default()
+    let at = section_of(&page, JUDGE).unwrap_or(page.len()..page.len());
+    keep(&[&page[..at.start], &section, &page[at.end..]].concat())
 }
 
 /// A folder below the target folder, as text.
@@ -84,15 +70,6 @@ fn peers() -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_section_and_those_after_it_are_kept_and_only_it_is_replaced() {
-        let page = format!("# Benchmarks\n\n## Others\n{HEADING}\nold\n\n## Soak\n\nan hour\n");
-        assert_eq!(kept_of(&page), format!("{HEADING}\nold\n\n## Soak\n\nan hour\n"));
-        assert_eq!(with_section(&page, &format!("{HEADING}\nfresh\n")), page.replace("old", "fresh"));
-        assert_eq!(kept_of("# Benchmarks\n"), "");
-        assert_eq!(with_section("# Benchmarks\n", "\n## X\n"), "# Benchmarks\n\n## X\n");
-    }
 
     #[test]
     fn the_script_is_there() {

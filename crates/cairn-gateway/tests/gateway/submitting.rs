@@ -212,3 +212,55 @@ fn a_body_that_breaks_off_logs_nothing() {
     assert_eq!(client.network().size, FOUNDED + 1);
     assert_eq!(rows(&client.report(&report)), ["accepted 5"]);
 }
+
+#[test]
+fn requests_checked_and_logged_together_are_each_answered_and_promised_their_own() {
+    const CLIENTS: u8 = 12;
+    const REPORTS: u32 = 20;
+    let net = Net::found();
+    let running = net.start();
+    let devices: Vec<Device> = (0..CLIENTS).map(Device::of).collect();
+    let mut first = Client::to(&running);
+    for device in &devices {
+        assert!(rows(&first.statement(&net.enrol(device)))[0].starts_with("accepted"));
+    }
+    let vkey: NoteVerifier = first.network().promise_vkey.parse().unwrap();
+    let send = |device: &Device| {
+        let mut client = Client::to(&running);
+        let mut answers = Vec::new();
+        for seq in 0..REPORTS {
+            let mut report = net.report(device, seq, 1_500);
+            // Every fifth is forged, and sinks nobody else's.
+            let is_forged = seq % 5 == 4;
+            if is_forged {
+                *report.last_mut().unwrap() ^= 1;
+            }
+            let answer = client.report(&report);
+            assert_eq!(rows(&answer)[0].starts_with("RPT-SIGNATURE"), is_forged, "{:?}", rows(&answer));
+            if !is_forged {
+                let promise = Promise::open(&answer.promise, &vkey).unwrap();
+                let index = answer.results[0].index.unwrap();
+                let own: Vec<_> = promise.entries.iter().filter(|(promised, _)| *promised == index).collect();
+                assert_eq!((own.len(), promise.network), (1, net.network.0));
+                assert!(promise.entries.len() <= cairn_ledger::SHARED_ENTRIES_MAX);
+                answers.push((index, *own[0], report));
+            }
+        }
+        answers
+    };
+    let mut answers: Vec<(u64, (u64, cairn_core::Hash), Vec<u8>)> = std::thread::scope(|scope| {
+        let sending: Vec<_> = devices.iter().map(|device| scope.spawn(|| send(device))).collect();
+        sending.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    answers.sort_unstable();
+    let first_index = FOUNDED + u64::from(CLIENTS);
+    let size = first_index + u64::from(CLIENTS) * u64::from(REPORTS) * 4 / 5;
+    assert!(answers.iter().map(|(index, ..)| *index).eq(first_index..size), "no index twice, and none left out");
+    assert_eq!(first.settle().size, size);
+    let bundle = first.get("/log/tile/entries/000.p/208").body;
+    let entries = cairn_merkle::tile::decode_bundle(&bundle, 208).unwrap();
+    for (index, (_, leaf), report) in answers {
+        let entry = &entries[usize::try_from(index).unwrap()];
+        assert_eq!((leaf, entry.ends_with(&report)), (leaf_hash(entry), true), "entry {index} is the report sent");
+    }
+}
