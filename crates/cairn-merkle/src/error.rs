@@ -137,6 +137,20 @@ pub enum MerkleError {
         /// The rule it breaks.
         reason: &'static str,
     },
+    /// A text that is not what logs and witnesses say to each other.
+    #[error("not a text of the witness protocol: {reason}")]
+    Witness {
+        /// The rule it breaks.
+        reason: &'static str,
+    },
+    /// A text that is not a trust policy.
+    #[error("not a trust policy: {}{reason}", line_words(*.line))]
+    Trust {
+        /// The line, from 1; 0 for the policy as a whole.
+        line: usize,
+        /// The rule it breaks.
+        reason: &'static str,
+    },
     /// Two claims for one account of one distributor.
     #[error("account 0x{account} has two claims in one tree")]
     RepeatedClaim {
@@ -151,6 +165,10 @@ pub enum MerkleError {
         /// The root, 64 hexadecimal digits.
         root: String,
     },
+}
+
+fn line_words(line: usize) -> String {
+    if line == 0 { String::new() } else { format!("line {line}: ") }
 }
 
 impl MerkleError {
@@ -176,6 +194,8 @@ impl MerkleError {
             Self::Origin { .. } => "LOG-ORIGIN",
             Self::Receipt { .. } => "LOG-RECEIPT",
             Self::Promise { .. } => "LOG-PROMISE",
+            Self::Witness { .. } => "LOG-WITNESS",
+            Self::Trust { .. } => "LOG-TRUST",
             Self::RepeatedClaim { .. } => "LOG-CLAIM-REPEATED",
             Self::Claim { .. } => "LOG-CLAIM",
         }
@@ -193,6 +213,9 @@ impl MerkleError {
             }
             Self::Unsigned { .. } => Some("check that the verifier key belongs to this log"),
             Self::Origin { .. } => Some("check the address of the log and the verifier key"),
+            Self::Trust { .. } => {
+                Some("lines are `log VKEY`, `witness NAME VKEY`, `group NAME K NAME...`, `quorum NAME`")
+            }
             _ => None,
         }
     }
