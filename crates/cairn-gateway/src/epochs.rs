@@ -74,13 +74,13 @@ fn limited(asked: Option<u64>, (usual, most): (u64, u64)) -> u64 {
 }
 
 /// The parameters of a query, decoded, in the order sent.
-type Pairs = Vec<(String, String)>;
+pub(crate) type Pairs = Vec<(String, String)>;
 
 /// A query whose parameters are all known and given once.
-struct Asked<'a>(&'a Pairs);
+pub(crate) struct Asked<'a>(&'a Pairs);
 
 impl<'a> Asked<'a> {
-    fn among(Query(pairs): &'a Query<Pairs>, known: &[&str]) -> Result<Self, Refused> {
+    pub(crate) fn among(Query(pairs): &'a Query<Pairs>, known: &[&str]) -> Result<Self, Refused> {
         for (n, (name, _)) in pairs.iter().enumerate() {
             if !known.contains(&name.as_str()) {
                 let known = known.join(", ");
@@ -98,7 +98,7 @@ impl<'a> Asked<'a> {
         self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
-    fn number(&self, name: &str) -> Result<Option<u64>, Refused> {
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, Refused> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let parsed = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
         let detail = || format!("the query parameter `{name}` is a whole number below 2^64, not `{text}`");

@@ -33,6 +33,12 @@ pub enum GatewayError {
         /// The system's error.
         source: std::io::Error,
     },
+    /// The history of cosignatures cannot be opened.
+    #[error(transparent)]
+    History(#[from] cairn_witness::WitnessError),
+    /// An address or a key that is no witness's.
+    #[error(transparent)]
+    Witness(#[from] cairn_witness::ClientError),
     /// The writer stopped.
     #[error("the writer stopped: {0}")]
     Writer(#[from] LedgerError),
@@ -53,6 +59,8 @@ impl GatewayError {
             Self::Tls { .. } => "NET-TLS",
             Self::NoNetwork => "NET-GENESIS",
             Self::System { .. } => "NET-SYSTEM",
+            Self::History(error) => error.code(),
+            Self::Witness(error) => error.code(),
             Self::Writer(error) => error.code(),
             Self::Panicked { .. } => "NET-PANIC",
         }
@@ -71,6 +79,8 @@ impl GatewayError {
             }
             Self::Writer(error) => error.hint(),
             Self::Panicked { .. } => Some("start again: the log is read back and checked when it is opened"),
+            Self::History(error) => error.hint(),
+            Self::Witness(_) => Some("`[[witness]]` has the `vkey` and the `url` that `cairn witness` prints"),
             Self::System { .. } => None,
         }
     }

@@ -18,6 +18,7 @@ use crate::rates::Rates;
 use crate::serve::Door;
 use crate::shares::Shares;
 use crate::verifiers::Verifiers;
+use crate::witnessing::Witnessed;
 use crate::writer::WriterQueue;
 
 /// What every handler shares.
@@ -31,6 +32,8 @@ pub(crate) struct Front {
     pub verifiers: Verifiers,
     pub options: GatewayOptions,
     pub metrics: Metrics,
+    /// What witnesses said, if any were ever asked.
+    pub witnessed: Option<Arc<Witnessed>>,
     /// The public listener.
     pub door: Arc<Door>,
     pub rates: Rates,

@@ -103,6 +103,7 @@ fn render(front: &Front) -> String {
     requests(&mut page, front);
     connections(&mut page, &front.door);
     writer(&mut page, front);
+    witnesses(&mut page, front);
     page.text
 }
 
@@ -172,6 +173,39 @@ fn writer(page: &mut Page, front: &Front) {
     page.gauge("cairn_epoch", "The epoch that is open.", load(&standing.epoch));
     page.head("cairn_clock_behind_seconds", "gauge", "How far the machine's clock is behind the log's last entry.");
     page.plain("cairn_clock_behind_seconds", &seconds(load(&standing.clock_behind_ms).saturating_mul(1_000)));
+}
+
+fn witnesses(page: &mut Page, front: &Front) {
+    let Some(witnessed) = front.witnessed.as_ref().filter(|witnessed| !witnessed.standings.is_empty()) else { return };
+    let standings = &witnessed.standings;
+    page.head("cairn_witness_cosignatures_total", "counter", "Cosignatures that verified, by witness.");
+    for witness in standings {
+        page.line("cairn_witness_cosignatures_total", "witness", &label(&witness.name), load(&witness.cosignatures));
+    }
+    page.head("cairn_witness_failures_total", "counter", "Checkpoints that a witness did not cosign, by witness.");
+    for witness in standings {
+        page.line("cairn_witness_failures_total", "witness", &label(&witness.name), load(&witness.failures));
+    }
+    page.head("cairn_witness_entries", "gauge", "Entries under the checkpoint cosigned last, by witness.");
+    for witness in standings {
+        page.line("cairn_witness_entries", "witness", &label(&witness.name), load(&witness.size));
+    }
+    page.head("cairn_witness_age_seconds", "gauge", "Since a witness cosigned last, by witness; absent before.");
+    for (witness, age_ms) in standings.iter().filter_map(|witness| Some((witness, witness.age_ms()?))) {
+        let age = seconds(age_ms.saturating_mul(1_000));
+        page.plain(&format!("cairn_witness_age_seconds{{witness=\"{}\"}}", label(&witness.name)), &age);
+    }
+    page.head("cairn_witness_clock_offset_seconds", "gauge", "A witness's clock less this machine's, by witness.");
+    for witness in standings {
+        let offset_s = witness.offset_s.load(Ordering::Relaxed).to_string();
+        page.plain(&format!("cairn_witness_clock_offset_seconds{{witness=\"{}\"}}", label(&witness.name)), &offset_s);
+    }
+    page.gauge("cairn_witnessed_history", "Cosigned checkpoints in the history.", witnessed.history.count());
+}
+
+/// A name as the value of a label.
+fn label(name: &str) -> String {
+    name.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 #[derive(Default)]

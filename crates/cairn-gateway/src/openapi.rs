@@ -32,6 +32,7 @@ impl ToSchema for Binary {}
         crate::log_files::checkpoint,
         crate::log_files::tile,
         crate::log_files::proof,
+        crate::witnessed::witnessed,
         crate::ledger_pages::network,
         crate::ledger_pages::device,
         crate::ledger_pages::device_epoch,

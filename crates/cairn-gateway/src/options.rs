@@ -7,6 +7,7 @@ use crate::address::{Block, ProxyHeader};
 use crate::buckets::Rate;
 use crate::histogram::Histogram;
 use crate::tls::TlsOptions;
+use crate::witnessing::WitnessingOptions;
 
 /// Where the gateway listens, and what it takes at most. The defaults suit one machine with a few GiB of memory.
 #[derive(Debug, Clone)]
@@ -67,6 +68,8 @@ pub struct GatewayOptions {
     pub group_items_max: usize,
     /// Where the log's disk counts how long its syncs take, microseconds; shown in the metrics. Default nowhere.
     pub syncs_us: Option<Arc<Histogram>>,
+    /// The witnesses of the log's checkpoints. Default none.
+    pub witnessing: Option<WitnessingOptions>,
     /// How long requests under way may go on after the gateway was told to end. Default 10 s.
     pub shutdown_grace: Duration,
 }
@@ -102,6 +105,7 @@ impl Default for GatewayOptions {
             queue_requests_max: 256,
             group_items_max: 4_096,
             syncs_us: None,
+            witnessing: None,
             shutdown_grace: Duration::from_secs(10),
         }
     }

@@ -14,12 +14,14 @@ use crate::front::Front;
 use crate::metrics::Metrics;
 use crate::options::GatewayOptions;
 use crate::rates::Rates;
+use crate::rounds::Rounds;
 use crate::serve::{Door, keep_fresh, serve};
 use crate::shares::Shares;
 use crate::tls::Tls;
 use crate::verifiers::{self, Verifiers};
+use crate::witnessing::Witnessed;
 use crate::writer::{Writer, WriterQueue};
-use crate::{GatewayError, admin, problem, routes};
+use crate::{GatewayError, admin, problem, routes, witnessing};
 
 /// Threads for what reads files or computes; more would only wait for each other.
 const BLOCKING_THREADS_MAX: usize = 64;
@@ -53,7 +55,17 @@ impl Gateway {
             .map_err(system("start the server's threads"))?;
         sequencer.tick()?;
         let log = sequencer.reader();
-        let (writer, queue) = Writer::over(sequencer, &options);
+        let witnessing = options.witnessing.as_ref();
+        let witnessed = witnessing.map(Witnessed::open).transpose()?.map(Arc::new);
+        let asking = witnessing.filter(|options| !options.witnesses.is_empty()).map(Rounds::of);
+        let (rounds, asked) = asking.unzip();
+        let (writer, queue) = Writer::over(sequencer, &options, rounds);
+        let witnessing = match (witnessing, &witnessed, asked) {
+            (Some(options), Some(witnessed), Some(asked)) => {
+                Some(witnessing::start(options, witnessed, asked, &log, queue.clone())?)
+            }
+            _ => None,
+        };
         let metrics = Metrics::default();
         let door = Door::of(&options, options.connections_max, tls.clone(), metrics.refusals.clone());
         let front = Arc::new(Front {
@@ -69,6 +81,7 @@ impl Gateway {
             work: Arc::new(Semaphore::new(options.requests_in_flight_max.clamp(1, Semaphore::MAX_PERMITS))),
             draining: AtomicBool::new(false),
             metrics,
+            witnessed,
             options,
         });
         let ending = watch::Sender::new(false);
@@ -85,7 +98,7 @@ impl Gateway {
         let speaks_tls = tls.is_some();
         let listeners = Listeners { public, admin: admin.map(|(listener, _)| listener), tls };
         let server = spawn("cairn-server", move || run_server(runtime, listeners, front, queue, is_ending))?;
-        let threads = Some(Threads { server, verifiers, writer });
+        let threads = Some(Threads { server, verifiers, writer, witnessing });
         Ok(Running { address, admin_address, speaks_tls, ending, handle, threads })
     }
 }
@@ -149,6 +162,8 @@ struct Threads {
     server: JoinHandle<Result<(), GatewayError>>,
     verifiers: Vec<JoinHandle<()>>,
     writer: JoinHandle<Result<(), LedgerError>>,
+    /// It ends after the writer.
+    witnessing: Option<JoinHandle<()>>,
 }
 
 impl Threads {
@@ -158,7 +173,9 @@ impl Threads {
         let verifiers: Result<(), _> =
             self.verifiers.into_iter().try_for_each(|thread| thread.join().map_err(panicked));
         let writer = self.writer.join().map_err(|_| GatewayError::Panicked { thread: "writer" });
+        let witnessing = self.witnessing.map_or(Ok(()), JoinHandle::join);
         writer??;
+        witnessing.map_err(|_| GatewayError::Panicked { thread: "witnessing" })?;
         verifiers?;
         server?
     }

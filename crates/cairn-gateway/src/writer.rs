@@ -2,7 +2,7 @@
 //!
 //! Requests wait in a bounded queue. The writer takes everything that waits, up to a bound, makes it durable with one
 //! sync and answers each: under load groups grow by themselves, and alone a request waits for nobody. Between groups it
-//! closes due epochs and publishes checkpoints. While the disk is full it refuses, and looks for room between groups.
+//! closes due epochs and publishes checkpoints; where witnesses are to see them, one at a time. While the disk is full it refuses, and looks for room between groups.
 //! After any other error it ends: what it holds in memory may be ahead of the log.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use crate::GatewayOptions;
 use crate::histogram::Histogram;
 use crate::problem::{Refused, report_failure};
+use crate::rounds::{Cosigned, Rounds};
 
 /// Bounds for the items of a group.
 const GROUP_ITEMS: [u64; 7] = [1, 4, 16, 64, 256, 1_024, 4_096];
@@ -26,6 +27,7 @@ const GROUP_US: [u64; 9] = [500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 5
 /// What the writer is asked to do.
 enum Work {
     Log(Vec<Request>),
+    Cosigned(Cosigned),
     End,
 }
 
@@ -167,6 +169,12 @@ impl WriterQueue {
         self.standing.stopped_refusal().unwrap_or_else(unsaid)
     }
 
+    /// Hands over what witnesses said of a checkpoint: the end of a round.
+    pub fn cosigned(&self, cosigned: Cosigned) {
+        // A writer that is gone publishes nothing.
+        let _ = self.queue.send(Work::Cosigned(cosigned));
+    }
+
     /// Has the writer answer what waits, publish a last checkpoint and end.
     pub fn end(&self) {
         // A writer that is gone has ended.
@@ -181,11 +189,12 @@ pub(crate) struct Writer {
     standing: Arc<Standing>,
     checkpoint: Duration,
     group_items_max: usize,
+    rounds: Option<Rounds>,
 }
 
 impl Writer {
-    /// The writer over a sequencer, and the way to it.
-    pub fn over(sequencer: Sequencer, options: &GatewayOptions) -> (Self, WriterQueue) {
+    /// The writer over a sequencer, and the way to it. With `rounds` every checkpoint is shown to witnesses.
+    pub fn over(sequencer: Sequencer, options: &GatewayOptions, rounds: Option<Rounds>) -> (Self, WriterQueue) {
         let requests_max = options.queue_requests_max.max(1);
         let (queue, work) = sync_channel(requests_max);
         let standing = Arc::new(Standing::just_started());
@@ -195,6 +204,7 @@ impl Writer {
             standing: standing.clone(),
             checkpoint: options.checkpoint,
             group_items_max: options.group_items_max.max(1),
+            rounds,
         };
         (writer, WriterQueue { queue, requests_max, standing })
     }
@@ -222,17 +232,22 @@ impl Writer {
     fn work(&mut self) -> Result<(), LedgerError> {
         self.note_epoch();
         let mut next_tick = Instant::now();
-        loop {
-            match self.work.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
-                Ok(Work::Log(first)) => {
-                    let (group, told_to_end) = self.gather(first);
-                    self.log(group)?;
-                    if told_to_end {
-                        break;
+        'working: loop {
+            let mut next = match self.work.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
+                Ok(work) => Some(work),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            while let Some(work) = next.take() {
+                match work {
+                    Work::Log(first) => {
+                        let (group, after) = self.gather(first);
+                        self.log(group)?;
+                        next = after;
                     }
+                    Work::Cosigned(cosigned) => self.cosign(&cosigned)?,
+                    Work::End => break 'working,
                 }
-                Ok(Work::End) | Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {}
             }
             if Instant::now() >= next_tick {
                 self.tick()?;
@@ -243,13 +258,30 @@ impl Writer {
     }
 
     fn tick(&mut self) -> Result<(), LedgerError> {
-        let ticked = self.sequencer.tick();
-        if self.outlast(ticked)?.is_some() {
-            self.standing.fresh_ms.store(self.standing.since_start_ms(), Ordering::Relaxed);
+        if self.rounds.as_mut().is_some_and(Rounds::hold_back) {
+            let closed = self.sequencer.tick_unpublished();
+            self.outlast(closed)?;
+            self.note_epoch();
+        } else {
+            let ticked = self.sequencer.tick();
+            self.note_epoch();
+            if self.outlast(ticked)?.is_some() {
+                self.standing.fresh_ms.store(self.standing.since_start_ms(), Ordering::Relaxed);
+                if let Some(rounds) = &mut self.rounds {
+                    rounds.begin(&self.sequencer.reader(), self.standing.epoch.load(Ordering::Relaxed));
+                }
+            }
         }
-        self.note_epoch();
         self.note_clock();
         Ok(())
+    }
+
+    fn cosign(&mut self, cosigned: &Cosigned) -> Result<(), LedgerError> {
+        if let Some(rounds) = &mut self.rounds {
+            rounds.end();
+        }
+        let added = self.sequencer.add_cosignatures(&cosigned.text, &cosigned.lines);
+        self.outlast(added).map(drop)
     }
 
     /// A full disk is waited out; `None` means that it was. Anything else ends the writer.
@@ -282,24 +314,24 @@ impl Writer {
         }
     }
 
-    /// Everything that waits, up to the bound, and whether the end was met.
-    fn gather(&self, first: Vec<Request>) -> (Vec<Request>, bool) {
+    /// Everything that waits to be logged, up to the bound, and what else was met.
+    fn gather(&self, first: Vec<Request>) -> (Vec<Request>, Option<Work>) {
         let items_of = |requests: &[Request]| requests.iter().map(|request| request.items.len()).sum::<usize>();
         let mut items = items_of(&first);
         let mut group = first;
-        let mut told_to_end = false;
-        while items < self.group_items_max && !told_to_end {
+        let mut after = None;
+        while items < self.group_items_max && after.is_none() {
             match self.work.try_recv() {
                 Ok(Work::Log(requests)) => {
                     items += items_of(&requests);
                     group.extend(requests);
                 }
-                Ok(Work::End) => told_to_end = true,
+                Ok(other) => after = Some(other),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
         self.standing.waiting.fetch_sub(group.len(), Ordering::Relaxed);
-        (group, told_to_end)
+        (group, after)
     }
 
     fn log(&mut self, group: Vec<Request>) -> Result<(), LedgerError> {

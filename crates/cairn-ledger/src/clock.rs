@@ -16,7 +16,7 @@ pub enum NetworkClock {
 
 impl NetworkClock {
     /// What a network on this clock must declare as rehearsed.
-    pub const RECORDED_DECLARATION: &'static str = "recorded clock: time follows the data, not the machine";
+    pub const RECORDED_DECLARATION: &'static str = cairn_core::statement::RECORDED_CLOCK;
 
     /// The time now, never before `last_ms`.
     #[must_use]

@@ -15,6 +15,7 @@ use cairn_core::report::{Report, ReportName};
 use cairn_core::{Hash, cose};
 use cairn_fold::{Candidate, Closed, Refusal};
 use cairn_log::{Log, LogError, LogReader, promise};
+use cairn_merkle::note::NoteSignature;
 use cairn_merkle::tree::leaf_hash;
 use cairn_merkle::{NoteSigner, SignedCheckpoint};
 
@@ -194,13 +195,42 @@ impl Sequencer {
     /// As [`Sequencer::submit_group`].
     pub fn tick(&mut self) -> Result<(), LedgerError> {
         self.guarded(|writer| {
-            writer.check_room(0)?;
-            let now_ms = writer.now_ms();
-            if writer.read().fold().due(now_ms) {
-                writer.log_group(Vec::new())?;
-            }
+            writer.close_if_due()?;
             writer.publish_if_grown()
         })
+    }
+
+    /// As [`Sequencer::tick`], but publishes nothing.
+    ///
+    /// # Errors
+    /// As [`Sequencer::submit_group`].
+    pub fn tick_unpublished(&mut self) -> Result<(), LedgerError> {
+        self.guarded(Self::close_if_due)
+    }
+
+    /// Adds cosignatures of witnesses to the published checkpoint, if that is still the one over `text`; whether it was.
+    /// The lines are not verified here.
+    ///
+    /// # Errors
+    /// As [`Sequencer::submit_group`].
+    pub fn add_cosignatures(&mut self, text: &str, lines: &[NoteSignature]) -> Result<bool, LedgerError> {
+        self.guarded(|writer| {
+            let published = writer.log.reader().published();
+            let is_published = published.is_some_and(|published| published.to_string() == text);
+            if is_published && !lines.is_empty() {
+                writer.log.add_cosignatures(lines)?;
+            }
+            Ok(is_published)
+        })
+    }
+
+    fn close_if_due(&mut self) -> Result<(), LedgerError> {
+        self.check_room(0)?;
+        let now_ms = self.now_ms();
+        if self.read().fold().due(now_ms) {
+            self.log_group(Vec::new())?;
+        }
+        Ok(())
     }
 
     /// Publishes a checkpoint over everything that is in the log.

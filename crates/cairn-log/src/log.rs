@@ -167,7 +167,8 @@ impl Log {
         Ok(note)
     }
 
-    /// Adds the cosignatures of witnesses to the last checkpoint. Lines that it has already are left out.
+    /// Adds the cosignatures of witnesses to the last checkpoint. Lines that it has already are left out; a later line of
+    /// the same key takes the place of the earlier one, since a witness may see a checkpoint again.
     ///
     /// The lines are not verified: readers verify those of the witnesses they know.
     ///
@@ -179,8 +180,12 @@ impl Log {
         let note: Note = published.text.parse()?;
         let mut lines = note.signatures().to_vec();
         for line in cosignatures {
-            if !lines.contains(line) {
-                lines.push(line.clone());
+            // The first line is the log's own.
+            let same = |known: &NoteSignature| (&known.name, known.key_id) == (&line.name, line.key_id);
+            match lines.iter().skip(1).position(same) {
+                Some(at) => lines[at + 1] = line.clone(),
+                None if !lines.contains(line) => lines.push(line.clone()),
+                None => {}
             }
         }
         let note = Note::new(note.text().to_owned(), lines)?.to_string();

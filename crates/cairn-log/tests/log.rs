@@ -143,11 +143,14 @@ fn cosignatures_join_the_checkpoint_and_survive_a_restart() {
     let note = log.add_cosignatures(&[line.clone(), line]).unwrap();
     assert_eq!(note.parse::<Note>().unwrap().signatures().len(), 2);
     assert_eq!(log.publish_checkpoint(&signer(), &[]).unwrap(), note, "nothing new, the same checkpoint");
+    let again = witness.cosign(&log.reader().published().unwrap(), 1_767_225_660).unwrap();
+    let note = log.add_cosignatures(core::slice::from_ref(&again)).unwrap();
+    assert_eq!(note.parse::<Note>().unwrap().signatures()[1..], [again], "a later line takes the earlier one's place");
     drop(log);
     let reader = open(folder.path()).unwrap().reader();
     let opened =
         SignedCheckpoint::open(&reader.checkpoint().unwrap(), signer().verifier(), &[witness.verifier().clone()]);
-    assert_eq!(opened.unwrap().witnessed, [("witness.example".to_owned(), 1_767_225_600)]);
+    assert_eq!(opened.unwrap().witnessed, [("witness.example".to_owned(), 1_767_225_660)]);
 }
 
 #[test]

@@ -14,7 +14,9 @@ mod tests;
 
 pub use body::{Body, Schema};
 pub use device::{Appeal, Conflict, Enrol, Mobility, PayeeChoice, Role, Rotate, Transfer};
-pub use operator::{AuditorSet, Deny, DomainTerms, Genesis, PolicyDocument, ProfileDocument, Successor};
+pub use operator::{
+    AuditorSet, Deny, DomainTerms, Genesis, PolicyDocument, ProfileDocument, RECORDED_CLOCK, Successor,
+};
 pub use signer::{Signed, Signer};
 use thiserror::Error;
 

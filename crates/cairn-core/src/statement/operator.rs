@@ -5,6 +5,9 @@ use crate::cbor::{self, CborError, Decoder, Encoder};
 use crate::key::PublicKey;
 use crate::{DeviceId, Domain, Hash};
 
+/// What a network declares as rehearsed whose time follows its data: no machine's clock, and no witness's, bounds it.
+pub const RECORDED_CLOCK: &str = "recorded clock: time follows the data, not the machine";
+
 /// Entry 0: what the network is. Its payload's SHA-256 is the network's id.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Genesis {
