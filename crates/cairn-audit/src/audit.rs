@@ -13,6 +13,7 @@ use cairn_core::NetworkId;
 use cairn_core::epoch::EpochStatement;
 use cairn_core::key::PublicKey;
 use cairn_fold::Fold;
+use cairn_merkle::note::Note;
 use rayon::prelude::*;
 
 use crate::bundle::{self, Bundle};
@@ -26,6 +27,8 @@ use crate::signatures::{self, KeyBook};
 use crate::source::Source;
 use crate::stream::{RawChunk, read_ahead};
 use crate::tables::{Compared, compare_all};
+use crate::watch::{Watch, witnessed_log};
+use crate::witnessed::{Testimony, Trust, read_history};
 
 /// Where an audit starts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -48,6 +51,8 @@ pub struct AuditOptions {
     pub operator: Option<PublicKey>,
     /// The signed note of an older checkpoint, which the log must continue.
     pub remembered: Option<String>,
+    /// The witnesses whose word counts. Without them nobody bounds the log's time.
+    pub trust: Option<Trust>,
     /// Where to start.
     pub start: Start,
     /// The auditor's own time, ms since 1970 UTC: a log whose last entry lies more than a day ahead of it is noted.
@@ -66,6 +71,7 @@ impl Default for AuditOptions {
             network: None,
             operator: None,
             remembered: None,
+            trust: None,
             start: Start::Genesis,
             now_ms: None,
             unlogged_entries_max: 1_000,
@@ -118,7 +124,10 @@ pub fn audit(
     (report.network, report.checkpoint) = (seen.network, seen.checkpoint);
     report.elapsed.opening_ms = ms(started.elapsed());
     let stop = match begun {
-        Ok((opened, fold, resumed)) => run(source, options, &opened, fold, resumed.as_ref(), &mut report, progress),
+        Ok((opened, fold, resumed, watch)) => {
+            let begun = (fold, resumed.as_ref(), watch);
+            run(source, options, &opened, begun, &mut report, progress)
+        }
         Err(stop) => Some(stop),
     };
     report.elapsed.total_ms = ms(started.elapsed());
@@ -149,6 +158,7 @@ fn blank(source: &dyn Source, options: &AuditOptions) -> AuditReport {
         pinned_by,
         checkpoint: None,
         continues: None,
+        witnessed: None,
         resumed: None,
         counts: crate::report::Counts::default(),
         epochs: Vec::new(),
@@ -160,7 +170,7 @@ fn blank(source: &dyn Source, options: &AuditOptions) -> AuditReport {
     }
 }
 
-type Begun<'a> = (Opened<'a>, Fold, Option<EpochStatement>);
+type Begun<'a> = (Opened<'a>, Fold, Option<EpochStatement>, Option<Watch>);
 
 fn begin<'a>(
     source: &'a dyn Source,
@@ -169,11 +179,15 @@ fn begin<'a>(
     seen: &mut Seen,
     report: &mut AuditReport,
 ) -> Result<Begun<'a>, Stop> {
+    let history = if options.trust.is_some() { read_history(source)? } else { None };
     let opened = opening::open(source, options, seen)?;
     if let Some(note) = &options.remembered {
         report.continues = Some(opened.continues(note)?);
     }
-    let Some(snapshot) = snapshot else { return Ok((opened, Fold::start(), None)) };
+    let Some(snapshot) = snapshot else {
+        let watch = watch(options, &opened, &history.unwrap_or_default(), 0, report)?;
+        return Ok((opened, Fold::start(), None, watch));
+    };
     let (fold, statement) = resume::resume(&opened, snapshot)?;
     let hash = statement.hash();
     report.resumed = Some(Resumed {
@@ -185,7 +199,22 @@ fn begin<'a>(
             statement.to, statement.number
         ),
     });
-    Ok((opened, fold, Some(statement)))
+    let watch = watch(options, &opened, &history.unwrap_or_default(), statement.to, report)?;
+    Ok((opened, fold, Some(statement), watch))
+}
+
+/// Verifies what witnesses said, and holds what they saw of the entries before `from` against the log.
+fn watch(
+    options: &AuditOptions,
+    opened: &Opened<'_>,
+    history: &[Note],
+    from: u64,
+    report: &mut AuditReport,
+) -> Result<Option<Watch>, Stop> {
+    let Some(trust) = &options.trust else { return Ok(None) };
+    let testimony = Testimony::of(trust, &opened.log, (&opened.note, &opened.checkpoint), history)?;
+    report.witnessed = Some(witnessed_log(trust, &testimony));
+    Watch::over(opened, trust, testimony, from, &opened.rehearsed).map(Some)
 }
 
 /// Reads, checks, folds and compares the whole log from where `fold` stands; why it stopped, if it did.
@@ -193,8 +222,7 @@ fn run(
     source: &dyn Source,
     options: &AuditOptions,
     opened: &Opened<'_>,
-    fold: Fold,
-    resumed: Option<&EpochStatement>,
+    (fold, resumed, watch): (Fold, Option<&EpochStatement>, Option<Watch>),
     report: &mut AuditReport,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Option<Stop> {
@@ -206,7 +234,8 @@ fn run(
         let (compared_in, compared) = channel();
         scope.spawn(move || compare_all(source, &epochs, &compared_in));
         let book = KeyBook::of(fold.state());
-        let replay = Replay::from(fold, resumed, options.void_listed_max, options.snapshots, epochs_in);
+        let mut replay = Replay::from(fold, resumed, options.void_listed_max, options.snapshots, epochs_in);
+        replay.watch = watch;
         let network = opened.network;
         let spent = Spent::default();
         let mut run = Run { replay, book, network, size, compared, progress, report, spent, stopped: None };
@@ -318,6 +347,9 @@ impl Run<'_, '_> {
             self.note(compared);
         }
         let Self { replay, report, stopped, spent, .. } = self;
+        if let (Some(watch), Some(witnessed)) = (replay.watch, &mut report.witnessed) {
+            witnessed.time = watch.finish();
+        }
         let elapsed = &mut report.elapsed;
         (elapsed.waiting_ms, elapsed.checking_ms) = (ms(spent.waiting), ms(spent.checking));
         elapsed.folding_ms = ms(spent.folding);

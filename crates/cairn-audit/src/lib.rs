@@ -10,8 +10,13 @@
 //! genesis that was served is believed, and the report says so. Starting from a snapshot trusts the logged statement that
 //! the snapshot belongs to, and the report says that too.
 //!
+//! With witnesses that are trusted (see [`Trust`]) a PASS also means that every checkpoint that they cosigned, as far as it
+//! is served, is one of this log, and that no entry is dated more than five minutes off what a quorum of them saw. The report
+//! says how much of the log's time that binds.
+//!
 //! What it does not do: know the time, unless it is told, so a log that ends too early looks like a quiet network (a
-//! remembered checkpoint shows a rollback); verify cosignatures of witnesses, which no network has yet.
+//! remembered checkpoint shows a rollback); bind the time of a network without witnesses, or of one whose clock is
+//! rehearsed.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -30,6 +35,9 @@ mod source;
 mod stream;
 mod tables;
 mod tiles;
+mod time;
+mod watch;
+mod witnessed;
 
 pub use audit::{AuditOptions, Progress, Start, audit};
 pub use difference::Difference;
@@ -37,6 +45,8 @@ pub use error::AuditError;
 pub use measure::{AuditRate, measure};
 pub use report::{
     AuditReport, AuditedCheckpoint, AuditedNetwork, Compared, Counts, Elapsed, EpochLine, Outcome, PinnedBy, Resumed,
-    Unserved, VoidEntry,
+    Unserved, VoidEntry, WitnessLine, WitnessedLog,
 };
 pub use source::{FolderSource, HttpSource, Source, SourceError};
+pub use time::{TOLERANCE_S, TimeBound};
+pub use witnessed::{Shown, Trust};

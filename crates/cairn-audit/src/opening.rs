@@ -17,6 +17,7 @@ use crate::error::AuditError;
 use crate::report::{AuditedCheckpoint, AuditedNetwork};
 use crate::source::Source;
 use crate::tiles::{AuthenticTiles, fetch};
+use crate::witnessed::read_checkpoint;
 
 /// A log whose checkpoint was opened with the key that its genesis names.
 pub(crate) struct Opened<'a> {
@@ -27,7 +28,11 @@ pub(crate) struct Opened<'a> {
     /// The network.
     pub network: NetworkId,
     /// The log's key.
-    log: NoteVerifier,
+    pub log: NoteVerifier,
+    /// The checkpoint as it was served.
+    pub note: String,
+    /// What is rehearsed, as the genesis has it.
+    pub rehearsed: Vec<String>,
 }
 
 /// What of a log is known as soon as it is opened, for the report.
@@ -40,7 +45,7 @@ pub(crate) struct Seen {
 /// Opens a log: checkpoint, genesis, the operator's signature, what was pinned, the right edge of the tree, entry 0.
 pub(crate) fn open<'a>(source: &'a dyn Source, options: &AuditOptions, seen: &mut Seen) -> Result<Opened<'a>, Stop> {
     let missing = || Difference::at("LOG-MISSING", "checkpoint", "there is none");
-    let note = source.checkpoint()?.ok_or_else(missing)?;
+    let note = read_checkpoint(source, options.trust.as_ref())?.ok_or_else(missing)?;
     let note = String::from_utf8(note).map_err(|_| Difference::at("LOG-NOTE", "checkpoint", "it is not UTF-8 text"))?;
     let refuse = |error: cairn_merkle::MerkleError| Difference::at(error.code(), "checkpoint", error.to_string());
     let unopened = Note::from_str(&note).map_err(refuse)?;
@@ -64,7 +69,7 @@ pub(crate) fn open<'a>(source: &'a dyn Source, options: &AuditOptions, seen: &mu
         let twice = "it was served twice, and not the same both times";
         return Err(Difference::at("LOG-ENTRY-DIFFERS", "entry 0", twice).entry(0).into());
     }
-    Ok(Opened { tiles, checkpoint, network, log })
+    Ok(Opened { tiles, checkpoint, network, log, note, rehearsed: genesis.rehearsed })
 }
 
 /// Entry 0, and the payload and genesis that it holds, signed by the operator that it names; not yet known to be under the

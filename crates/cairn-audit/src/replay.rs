@@ -12,6 +12,7 @@ use crate::compare;
 use crate::difference::{Difference, Stop};
 use crate::report::{Counts, EpochLine, VoidEntry};
 use crate::tables::Recomputed;
+use crate::watch::Watch;
 
 /// Epochs that one entry may close: more would be a sequencer's clock gone astray, and an auditor kept busy for ever.
 const EPOCHS_PER_ENTRY_MAX: u64 = 1_000_000;
@@ -46,6 +47,8 @@ pub(crate) struct Replay {
     pub tally: Tally,
     /// The entry that holds each epoch's statement.
     pub logged: BTreeMap<u64, u64>,
+    /// What witnesses saw, if any are trusted.
+    pub watch: Option<Watch>,
     awaited: BTreeMap<u64, Awaited>,
     /// The epoch whose snapshot the audit rests on: its statement must be logged.
     resumed: Option<u64>,
@@ -74,6 +77,7 @@ impl Replay {
             fold,
             tally: Tally::default(),
             logged: BTreeMap::new(),
+            watch: None,
             awaited,
             resumed: resumed.map(|statement| statement.number),
             void_listed_max,
@@ -103,7 +107,13 @@ impl Replay {
     fn take_entry(&mut self, index: u64, bundle: &Bundle, n: usize, checked: Option<Checked>) -> Result<(), Stop> {
         let entry = Entry::decode(bundle.entry(n)).map_err(|source| FoldError::Entry { index, source })?;
         self.bound_epochs(index, entry.received_ms)?;
+        if let Some(watch) = &mut self.watch {
+            watch.take(index, entry.received_ms)?;
+        }
         let folded = self.fold.push(bundle.leaves[n], &entry, checked)?;
+        if let Some(watch) = &mut self.watch {
+            watch.hold(index + 1, || self.fold.log_root())?;
+        }
         let last_closed = folded.closed.last().map(|closed| closed.statement.number);
         for closed in folded.closed {
             self.close(index, closed);

@@ -6,6 +6,7 @@ use cairn_core::epoch::EpochStatement;
 use serde::{Deserialize, Serialize};
 
 use crate::difference::Difference;
+use crate::time::TimeBound;
 
 /// A last entry that is further ahead of the auditor's clock than this is worth a note.
 pub(crate) const DAY_MS: u64 = 86_400_000;
@@ -221,6 +222,35 @@ pub struct Elapsed {
     pub folding_ms: u64,
 }
 
+/// A witness that the auditor trusts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WitnessLine {
+    /// Its name.
+    pub name: String,
+    /// Its key, a C2SP vkey.
+    pub key: String,
+    /// When it cosigned the audited checkpoint, in seconds since 1970 UTC, if it did.
+    pub time_s: Option<u64>,
+}
+
+/// What trusted witnesses said of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WitnessedLog {
+    /// The witnesses trusted.
+    pub witnesses: Vec<WitnessLine>,
+    /// Whether those that cosigned the audited checkpoint are a quorum of them.
+    pub is_quorum: bool,
+    /// Checkpoints of the history that the network serves, each found to be one of this log.
+    pub history: u64,
+    /// Checkpoints of the witnesses' own histories, likewise.
+    pub elsewhere: u64,
+    /// What witnesses showed that neither the log's key nor theirs signed so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strange: Vec<String>,
+    /// How far the times in the log are bound.
+    pub time: TimeBound,
+}
+
 /// What an audit says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditReport {
@@ -237,6 +267,9 @@ pub struct AuditReport {
     pub checkpoint: Option<AuditedCheckpoint>,
     /// Entries under the remembered checkpoint that this log was seen to continue.
     pub continues: Option<u64>,
+    /// What trusted witnesses said; absent where none was named, and then nobody bounds the log's time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witnessed: Option<WitnessedLog>,
     /// Where the audit started, if not at entry 0.
     pub resumed: Option<Resumed>,
     /// What was folded.

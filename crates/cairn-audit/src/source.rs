@@ -57,6 +57,15 @@ pub trait Source: Sync {
     /// [`SourceError`] when it cannot be read.
     fn snapshot(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError>;
 
+    /// The history of cosigned checkpoints from number `from` on: signed notes one after the other, as many as it gives at
+    /// once; empty at the end.
+    ///
+    /// # Errors
+    /// [`SourceError`] when it cannot be read.
+    fn witnessed(&self, _from: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        Ok(None)
+    }
+
     /// How many tiles are worth asking for at once.
     fn parallel(&self) -> usize {
         1

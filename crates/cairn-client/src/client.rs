@@ -18,6 +18,8 @@ pub(crate) const JSON_BYTES_MAX: u64 = 64 << 20;
 const TEXT_BYTES_MAX: u64 = 128 << 10;
 /// The most that is read of a tile or bundle: 256 entries of 65,535 bytes, each after its length.
 const TILE_BYTES_MAX: u64 = 256 * 65_537;
+/// The most that is read of a page of cosigned checkpoints.
+const HISTORY_BYTES_MAX: u64 = 8 << 20;
 /// The most that is read of an epoch statement.
 const STATEMENT_BYTES_MAX: u64 = 16 << 20;
 /// The most that is read of an epoch's whole table.
@@ -180,6 +182,14 @@ impl Client {
     /// [`ClientError`].
     pub fn checkpoint(&self) -> Result<String, ClientError> {
         self.text("/log/checkpoint")
+    }
+
+    /// Cosigned checkpoints from number `from` on, one after the other; empty at the end. Nothing about them is verified.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn witnessed(&self, from: u64) -> Result<Vec<u8>, ClientError> {
+        self.get(&format!("/v1/witnessed?from={from}"), "text/plain", HISTORY_BYTES_MAX)
     }
 
     /// The bytes of a tile or an entry bundle. Nothing about them is verified.

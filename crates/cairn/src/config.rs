@@ -14,8 +14,10 @@ use crate::failure::Failure;
 use crate::keys::Key;
 
 mod gateway;
+mod witnessing;
 
 pub use gateway::GatewayConfig;
+pub use witnessing::{WitnessConfig, WitnessingConfig};
 
 /// The file that makes a folder a network's.
 pub const FILE: &str = "network.toml";
@@ -63,6 +65,12 @@ impl Folder {
         self.root.join("log")
     }
 
+    /// The history of cosigned checkpoints.
+    #[must_use]
+    pub fn witnessed(&self) -> PathBuf {
+        self.root.join("witnessed")
+    }
+
     /// Everything derived from the log.
     #[must_use]
     pub fn views(&self) -> PathBuf {
@@ -106,6 +114,12 @@ pub struct Config {
     /// How the log and the ledger are kept.
     #[serde(default)]
     pub storage: StorageConfig,
+    /// Who is asked to cosign the log's checkpoints.
+    #[serde(default)]
+    pub witness: Vec<WitnessConfig>,
+    /// How they are asked.
+    #[serde(default)]
+    pub witnessing: WitnessingConfig,
 }
 
 /// What the network is; said once, in genesis.
@@ -218,6 +232,7 @@ impl Config {
         self.grace_ms()?;
         self.domain_terms()?;
         self.gateway.options(None, recorded, Path::new(""))?;
+        self.witnessing.options(&self.witness, PathBuf::new())?;
         Ok(())
     }
 

@@ -146,6 +146,14 @@ impl From<cairn_audit::SourceError> for Failure {
     }
 }
 
+impl From<cairn_witness::WitnessError> for Failure {
+    fn from(error: cairn_witness::WitnessError) -> Self {
+        use cairn_witness::WitnessError::{Record, TwoKeys};
+        let exit = if matches!(error, Record { .. } | TwoKeys { .. }) { Exit::Wrong } else { Exit::Failed };
+        Self { exit, ..Self::failed(error.code(), &error) }.maybe_hint(error.hint())
+    }
+}
+
 impl From<cairn_gateway::GatewayError> for Failure {
     fn from(error: cairn_gateway::GatewayError) -> Self {
         Self::failed(error.code(), &error).maybe_hint(error.hint())

@@ -67,6 +67,8 @@ enum Command {
     Export(command::export::Args),
     /// Recompute a whole network from what it serves, and compare every byte.
     Audit(command::audit::Args),
+    /// Be a witness: cosign the checkpoints of logs that are seen to grow.
+    Witness(command::witness::Args),
     /// Prove that an entry stands in the log.
     Proof(command::proof::Args),
     /// Check or make a portable proof that somebody contradicted himself.
@@ -144,6 +146,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Explain(args) => command::explain::run(&args, output),
         Command::Export(args) => command::export::run(&args, output),
         Command::Audit(args) => command::audit::run(&args, output),
+        Command::Witness(args) => command::witness::run(&args, output),
         Command::Proof(args) => command::proof::run(&args, output),
         Command::Evidence(args) => command::evidence::run(&args, output),
         Command::Log(args) => command::log::run(&args, output),

@@ -69,6 +69,10 @@ impl Source for HttpSource {
         found(&format!("the snapshot of epoch {epoch}"), self.client.snapshot(epoch))
     }
 
+    fn witnessed(&self, from: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        found("the history of cosignatures", self.client.witnessed(from))
+    }
+
     fn parallel(&self) -> usize {
         PARALLEL
     }

@@ -1,20 +1,33 @@
 //! `cairn audit`: recompute a whole network from what it serves, and compare every byte.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use cairn_audit::{AuditError, AuditOptions, AuditReport, Difference, EpochLine, Progress, Source, Start};
+use cairn_audit::{
+    AuditError, AuditOptions, AuditReport, Difference, EpochLine, Progress, Shown, Source, Start, Trust, WitnessedLog,
+};
 use cairn_core::key::PublicKey;
 use cairn_core::{Hash, NetworkId};
 use cairn_evidence::Evidence;
 use cairn_ledger::{NetworkClock, wall_ms};
+use cairn_merkle::{NoteVerifier, TrustPolicy};
+use cairn_witness::WitnessClient;
 
 use crate::command::evidence::keep;
+use crate::command::witness::read_policy;
 use crate::failure::{Exit, Failure};
 use crate::held::{broken, first_broken, proof_kept};
 use crate::output::Output;
 use crate::promises::read_promises;
 use crate::served::{Served, source_named};
 use crate::words::{count, duration, rehearsed_lines};
+
+/// How long to ask for a checkpoint that a quorum cosigned: a network shows one before its witnesses have answered.
+const QUORUM_PATIENCE_MS: u64 = 15_000;
+/// How long a witness may take for a page of its history.
+const WITNESS_PATIENCE: Duration = Duration::from_secs(30);
+/// The most checkpoints that are read of a witness.
+const WITNESS_NOTES_MAX: usize = 4_000_000;
 
 /// Arguments of `cairn audit`.
 #[derive(Debug, clap::Args)]
@@ -39,6 +52,16 @@ pub struct Args {
     /// Write the checkpoint into this file when everything is in order, for --checkpoint next time.
     #[arg(long, value_name = "FILE")]
     remember: Option<PathBuf>,
+    /// The key of a witness that is trusted, a vkey; several may be given, and then more than half of them together count.
+    /// The times in the log are held against theirs.
+    #[arg(long, value_name = "VKEY", conflicts_with = "trust")]
+    witness: Vec<String>,
+    /// A tlog-policy file: the witnesses that are trusted, and the quorum of them that must have cosigned the checkpoint.
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+    /// Ask the witnesses themselves, at the addresses in the policy, what they cosigned of the logs in it.
+    #[arg(long, requires = "trust")]
+    ask_witnesses: bool,
     /// Compare the snapshots served, too.
     #[arg(long)]
     snapshots: bool,
@@ -162,12 +185,58 @@ impl Args {
             network: network.transpose()?,
             operator: operator.transpose()?,
             remembered: remembered.transpose()?,
+            trust: self.trusted()?,
             start,
             now_ms: Some(wall_ms()),
             snapshots: self.snapshots,
             ..AuditOptions::default()
         })
     }
+}
+
+impl Args {
+    fn trusted(&self) -> Result<Option<Trust>, Failure> {
+        let policy = match &self.trust {
+            Some(path) => read_policy(path)?,
+            None if self.witness.is_empty() => return Ok(None),
+            None => TrustPolicy::majority_of(
+                self.witness.iter().map(|vkey| vkey.parse()).collect::<Result<Vec<NoteVerifier>, _>>()?,
+            )?,
+        };
+        let elsewhere = if self.ask_witnesses { ask_witnesses(&policy)? } else { Vec::new() };
+        let is_required = self.trust.is_some() && policy.needs_witnesses();
+        Ok(Some(Trust { policy, is_required, patience_ms: QUORUM_PATIENCE_MS, elsewhere }))
+    }
+}
+
+/// What the witnesses of a policy show of its logs.
+fn ask_witnesses(policy: &TrustPolicy) -> Result<Vec<Shown>, Failure> {
+    if policy.logs().is_empty() {
+        let what = "the trust policy names no log, so the witnesses cannot be asked about it";
+        return Err(Failure::usage("WIT-NO-LOG", what).hint("add a `log VKEY` line"));
+    }
+    let mut all = Vec::new();
+    for witness in policy.witnesses() {
+        let Some(url) = &witness.url else { continue };
+        let client =
+            WitnessClient::of(witness.verifier.clone(), url).map_err(|error| Failure::usage(error.code(), error))?;
+        for log in policy.logs() {
+            let by = format!("witness {}", witness.verifier.name());
+            let mut shown = Shown { by, notes: Vec::new(), broken_off: None };
+            loop {
+                match client.history(log.verifier.name(), shown.notes.len() as u64, WITNESS_PATIENCE) {
+                    Ok(page) if page.is_empty() || shown.notes.len() > WITNESS_NOTES_MAX => break,
+                    Ok(page) => shown.notes.extend(page),
+                    Err(error) => {
+                        shown.broken_off = Some(error.to_string());
+                        break;
+                    }
+                }
+            }
+            all.push(shown);
+        }
+    }
+    Ok(all)
 }
 
 fn is_recorded(rehearsed: &[String]) -> bool {
@@ -230,6 +299,36 @@ fn sentence(difference: &Difference) -> String {
     text
 }
 
+/// What witnesses saw, and how far that binds the log's time.
+fn witnessed_lines(witnessed: Option<&WitnessedLog>) -> String {
+    let Some(witnessed) = witnessed else {
+        return "  time       bound by nobody: no witness was named (--witness, --trust)\n".to_owned();
+    };
+    let WitnessedLog { witnesses, is_quorum, history, elsewhere, strange, time } = witnessed;
+    let cosigned = witnesses.iter().filter(|witness| witness.time_s.is_some()).count();
+    let quorum = if *is_quorum { "a quorum" } else { "no quorum" };
+    let earlier = count(history + elsewhere, "earlier checkpoint", "earlier checkpoints");
+    let mut text = format!("  witnesses  {cosigned} of {} cosigned this checkpoint, {quorum}; ", witnesses.len());
+    text.push_str(&format!("{earlier} of theirs held against the log\n"));
+    match &time.unbound {
+        Some(why) => text.push_str(&format!("  time       bound by nobody: {why}\n")),
+        None => {
+            let (whole, tenths) = (time.share_ppm / 10_000, time.share_ppm / 1_000 % 10);
+            let bound = count(time.entries, "entry", "entries");
+            let half = count(time.entries_half, "more", "more");
+            let gap = duration(time.widest_gap_s.saturating_mul(1_000));
+            text.push_str(&format!(
+                "  time       {bound} bound on both sides, {half} on one; {whole}.{tenths} % of the log's time, gaps of at \
+                 most {gap}, give or take 5 minutes\n"
+            ));
+        }
+    }
+    for what in strange {
+        text.push_str(&format!("  note       {what}\n"));
+    }
+    text
+}
+
 fn text(report: &AuditReport) -> String {
     let mut text = String::new();
     let verdict = if report.passed() { "PASS" } else { "FAIL" };
@@ -268,6 +367,7 @@ fn text(report: &AuditReport) -> String {
     for (code, entries) in &report.void {
         text.push_str(&format!("  void       {} {code}\n", count(*entries, "entry", "entries")));
     }
+    text.push_str(&witnessed_lines(report.witnessed.as_ref()));
     let epochs = count(report.epochs.len() as u64, "epoch", "epochs");
     text.push_str(&format!("  recomputed {epochs} in {}\n", duration(report.elapsed.total_ms)));
     for note in report.notes() {

@@ -9,6 +9,10 @@ use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::epoch::EpochStatement;
 use cairn_core::statement::{Body, Statement};
 use cairn_log::{LogError, LogReader, StdDisk};
+use cairn_merkle::Checkpoint;
+use cairn_merkle::note::Note;
+use cairn_merkle::witness::parse_history;
+use cairn_witness::{History, PAGE_NOTES_MAX};
 use clap::Subcommand;
 use serde::Serialize;
 
@@ -68,6 +72,8 @@ struct Exported {
     root: String,
     epochs: u64,
     policies: usize,
+    /// Cosigned checkpoints of the history.
+    witnessed: u64,
     /// The epochs whose snapshot was exported.
     snapshots: Vec<u64>,
 }
@@ -194,6 +200,7 @@ fn export(args: &ExportArgs, output: Output) -> Result<Exported, Failure> {
     let folder = Folder::at(&args.dir);
     let reader = reader(&folder)?;
     let checkpoint = cairn_log::export(&reader, &args.out).map_err(wrong)?;
+    let witnessed = export_witnessed(&folder, checkpoint.size(), &args.out)?;
     let policies = policies(&reader, checkpoint.size())?;
     let epochs = closed_epochs(&folder, checkpoint.size())?;
     let bar = output.progress("epochs", epochs.len() as u64);
@@ -228,8 +235,36 @@ fn export(args: &ExportArgs, output: Output) -> Result<Exported, Failure> {
         root: checkpoint.root().to_hex(),
         epochs: epochs.len() as u64,
         policies: policies.len(),
+        witnessed,
         snapshots,
     })
+}
+
+/// Writes the history of cosigned checkpoints, if there is one, up to `size` entries; how many.
+fn export_witnessed(folder: &Folder, size: u64, out: &Path) -> Result<u64, Failure> {
+    if !folder.witnessed().is_dir() {
+        return Ok(0);
+    }
+    let path = folder.witnessed();
+    let disk = StdDisk::create(&path).map_err(|error| Failure::io("open", &path, &error))?;
+    let history = History::open(std::sync::Arc::new(disk), cairn_gateway::WITNESSED_FILE, 0)?;
+    let (mut text, mut taken, mut read) = (String::new(), 0, 0);
+    loop {
+        let page = parse_history(&history.page(read, PAGE_NOTES_MAX)?)?;
+        if page.is_empty() {
+            break;
+        }
+        read += page.len() as u64;
+        // The network may have gone on while this was exported.
+        let is_covered = |note: &&Note| note.text().parse().is_ok_and(|c: Checkpoint| c.size() <= size);
+        for note in page.iter().filter(is_covered) {
+            text.push_str(&note.to_string());
+            taken += 1;
+        }
+    }
+    let path = out.join("witnessed");
+    std::fs::write(&path, text).map_err(|error| Failure::io("write", &path, &error))?;
+    Ok(taken)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Failure> {

@@ -22,3 +22,4 @@ pub mod proof;
 pub mod send;
 pub mod status;
 pub mod up;
+pub mod witness;

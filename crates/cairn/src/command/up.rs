@@ -48,8 +48,14 @@ fn begin(folder: &Folder, listen: Option<&str>, output: Output) -> Result<(Runni
     let syncs_us = sync_times_us();
     let sequencer = open_network(folder, &config, &syncs_us, output)?;
     let is_recorded = config.network.clock == ClockKind::Recorded;
-    let options =
-        GatewayOptions { syncs_us: Some(syncs_us), ..config.gateway.options(listen, is_recorded, folder.root())? };
+    // What was cosigned earlier is served on, also when nobody is asked any more.
+    let is_witnessed = !config.witness.is_empty() || folder.witnessed().is_dir();
+    let witnessing = is_witnessed.then(|| config.witnessing.options(&config.witness, folder.witnessed()));
+    let options = GatewayOptions {
+        syncs_us: Some(syncs_us),
+        witnessing: witnessing.transpose()?,
+        ..config.gateway.options(listen, is_recorded, folder.root())?
+    };
     let ledger = sequencer.ledger();
     Ok((Gateway::start(sequencer, config.clock(), options)?, ledger))
 }
