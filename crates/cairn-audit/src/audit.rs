@@ -185,7 +185,7 @@ fn begin<'a>(
         report.continues = Some(opened.continues(note)?);
     }
     let Some(snapshot) = snapshot else {
-        let watch = watch(options, &opened, &history.unwrap_or_default(), 0, report)?;
+        let watch = watch(source, options, &opened, &history.unwrap_or_default(), 0, report)?;
         return Ok((opened, Fold::start(), None, watch));
     };
     let (fold, statement) = resume::resume(&opened, snapshot)?;
@@ -199,12 +199,13 @@ fn begin<'a>(
             statement.to, statement.number
         ),
     });
-    let watch = watch(options, &opened, &history.unwrap_or_default(), statement.to, report)?;
+    let watch = watch(source, options, &opened, &history.unwrap_or_default(), statement.to, report)?;
     Ok((opened, fold, Some(statement), watch))
 }
 
 /// Verifies what witnesses said, and holds what they saw of the entries before `from` against the log.
 fn watch(
+    source: &dyn Source,
     options: &AuditOptions,
     opened: &Opened<'_>,
     history: &[Note],
@@ -212,7 +213,8 @@ fn watch(
     report: &mut AuditReport,
 ) -> Result<Option<Watch>, Stop> {
     let Some(trust) = &options.trust else { return Ok(None) };
-    let testimony = Testimony::of(trust, &opened.log, (&opened.note, &opened.checkpoint), history)?;
+    let served = (opened.note.as_str(), &opened.checkpoint);
+    let testimony = Testimony::of(trust, &opened.log, served, history, source.is_live())?;
     report.witnessed = Some(witnessed_log(trust, &testimony));
     Watch::over(opened, trust, testimony, from, &opened.rehearsed).map(Some)
 }

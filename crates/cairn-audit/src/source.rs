@@ -66,6 +66,11 @@ pub trait Source: Sync {
         Ok(None)
     }
 
+    /// Whether it is the network as it is now, not a copy: then it has all that anybody was shown before.
+    fn is_live(&self) -> bool {
+        false
+    }
+
     /// How many tiles are worth asking for at once.
     fn parallel(&self) -> usize {
         1

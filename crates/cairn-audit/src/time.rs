@@ -194,6 +194,7 @@ fn bounds<'a>(
 mod tests {
     use cairn_core::ed25519::SigningKey;
     use cairn_merkle::note::{KeyKind, NoteVerifier};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -284,5 +285,41 @@ mod tests {
         let bound = check.finish();
         assert!(bound.unbound.is_some());
         assert_eq!((bound.entries, bound.entries_half, bound.share_ppm), (0, 0, 0));
+    }
+
+    proptest! {
+        /// Clocks within two minutes of the true time, a minute between entry and checkpoint, hostile witnesses that are no
+        /// quorum: nobody is failed.
+        #[test]
+        fn an_honest_log_passes_whatever_a_minority_says(
+            steps in proptest::collection::vec(0u64..2_000, 1..40), own_s in 0u64..240,
+            rounds in proptest::collection::vec((0u64..40_000, 0u64..60, [0u64..240, 0u64..240, 0u64..240]), 0..20),
+            lies in proptest::collection::vec((0u64..40, any::<u64>(), 3usize..5, any::<bool>()), 0..20),
+        ) {
+            // Entries come at their true times; the operator's clock, and each witness's, is off by a constant.
+            let mut true_s = 100_000;
+            let came: Vec<u64> = steps.iter().map(|step| { true_s += step; true_s }).collect();
+            let offsets = rounds.first().map_or([120; 3], |(.., offsets)| *offsets);
+            let (mut served, mut elsewhere) = (Vec::new(), Vec::new());
+            for (at, after_s, _) in &rounds {
+                let at = 100_000 + at;
+                let size = came.iter().filter(|came| **came <= at).count() as u64;
+                for (witness, offset) in offsets.iter().enumerate() {
+                    served.push(Observation { size, time_s: at + after_s + offset - 120, witness });
+                }
+            }
+            for &(size, time_s, witness, is_served) in &lies {
+                let to = if is_served { &mut served } else { &mut elsewhere };
+                to.push(Observation { size, time_s, witness });
+            }
+            let mut check = TimeCheck::of(&policy(5), &served, &elsewhere);
+            for (index, came_s) in (0..).zip(&came) {
+                let refused = check.take(index, (came_s + own_s - 120) * 1_000);
+                prop_assert!(refused.is_ok(), "{:?}", refused.err());
+            }
+            let bound = check.finish();
+            prop_assert!(bound.share_ppm <= 1_000_000);
+            prop_assert!(bound.entries + bound.entries_half <= came.len() as u64);
+        }
     }
 }

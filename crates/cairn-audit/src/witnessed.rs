@@ -145,6 +145,7 @@ impl Testimony {
         log: &NoteVerifier,
         (note, checkpoint): (&str, &Checkpoint),
         history: &[Note],
+        is_live: bool,
     ) -> Result<Self, Stop> {
         let refuse = |error: MerkleError| Difference::at(error.code(), "checkpoint", error.to_string());
         let logs = trust.policy.logs();
@@ -162,7 +163,7 @@ impl Testimony {
         let mut testimony = Self { served: observe(checkpoint.size(), &times), times, ..Self::default() };
         testimony.take_served(trust, log, checkpoint, history)?;
         for shown in &trust.elsewhere {
-            testimony.take_elsewhere(trust, log, checkpoint, shown)?;
+            testimony.take_elsewhere(trust, log, (checkpoint, is_live), shown)?;
         }
         testimony.seen.sort_by_key(|seen| seen.size);
         testimony.seen.dedup_by(|a, b| (a.size, a.root) == (b.size, b.root));
@@ -202,7 +203,7 @@ impl Testimony {
         &mut self,
         trust: &Trust,
         log: &NoteVerifier,
-        checkpoint: &Checkpoint,
+        (checkpoint, is_live): (&Checkpoint, bool),
         shown: &Shown,
     ) -> Result<(), Stop> {
         self.strange.extend(shown.broken_off.as_ref().map(|why| format!("the history of {}: {why}", shown.by)));
@@ -217,6 +218,10 @@ impl Testimony {
                 }
             };
             let size = earlier.size();
+            if !is_live && size > checkpoint.size() {
+                // The log has gone on since it was copied.
+                break;
+            }
             check_ahead(checkpoint, size, &place)?;
             self.elsewhere.extend(observe(size, &times));
             self.seen.push(Seen { size, root: earlier.root(), place });

@@ -49,8 +49,11 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
-    /// Rounds, and where they are heard of.
-    pub fn of(options: &WitnessingOptions) -> (Self, Receiver<Round>) {
+    /// Rounds, and where they are heard of; none without witnesses.
+    pub fn of(options: &WitnessingOptions) -> Option<(Self, Receiver<Round>)> {
+        if options.witnesses.is_empty() {
+            return None;
+        }
         let (asked, rounds) = sync_channel(1);
         let rounds_of = Self {
             asked,
@@ -62,7 +65,7 @@ impl Rounds {
             last: None,
             epoch: 0,
         };
-        (rounds_of, rounds)
+        Some((rounds_of, rounds))
     }
 
     /// Whether the published checkpoint is to stay for now.

@@ -53,19 +53,15 @@ impl Gateway {
             .enable_all()
             .build()
             .map_err(system("start the server's threads"))?;
-        sequencer.tick()?;
         let log = sequencer.reader();
-        let witnessing = options.witnessing.as_ref();
-        let witnessed = witnessing.map(Witnessed::open).transpose()?.map(Arc::new);
-        let asking = witnessing.filter(|options| !options.witnesses.is_empty()).map(Rounds::of);
-        let (rounds, asked) = asking.unzip();
+        let witnessed = options.witnessing.as_ref().map(|options| Witnessed::open(options, &log)).transpose()?;
+        let witnessed = witnessed.map(Arc::new);
+        sequencer.tick()?;
+        let (rounds, asked) = options.witnessing.as_ref().and_then(Rounds::of).unzip();
         let (writer, queue) = Writer::over(sequencer, &options, rounds);
-        let witnessing = match (witnessing, &witnessed, asked) {
-            (Some(options), Some(witnessed), Some(asked)) => {
-                Some(witnessing::start(options, witnessed, asked, &log, queue.clone())?)
-            }
-            _ => None,
-        };
+        let asking = witnessed.as_ref().zip(asked);
+        let witnessing = asking.map(|(witnessed, asked)| witnessing::start(witnessed, asked, &log, queue.clone()));
+        let witnessing = witnessing.transpose()?;
         let metrics = Metrics::default();
         let door = Door::of(&options, options.connections_max, tls.clone(), metrics.refusals.clone());
         let front = Arc::new(Front {

@@ -127,13 +127,15 @@ impl WitnessStanding {
 
 /// What is served of witnessing.
 pub(crate) struct Witnessed {
+    options: WitnessingOptions,
     pub standings: Vec<Arc<WitnessStanding>>,
     pub history: History,
 }
 
 impl Witnessed {
-    /// Opens the history and takes the witnesses' names.
-    pub fn open(options: &WitnessingOptions) -> Result<Self, GatewayError> {
+    /// Opens the history, with what the log's lock record holds of the last round before this start, and takes the
+    /// witnesses' names.
+    pub fn open(options: &WitnessingOptions, log: &LogReader) -> Result<Self, GatewayError> {
         let failed = |source| GatewayError::System { what: "open the folder of the history of cosignatures", source };
         let disk = Arc::new(StdDisk::create(&options.folder).map_err(failed)?);
         let history = History::open(disk, WITNESSED_FILE, options.history_every.as_secs())?;
@@ -143,8 +145,11 @@ impl Witnessed {
                 history.skipped_bytes()
             ));
         }
+        if let Some(note) = log.checkpoint().and_then(|note| note.parse().ok()) {
+            resume(&history, &note);
+        }
         let standings = options.witnesses.iter().map(|(key, _)| WitnessStanding::of(key.name())).collect();
-        Ok(Self { standings, history })
+        Ok(Self { options: options.clone(), standings, history })
     }
 }
 
@@ -153,12 +158,12 @@ impl Witnessed {
 /// # Errors
 /// [`GatewayError::Witness`] for an address or a key that is no witness's, [`GatewayError::System`].
 pub(crate) fn start(
-    options: &WitnessingOptions,
     witnessed: &Arc<Witnessed>,
     rounds: Receiver<Round>,
     log: &LogReader,
     writer: WriterQueue,
 ) -> Result<JoinHandle<()>, GatewayError> {
+    let options = &witnessed.options;
     let (results_in, results) = channel();
     let mut askers = Vec::new();
     for ((verifier, url), standing) in options.witnesses.iter().zip(&witnessed.standings) {
@@ -169,9 +174,6 @@ pub(crate) fn start(
         let (results, patience) = (results_in.clone(), options.timeout);
         spawn("cairn-ask", move || asker.run(&waiting, &results, patience))?;
         askers.push((jobs, standing));
-    }
-    if let Some(note) = log.checkpoint().and_then(|note| note.parse().ok()) {
-        resume(&witnessed.history, &note);
     }
     let asking = Asking { askers, results, timeout: options.timeout, witnessed: witnessed.clone(), number: 0, writer };
     spawn("cairn-witnessing", move || asking.run(&rounds))
@@ -228,6 +230,10 @@ impl Asking {
             let text = round.checkpoint.to_string();
             let lines = self.ask(&round).unwrap_or_default();
             self.writer.cosigned(Cosigned { text, lines });
+        }
+        // The writer's last checkpoint takes the place of the one that holds this.
+        if let Err(error) = self.witnessed.history.flush() {
+            report_failure(&format_args!("the history of cosignatures: {error}"));
         }
     }
 

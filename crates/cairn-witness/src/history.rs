@@ -15,7 +15,7 @@ use cairn_log::{Disk, DiskFile};
 use cairn_merkle::note::Note;
 
 use crate::WitnessError;
-use crate::files::failed;
+use crate::files::{failed, unwritten};
 
 /// The most checkpoints in one page.
 pub const PAGE_NOTES_MAX: usize = 1_000;
@@ -118,6 +118,15 @@ impl History {
         self.inner().push(note.to_string(), size, time_s, keep)
     }
 
+    /// Keeps the latest, due or not: nobody else will hold it.
+    ///
+    /// # Errors
+    /// As [`History::push`].
+    pub fn flush(&self) -> Result<(), WitnessError> {
+        let mut inner = self.inner();
+        inner.pending.take().map_or(Ok(()), |(kept, text)| inner.append(kept, &text))
+    }
+
     /// Checkpoints from number `from` on, one after the other, at most `limit` and about 1 MiB; empty at the end.
     ///
     /// # Errors
@@ -195,11 +204,11 @@ impl Inner {
                 file
             }
         };
-        if let Err(error) = file.write_at(self.end, format!("{head}{text}").as_bytes()) {
+        let written = file.write_at(self.end, format!("{head}{text}").as_bytes());
+        written.map_err(unwritten("write", &self.name)).inspect_err(|error| {
             // A full disk may have room later, and what it took of this is written over.
-            self.stopped = error.kind() != io::ErrorKind::StorageFull;
-            return Err(failed("write", &self.name)(error));
-        }
+            self.stopped = !matches!(error, WitnessError::Full { .. });
+        })?;
         file.sync().map_err(failed("sync", &self.name))?;
         kept.offset = self.end + head.len() as u64;
         self.end = kept.offset + kept.length as u64;

@@ -141,23 +141,24 @@ impl Witness {
 
     /// Makes durable what is about to be answered.
     fn keep(&self, log: &Log, next: Latest) -> Result<Latest, Refusal> {
-        match next.write(&*self.disk) {
-            Ok(()) => {}
-            Err(error @ WitnessError::Full { .. }) => {
-                report(&error);
-                return Err(Refusal::Full);
-            }
-            Err(error) => {
-                // Which of the two the disk holds is known only after reading it back.
-                self.stopped.store(true, Ordering::SeqCst);
-                report(&format_args!("{error}; nothing more is cosigned until it is started again"));
-                return Err(Refusal::Stopped);
-            }
-        }
-        if let Err(error) = log.history.push(&next.note, next.checkpoint.size(), next.time_s, false) {
-            report(&format_args!("{error}; the history of `{}` ends here", log.verifier.name()));
+        next.write(&*self.disk).map_err(|error| self.outlast(&error))?;
+        let (size, time_s) = (next.checkpoint.size(), next.time_s);
+        if let Err(error) = log.history.push(&next.note, size, time_s, false) {
+            // The record is there, so this one is answered.
+            self.outlast(&error);
         }
         Ok(next)
+    }
+
+    /// A full disk is waited out. After anything else what the disk holds is known only after reading it back.
+    fn outlast(&self, error: &WitnessError) -> Refusal {
+        if matches!(error, WitnessError::Full { .. }) {
+            report(error);
+            return Refusal::Full;
+        }
+        self.stopped.store(true, Ordering::SeqCst);
+        report(&format_args!("{error}; nothing more is cosigned until it is started again"));
+        Refusal::Stopped
     }
 
     /// Keeps two checkpoints that the log's key signed for one size, the first pair of each log.
@@ -167,7 +168,7 @@ impl Witness {
         if matches!(read_small(&*self.disk, &name), Ok(None)) {
             let first = latest.map(|latest| latest.note.to_string()).unwrap_or_default();
             if let Err(error) = replace(&*self.disk, &name, format!("{first}{other}").as_bytes()) {
-                report(&error);
+                self.outlast(&error);
             }
         }
     }

@@ -73,6 +73,10 @@ impl Source for HttpSource {
         found("the history of cosignatures", self.client.witnessed(from))
     }
 
+    fn is_live(&self) -> bool {
+        true
+    }
+
     fn parallel(&self) -> usize {
         PARALLEL
     }

@@ -130,6 +130,14 @@ impl Source for Served {
         self.get(&format!("epochs/{epoch}/snapshot.cbor"))
     }
 
+    fn witnessed(&self, from: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        if from > 0 { Ok(Some(Vec::new())) } else { self.get("witnessed") }
+    }
+
+    fn is_live(&self) -> bool {
+        !self.files.contains_key("copied")
+    }
+
     fn parallel(&self) -> usize {
         self.parallel
     }

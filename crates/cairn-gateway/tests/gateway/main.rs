@@ -11,3 +11,4 @@ mod running;
 mod submitting;
 mod support;
 mod tls;
+mod witnessed;

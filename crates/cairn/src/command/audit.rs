@@ -10,7 +10,7 @@ use cairn_core::key::PublicKey;
 use cairn_core::{Hash, NetworkId};
 use cairn_evidence::Evidence;
 use cairn_ledger::{NetworkClock, wall_ms};
-use cairn_merkle::{NoteVerifier, TrustPolicy};
+use cairn_merkle::{MerkleError, NoteVerifier, TrustPolicy};
 use cairn_witness::WitnessClient;
 
 use crate::command::evidence::keep;
@@ -23,7 +23,7 @@ use crate::served::{Served, source_named};
 use crate::words::{count, duration, rehearsed_lines};
 
 /// How long to ask for a checkpoint that a quorum cosigned: a network shows one before its witnesses have answered.
-const QUORUM_PATIENCE_MS: u64 = 15_000;
+const QUORUM_PATIENCE_MS: u64 = 10_000;
 /// How long a witness may take for a page of its history.
 const WITNESS_PATIENCE: Duration = Duration::from_secs(30);
 /// The most checkpoints that are read of a witness.
@@ -199,9 +199,15 @@ impl Args {
         let policy = match &self.trust {
             Some(path) => read_policy(path)?,
             None if self.witness.is_empty() => return Ok(None),
-            None => TrustPolicy::majority_of(
-                self.witness.iter().map(|vkey| vkey.parse()).collect::<Result<Vec<NoteVerifier>, _>>()?,
-            )?,
+            None => {
+                let keys = self.witness.iter().map(|vkey| vkey.parse()).collect::<Result<Vec<NoteVerifier>, _>>()?;
+                TrustPolicy::majority_of(keys).map_err(|error| match error {
+                    MerkleError::Trust { line, reason } => {
+                        Failure::usage("WIT-KEY", format!("--witness {}: {reason}", self.witness[line - 1]))
+                    }
+                    other => other.into(),
+                })?
+            }
         };
         let elsewhere = if self.ask_witnesses { ask_witnesses(&policy)? } else { Vec::new() };
         let is_required = self.trust.is_some() && policy.needs_witnesses();

@@ -74,7 +74,7 @@ impl WitnessingConfig {
         Ok(WitnessingOptions {
             witnesses: read,
             // A checkpoint that is not renewed for long makes the gateway look ill.
-            interval: within("interval", &self.interval, 100..=20_000)?,
+            interval: within("interval", &self.interval, 100..=15_000)?,
             timeout: within("timeout", &self.timeout, 100..=10_000)?,
             refresh: within("refresh", &self.refresh, 1_000..=240_000)?,
             history_every: within("history", &self.history, 1_000..=86_400_000)?,

@@ -16,6 +16,7 @@ mod rebuild;
 mod transcript;
 #[path = "../process/up.rs"]
 mod up;
+mod witness;
 
 use transcript::{golden, package};
 

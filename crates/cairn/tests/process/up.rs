@@ -1,4 +1,4 @@
-//! `cairn up` in a process of its own.
+//! `cairn up`, and whatever else runs until it is told to end, in a process of its own.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -13,31 +13,44 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
 
 /// Starts `cairn up` and does not wait until it is up.
 pub fn spawn(folder: &Path) -> Child {
-    let mut command = command(folder, &["up", "net", "--listen", "127.0.0.1:0", "--json"]);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    spawn_with(folder, &UP)
+}
+
+const UP: [&str; 5] = ["up", "net", "--listen", "127.0.0.1:0", "--json"];
+
+fn spawn_with(folder: &Path, arguments: &[&str]) -> Child {
+    command(folder, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// `cairn up`; dropping it kills it.
 pub struct Up {
     child: Child,
     pub url: String,
+    /// What it said when it was up.
+    #[allow(dead_code)]
+    pub document: serde_json::Value,
 }
 
 impl Up {
     /// Starts it and waits until it serves.
     pub fn start(folder: &Path) -> Self {
-        let mut child = spawn(folder);
+        Self::start_with(folder, &UP)
+    }
+
+    /// Starts what prints one document when it serves, with an `url`.
+    pub fn start_with(folder: &Path, arguments: &[&str]) -> Self {
+        let mut child = spawn_with(folder, arguments);
         let mut document = String::new();
         let mut lines = BufReader::new(child.stdout.as_mut().unwrap());
-        while !document.ends_with("}\n") {
+        while !document.ends_with("\n}\n") {
             if lines.read_line(&mut document).unwrap() == 0 {
                 let mut said = String::new();
                 child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-                panic!("cairn up ended: {document}{said}");
+                panic!("cairn {arguments:?} ended: {document}{said}");
             }
         }
         let started: serde_json::Value = serde_json::from_str(&document).unwrap();
-        Self { child, url: started["url"].as_str().unwrap().to_owned() }
+        Self { child, url: started["url"].as_str().unwrap().to_owned(), document: started }
     }
 
     /// Asks it to end, as an operator would; its exit code.
