@@ -120,7 +120,7 @@ impl WitnessStanding {
     fn failed(&self, why: &str) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         if self.is_well.swap(false, Ordering::Relaxed) {
-            report_failure(&format_args!("witness {} is gone on without: {why}", self.name));
+            report_failure(&format_args!("checkpoints go on without witness {}: {why}", self.name));
         }
     }
 }

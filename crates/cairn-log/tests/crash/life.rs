@@ -8,7 +8,7 @@ use cairn_core::ed25519::SigningKey;
 use cairn_log::{Log, LogError, LogOptions, LogReader};
 use cairn_merkle::proof::verify_inclusion;
 use cairn_merkle::tree::{leaf_hash, root};
-use cairn_merkle::{Checkpoint, Note, NoteSigner};
+use cairn_merkle::{Checkpoint, Cosigner, Note, NoteSigner};
 use cairn_testkit::disk::{Faults, FaultyDisk};
 
 /// What outlives every crash, because somebody was told.
@@ -170,6 +170,10 @@ fn publish(log: &mut Log, promised: &mut Promised) -> Result<(), LogError> {
     promised.in_publication = None;
     let earlier = promised.checkpoints.insert(log.size(), log.root());
     assert!(earlier.is_none_or(|earlier| earlier == log.root()), "two checkpoints of {}", log.size());
+    // Cosignatures change the lock record and nothing else.
+    let witness = Cosigner::new("witness.example", SigningKey::from_seed([4; 32])).unwrap();
+    let checkpoint = Checkpoint::new("log.example", log.size(), log.root()).unwrap();
+    log.add_cosignatures(&[witness.cosign(&checkpoint, log.size()).unwrap()])?;
     Ok(())
 }
 

@@ -132,7 +132,8 @@ mod tests {
     fn what_cannot_be_asked_is_refused() {
         let (one, two) = (vkey(KeyKind::Cosignature, 1), vkey(KeyKind::Cosignature, 2));
         let url = "https://w.example";
-        let cases: [(&[(&str, &str)], &str, Option<&str>); 9] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, Option<&'a str>);
+        let cases: [Case<'_>; 9] = [
             (&[(&one, url), (&two, url)], "", None),
             (&[(&one, url)], "interval = \"5s\"\ntimeout = \"1s\"", None),
             (&[(&one, url), (&one, url)], "", Some("NET-CONFIG")),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::network::write_key;
 use crate::transcript::{Ran, Transcript, cairn};
 use crate::up::Up;
 
@@ -101,12 +102,12 @@ fn witnesses_cosign_a_network_and_audits_hold_its_time_to_them() {
         Up::start_with(folder, &["witness", "--log", &log, "--dir", "two", "--listen", "127.0.0.1:0", "--json"]);
     assert!(again.document["logs"][0]["size"].as_u64().unwrap() > 0);
     assert!(vkey(&again).starts_with("two.example+"));
+    let both = format!("audit out --witness {} --witness {}", vkey(&one), vkey(&again));
     assert_eq!(again.end(), 0, "it ends in order when told to");
 
     // What was cosigned is exported, and a copy that lost some of it is bound less.
     let exported = json(folder, &up.url, "log export net out");
     assert!(exported["witnessed"].as_u64().unwrap() > 1);
-    let both = format!("audit out --witness {} --witness {}", vkey(&one), vkey(&again));
     let entries = |report: &Value| report["witnessed"]["time"]["entries"].as_u64().unwrap();
     let whole = json(folder, "", &both);
     std::fs::remove_file(folder.join("out/witnessed")).unwrap();
@@ -129,6 +130,8 @@ fn what_a_witness_is_told_wrong_it_says() {
     terminal.run("witness --policy policy");
     std::fs::write(folder.path().join("policy"), format!("log {key}\ngroup g 2 a b\nquorum none\n")).unwrap();
     terminal.run("witness --policy policy");
+    std::fs::create_dir(folder.path().join("witness")).unwrap();
+    write_key(&folder.path().join("witness/witness.key"), "ed25519", 7);
     terminal.run(&format!("witness --log {key} --listen 127.0.0.1:99999 --name my+witness"));
     terminal.run(&format!("witness --log {key} --listen 127.0.0.1:99999 --name witness.example"));
     terminal.run(&format!("witness --log {key} --listen 127.0.0.1:99999 --name other.example"));

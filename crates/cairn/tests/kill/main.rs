@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use load::Load;
-use process::{Up, cairn, spawn};
+use process::{UP, Up, cairn, spawn};
 use witness::Witness;
 
 /// Between two looks at the checkpoint.
@@ -51,7 +51,7 @@ fn assert_rebuilt(folder: &Path) -> serde_json::Value {
 /// Runs the process under load and kills it; sometimes before it is even up.
 fn live_and_die(folder: &Path, load: &mut Load, witness: &mut Witness, random: &mut Random) {
     if random.below(4) == 0 {
-        let mut child = spawn(folder);
+        let mut child = spawn(folder, &UP);
         std::thread::sleep(Duration::from_millis(random.below(80)));
         child.kill().unwrap();
         child.wait().unwrap();

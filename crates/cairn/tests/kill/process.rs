@@ -5,7 +5,7 @@ use std::path::Path;
 #[path = "../process/up.rs"]
 mod up;
 
-pub use up::{Up, spawn};
+pub use up::{UP, Up, spawn};
 
 /// What a run of the binary left.
 pub struct Ran {

@@ -11,14 +11,11 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Starts `cairn up` and does not wait until it is up.
-pub fn spawn(folder: &Path) -> Child {
-    spawn_with(folder, &UP)
-}
+/// How `cairn up` is called.
+pub const UP: [&str; 5] = ["up", "net", "--listen", "127.0.0.1:0", "--json"];
 
-const UP: [&str; 5] = ["up", "net", "--listen", "127.0.0.1:0", "--json"];
-
-fn spawn_with(folder: &Path, arguments: &[&str]) -> Child {
+/// Starts something that serves, and does not wait until it does.
+pub fn spawn(folder: &Path, arguments: &[&str]) -> Child {
     command(folder, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -27,7 +24,7 @@ pub struct Up {
     child: Child,
     pub url: String,
     /// What it said when it was up.
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "not every harness asks for it")]
     pub document: serde_json::Value,
 }
 
@@ -39,7 +36,7 @@ impl Up {
 
     /// Starts what prints one document when it serves, with an `url`.
     pub fn start_with(folder: &Path, arguments: &[&str]) -> Self {
-        let mut child = spawn_with(folder, arguments);
+        let mut child = spawn(folder, arguments);
         let mut document = String::new();
         let mut lines = BufReader::new(child.stdout.as_mut().unwrap());
         while !document.ends_with("\n}\n") {
@@ -50,7 +47,8 @@ impl Up {
             }
         }
         let started: serde_json::Value = serde_json::from_str(&document).unwrap();
-        Self { child, url: started["url"].as_str().unwrap().to_owned(), document: started }
+        let url = started["url"].as_str().unwrap_or_else(|| panic!("cairn {arguments:?} ended: {document}")).to_owned();
+        Self { child, url, document: started }
     }
 
     /// Asks it to end, as an operator would; its exit code.
