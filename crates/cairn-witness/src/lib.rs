@@ -38,5 +38,5 @@ pub use client::{Asked, Cosignature, WitnessClient};
 pub use error::{ClientError, Refusal, WitnessError};
 pub use history::{History, PAGE_NOTES_MAX};
 pub use router::router;
-pub use server::{Running, ServerOptions, start};
+pub use server::{Running, ServerOptions, Signals, start};
 pub use witness::Witness;

@@ -12,6 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Handle, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -83,6 +84,12 @@ pub fn start(witness: Arc<Witness>, options: ServerOptions) -> Result<Running, W
     Ok(Running { address, ending, handle, thread: Some(thread) })
 }
 
+/// Ctrl-C and the termination signal, caught.
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
 /// A witness at work. Dropping it ends it.
 pub struct Running {
     address: SocketAddr,
@@ -98,20 +105,25 @@ impl Running {
         self.address
     }
 
-    /// Waits for Ctrl-C or a termination signal, then ends it.
+    /// From now on Ctrl-C and a termination signal end the witness, once [`Running::wait`] is called, and not the process.
     ///
     /// # Errors
     /// [`WitnessError::System`] if signals cannot be waited for.
-    pub fn wait_for_signal(mut self) -> Result<(), WitnessError> {
-        let signalled = self.handle.block_on(async {
-            let mut end = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    pub fn signals(&self) -> Result<Signals, WitnessError> {
+        let _in_runtime = self.handle.enter();
+        let listen = |kind| signal(kind).map_err(|source| WitnessError::System { what: "wait for signals", source });
+        Ok(Signals { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    /// Waits for a signal, then ends it.
+    pub fn wait(mut self, mut signals: Signals) {
+        self.handle.block_on(async {
             tokio::select! {
-                interrupted = tokio::signal::ctrl_c() => interrupted,
-                _ = end.recv() => Ok(()),
+                _ = signals.interrupt.recv() => {}
+                _ = signals.terminate.recv() => {}
             }
         });
         self.end();
-        signalled.map_err(|source| WitnessError::System { what: "wait for signals", source })
     }
 
     fn end(&mut self) {

@@ -70,6 +70,8 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let witness = Arc::new(Witness::open(Arc::new(disk), cosigner, logs)?);
     let options = ServerOptions { listen: args.listen.clone(), ..ServerOptions::default() };
     let running = start(witness.clone(), options)?;
+    // Whoever reads that it is up may end it at once.
+    let signals = running.signals()?;
     let started = Started {
         name: witness.verifier().name().to_owned(),
         vkey: witness.verifier().to_string(),
@@ -86,7 +88,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         text + "\nOperators put vkey and url into network.toml, as [[witness]]; auditors give the vkey to \
                 `cairn audit --witness`.\nStop it with Ctrl-C."
     })?;
-    running.wait_for_signal()?;
+    running.wait(signals);
     output.say("stopped");
     Ok(())
 }
