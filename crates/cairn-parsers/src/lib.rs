@@ -41,12 +41,14 @@ macro_rules! parsers {
 
 parsers! {
     "account", "an account, device id or chain that is read is printed as one that reads the same", names::account;
+    "add-checkpoint", "a request to a witness that is read is printed as it was", merkle::add_checkpoint;
     "amount", "digits that are read are printed again without leading zeros", names::amount;
     "answers", "what a client reads of an answer is written as JSON that it reads the same", answers::answers;
     "bundle", "entries that are read make the same bundle", merkle::bundle;
     "cbor", "a value that is read has the bytes that it was read from", vocabulary::cbor;
     "cell", "a cell that is read is printed as one that reads the same", names::cell;
     "checkpoint", "a checkpoint that is read is printed as the same text", merkle::checkpoint;
+    "cosignature-history", "checkpoints that are read, one after the other, are the history", merkle::cosignature_history;
     "dataset", "rows that are read have values in range, a known station, and a line of their own", tables::dataset;
     "did-key", "a key that is read is printed as the same text", names::did_key;
     "entry", "an entry that is read has the bytes that it was read from", vocabulary::entry;
@@ -74,6 +76,7 @@ parsers! {
     "submission", "the items of a body and what cannot be read, one after the other, are the body", tables::submission;
     "tile", "hashes that are read make the same tile", merkle::tile;
     "tile-path", "a path that is read is printed as the same text", merkle::tile_path;
+    "trust-policy", "a policy that is read needs all of its quorum and is content with everybody", merkle::trust_policy;
     "verdict", "a verdict that is read has the bytes that it was read from", vocabulary::verdict;
     "verifier-key", "a key that is read is printed as one that reads the same", merkle::verifier_key;
 }

@@ -4,8 +4,10 @@ use cairn_core::ed25519::SigningKey;
 use cairn_merkle::promise::promise_key_name;
 use cairn_merkle::tile::{decode_bundle, decode_tile, encode_bundle, encode_tile, split_entry};
 use cairn_merkle::tree::leaf_hash;
+use cairn_merkle::witness::{parse_history, parse_lines, parse_size, print_lines, print_size};
 use cairn_merkle::{
-    Checkpoint, Note, NoteSigner, NoteVerifier, Promise, Receipt, SignedCheckpoint, TileLevel, TilePath,
+    AddCheckpoint, Checkpoint, Note, NoteSigner, NoteVerifier, Promise, Receipt, SignedCheckpoint, TileLevel, TilePath,
+    TrustPolicy,
 };
 
 use crate::text;
@@ -64,6 +66,38 @@ pub fn verifier_key(bytes: &[u8]) {
         && let Ok(key) = text.parse::<NoteVerifier>()
     {
         assert_eq!(key.to_string(), text);
+    }
+}
+
+/// A request to a witness; its answers are shorter texts, read here too.
+pub fn add_checkpoint(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    if let Ok(request) = text.parse::<AddCheckpoint>() {
+        assert_eq!(request.to_string(), text);
+    }
+    if let Ok(lines) = parse_lines(text) {
+        assert_eq!(print_lines(&lines), text);
+    }
+    if let Ok(size) = parse_size(text) {
+        assert_eq!(print_size(size), text);
+    }
+}
+
+pub fn cosignature_history(bytes: &[u8]) {
+    if let Some(text) = text(bytes)
+        && let Ok(notes) = parse_history(text)
+    {
+        assert_eq!(notes.iter().map(Note::to_string).collect::<String>(), text);
+    }
+}
+
+pub fn trust_policy(bytes: &[u8]) {
+    if let Some(text) = text(bytes)
+        && let Ok(policy) = TrustPolicy::parse(text)
+    {
+        let count = policy.witnesses().len();
+        assert_eq!(policy.is_quorum(&vec![false; count]), !policy.needs_witnesses());
+        assert!(policy.is_quorum(&vec![true; count]));
     }
 }
 
