@@ -219,7 +219,8 @@ mod tests {
     #[test]
     fn an_entry_is_dated_between_what_was_seen_before_and_after_it_give_or_take_five_minutes() {
         let words = seen(&[(2, 10_000, 0), (4, 20_000, 0)]);
-        let cases: [(&[u64], Option<(u64, &str)>); 9] = [
+        type Case<'a> = (&'a [u64], Option<(u64, &'a str)>);
+        let cases: [Case<'_>; 9] = [
             (&[9_000, 10_000, 10_001, 20_000, 20_001], None),
             (&[0, 10_300, 10_300, 20_300, 90_000], None),
             (&[0, 9_700, 9_700, 19_700, 19_700], None),
