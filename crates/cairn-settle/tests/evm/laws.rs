@@ -109,8 +109,14 @@ impl Walk {
         let _ = self.world.call_payout(epoch.claim(b as usize % self.accounts.len()));
     }
 
+    /// By the last open epoch, with the relay pool filled first, or by some other.
     fn push(&mut self, (a, b): (u64, u64)) {
-        let Some(epoch) = self.some(a) else { return };
+        let Some(epoch) = self.some(if a % 4 == 0 { a } else { (self.open.len() as u64).saturating_sub(1) }) else {
+            return;
+        };
+        if a % 2 == 1 {
+            let _ = self.world.call_payout(epoch.claim(PEOPLE));
+        }
         let places: Vec<usize> = (0..self.accounts.len()).filter(|i| b >> i & 1 == 1).collect();
         if !places.is_empty() {
             self.world.call_payout(epoch.push(&places)).expect("a batch is never spoiled");
