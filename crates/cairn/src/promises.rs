@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::failure::Failure;
 
 /// The first line of every promise.
-const HEADER: &str = "cairn/promise/1\n";
+const HEADER: &str = "cairn/promise/1";
 
 /// A file that promises are appended to. It is made with the first one.
 #[derive(Debug)]
@@ -81,7 +81,8 @@ pub fn split_promises(text: &str) -> Option<Vec<String>> {
     let mut notes: Vec<String> = Vec::new();
     for line in text.split_inclusive('\n') {
         match notes.last_mut() {
-            _ if line == HEADER => notes.push(line.to_owned()),
+            // Also where a crash left a line without its end: what was kept before stays whole.
+            _ if line.strip_suffix('\n').unwrap_or(line) == HEADER => notes.push(line.to_owned()),
             Some(note) => note.push_str(line),
             None => return None,
         }
