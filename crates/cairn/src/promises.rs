@@ -117,6 +117,16 @@ mod tests {
     }
 
     #[test]
+    fn a_promise_stays_whole_when_a_crash_began_the_next_one() {
+        let whole = "cairn/promise/1\nabc\n7 x\n\n\u{2014} l B\n";
+        for torn in ["", "\n", "\ncairn/promise/1", "\ncairn/promise/1\n", "\ncairn/promise/1\nab"] {
+            let notes = split_promises(&[whole, torn].concat()).unwrap();
+            assert_eq!(notes[0], whole, "{torn:?}");
+            assert_eq!(notes.len(), 1 + usize::from(torn.len() > 1), "{torn:?}");
+        }
+    }
+
+    #[test]
     fn a_file_without_promises_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("other");
