@@ -24,6 +24,9 @@ const SLUGGARDS: u8 = 2;
 /// Between two looks at the checkpoint.
 const CHECKPOINT_PAUSE: Duration = Duration::from_millis(200);
 
+/// How long senders make haste before the process is killed; far less than it takes to meet a rate.
+const HASTE: Duration = Duration::from_millis(150);
+
 /// Everything that outlives the process.
 struct Run<'a> {
     plan: &'a Plan,
@@ -276,6 +279,10 @@ fn finish(
     stop: &AtomicBool,
 ) {
     let books = stage.books;
+    if end == End::Kill {
+        stage.is_hasty.store(true, Ordering::Relaxed);
+        std::thread::sleep(HASTE);
+    }
     stage.is_ending.store(true, Ordering::Relaxed);
     let go_home = |senders: Vec<std::thread::ScopedJoinHandle<'_, ()>>| {
         stage.is_over.store(true, Ordering::Relaxed);

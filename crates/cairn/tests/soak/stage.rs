@@ -30,6 +30,8 @@ pub struct Stage<'a> {
     pub is_over: AtomicBool,
     /// Nobody paces himself; who sends too fast is told so.
     pub is_full_speed: AtomicBool,
+    /// Nobody waits between two requests, so that some are under way when the process is killed.
+    pub is_hasty: AtomicBool,
     /// Whether rates may be met: set with the first phase at full speed, and for ever.
     pub may_meet_rates: bool,
     /// Only what is owed is sent: what was not answered, and what was told to come later.
@@ -56,6 +58,7 @@ impl<'a> Stage<'a> {
             is_ending: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             is_full_speed: AtomicBool::new(false),
+            is_hasty: AtomicBool::new(false),
             may_meet_rates: false,
             is_closing: false,
             requests: AtomicU64::new(0),
@@ -76,8 +79,13 @@ impl<'a> Stage<'a> {
 
     /// Waits as long as so many actions take, unless nobody paces himself; never long, so that ends are noticed.
     pub fn pace(&self, actions: u64, rate_mhz: u64) {
-        if !self.is_full_speed() {
-            self.wait(Duration::from_micros(actions * 1_000_000_000 / rate_mhz.max(1)));
+        let until = Instant::now() + Duration::from_micros(actions * 1_000_000_000 / rate_mhz.max(1));
+        while !self.is_ending() && !self.is_full_speed() && !self.is_hasty.load(Ordering::Relaxed) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            std::thread::sleep(left.min(Duration::from_millis(20)));
         }
     }
 
