@@ -58,6 +58,8 @@ impl Witness {
                 return Err(WitnessError::TwoKeys { origin });
             }
         }
+        // A process that was killed may have renamed a record and not made that durable; what is read here is served.
+        disk.sync_folder().map_err(failed("sync the folder of", "the records"))?;
         Ok(Self { disk, cosigner, logs: known, stopped: AtomicBool::new(false), _writer: writer })
     }
 
