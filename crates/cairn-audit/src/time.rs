@@ -161,7 +161,8 @@ impl TimeCheck {
         };
         let (from_ms, to_ms) = (from_s.saturating_mul(1_000), to_s.saturating_mul(1_000).saturating_add(999));
         let bound_ms = to_ms.min(self.last_ms).saturating_sub(from_ms.max(first_ms));
-        let all_ms = self.last_ms - first_ms;
+        // Times that fall stop an audit, which still says how far it came.
+        let all_ms = self.last_ms.saturating_sub(first_ms);
         let ppm = u128::from(bound_ms) * 1_000_000 / u128::from(all_ms.max(1));
         self.tally.share_ppm = u64::try_from(ppm).unwrap_or(1_000_000);
         self.tally
@@ -286,6 +287,14 @@ mod tests {
         let bound = check.finish();
         assert!(bound.unbound.is_some());
         assert_eq!((bound.entries, bound.entries_half, bound.share_ppm), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_log_whose_times_fall_is_reported_on_as_far_as_it_was_read() {
+        let mut check = TimeCheck::of(&policy(1), &seen(&[(2, 10_000, 0)]), &[]);
+        assert_eq!(first_refused(&mut check, &[10_000, 9_000]), None);
+        let bound = check.finish();
+        assert_eq!((bound.entries_half, bound.share_ppm), (2, 0));
     }
 
     proptest! {

@@ -83,14 +83,12 @@ async fn submit(front: &Arc<Front>, kind: EntryKind, request: Request) -> Answer
     let (head, body) = request.into_parts();
     let client = head.extensions.get::<Client>().copied().unwrap_or(Client { limited: None });
     let is_sequence = is_sequence(kind, media_type(&head.headers).as_deref())?;
-    let Received { bytes, held } = receive(front, client, &head.headers, body).await?;
+    let received = receive(front, client, &head.headers, body).await?;
     let told = if kind == EntryKind::Report {
-        log_reports(front, client, is_sequence, bytes).await?
+        log_reports(front, client, is_sequence, received).await?
     } else {
-        log_others(front, client, kind, is_sequence, bytes).await?
+        log_others(front, client, kind, is_sequence, received).await?
     };
-    // What is held stays counted until the writer has answered.
-    drop(held);
     let Told { rows, charged, wait, receipted } = told;
     repay(front, &charged, receipted.as_ref().ok());
     let response = respond(rows, receipted?);
@@ -104,17 +102,17 @@ async fn log_others(
     client: Client,
     kind: EntryKind,
     is_sequence: bool,
-    bytes: Vec<u8>,
+    Received { bytes, held }: Received,
 ) -> Result<Told, Refused> {
-    let prepared = front
+    let (prepared, held) = front
         .blocking(move |front| {
             let split = split_body(front, client, kind, is_sequence, &bytes)?;
             let rows = screen(front, kind, &split.items)?;
-            Ok(Prepared::of(kind, rows, split.rest.as_ref()))
+            Ok((Prepared::of(kind, rows, split.rest.as_ref()), held))
         })
         .await?;
     let Prepared { rows, items, charged, wait } = prepared;
-    let receipted = if items.is_empty() { Ok(nothing_logged(front)) } else { front.writer.submit(items).await };
+    let receipted = if items.is_empty() { Ok(nothing_logged(front)) } else { front.writer.submit(items, held).await };
     Ok(Told { rows, charged, wait, receipted })
 }
 

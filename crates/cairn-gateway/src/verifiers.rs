@@ -12,10 +12,12 @@ use cairn_core::entry::EntryKind;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::address::Client;
+use crate::body::Received;
 use crate::front::{Front, panicked};
 use crate::problem::{Refused, report_failure};
 use crate::screen::screen_reports;
 use crate::sequence::Items;
+use crate::shares::Share;
 use crate::submit::{Prepared, Told, nothing_logged, split_body};
 use crate::writer::Request;
 
@@ -34,14 +36,16 @@ struct Body {
     bytes: Vec<u8>,
 }
 
-/// Who is told, and the place that he takes among the requests worked on.
+/// Who is told, the memory that his request takes, and its place among the requests worked on.
 struct Asked {
     answer: oneshot::Sender<Result<Told, Refused>>,
+    held: Share,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Asked {
     fn tell(self, told: Result<Told, Refused>) {
+        drop(self.held);
         // Who has left is not answered; what was logged stays.
         drop(self.answer.send(told));
     }
@@ -93,7 +97,8 @@ impl Verifiers {
     }
 }
 
-/// Has a body of reports checked and logged; answers when it is durable.
+/// Has a body of reports checked and logged; answers when it is durable. What is held stays counted until then, also when
+/// nobody waits for the answer any more.
 ///
 /// # Errors
 /// [`Refused`] when the body is no sequence of reports, too much is under way, or the writer does not log.
@@ -101,11 +106,11 @@ pub(crate) async fn log_reports(
     front: &Front,
     client: Client,
     is_sequence: bool,
-    bytes: Vec<u8>,
+    Received { bytes, held }: Received,
 ) -> Result<Told, Refused> {
     let permit = front.permit()?;
     let (answer, answered) = oneshot::channel();
-    let job = Job { body: Body { client, is_sequence, bytes }, asked: Asked { answer, _permit: permit } };
+    let job = Job { body: Body { client, is_sequence, bytes }, asked: Asked { answer, held, _permit: permit } };
     front.verifiers.hold().jobs.push_back(job);
     front.verifiers.more.notify_one();
     // Nobody answers after a writer that ended, or a check that panicked.
@@ -159,7 +164,10 @@ fn request(front: &Front, prepared: Prepared, asked: Asked) -> Option<Request> {
         asked.tell(Ok(Told { rows, charged, wait, receipted: Ok(nothing_logged(front)) }));
         return None;
     }
-    let Asked { answer, .. } = asked;
-    let tell = move |receipted| drop(answer.send(Ok(Told { rows, charged, wait, receipted })));
+    let Asked { answer, held, .. } = asked;
+    let tell = move |receipted| {
+        drop(held);
+        drop(answer.send(Ok(Told { rows, charged, wait, receipted })));
+    };
     Some(Request { items, tell: Box::new(tell) })
 }

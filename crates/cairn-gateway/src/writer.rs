@@ -18,6 +18,7 @@ use crate::GatewayOptions;
 use crate::histogram::Histogram;
 use crate::problem::{Refused, report_failure};
 use crate::rounds::{Cosigned, Rounds};
+use crate::shares::Share;
 
 /// Bounds for the items of a group.
 const GROUP_ITEMS: [u64; 7] = [1, 4, 16, 64, 256, 1_024, 4_096];
@@ -117,23 +118,31 @@ impl WriterQueue {
         &self.standing
     }
 
-    /// Has items logged, and waits until they are durable.
+    /// Has items logged, and waits until they are durable. The memory held for them is given back then, also when nobody
+    /// waits any more.
     ///
     /// # Errors
     /// [`Refused`] when the queue is full or the writer has stopped.
-    pub async fn submit(&self, items: Vec<Submission>) -> Result<Receipted, Refused> {
-        self.hand_over(items)?.await.unwrap_or_else(|_| Err(self.stopped()))
+    pub async fn submit(&self, items: Vec<Submission>, held: Share) -> Result<Receipted, Refused> {
+        self.hand_over(items, Some(held))?.await.unwrap_or_else(|_| Err(self.stopped()))
     }
 
-    /// As [`WriterQueue::submit`], from a blocking thread.
+    /// As [`WriterQueue::submit`], from a blocking thread, of what is nobody's.
     pub fn submit_blocking(&self, items: Vec<Submission>) -> Result<Receipted, Refused> {
-        self.hand_over(items)?.blocking_recv().unwrap_or_else(|_| Err(self.stopped()))
+        self.hand_over(items, None)?.blocking_recv().unwrap_or_else(|_| Err(self.stopped()))
     }
 
-    fn hand_over(&self, items: Vec<Submission>) -> Result<oneshot::Receiver<Result<Receipted, Refused>>, Refused> {
+    fn hand_over(
+        &self,
+        items: Vec<Submission>,
+        held: Option<Share>,
+    ) -> Result<oneshot::Receiver<Result<Receipted, Refused>>, Refused> {
         let (answer, answered) = oneshot::channel();
         // Who has left is not answered; what was logged stays.
-        let tell = move |told| drop(answer.send(told));
+        let tell = move |told| {
+            drop(held);
+            drop(answer.send(told));
+        };
         match self.submit_all(vec![Request { items, tell: Box::new(tell) }]) {
             Ok(()) => Ok(answered),
             Err((refused, _)) => Err(refused),
@@ -141,25 +150,32 @@ impl WriterQueue {
     }
 
     /// Has several requests logged, which are told by themselves; a request that is dropped untold met a writer that ended.
+    /// As many as there is room for are taken, the first ones first.
     ///
     /// # Errors
-    /// [`Refused`] with the requests when the queue is full or the writer has stopped.
-    pub fn submit_all(&self, requests: Vec<Request>) -> Result<(), (Refused, Vec<Request>)> {
-        let count = requests.len();
-        let waiting = self.standing.waiting.fetch_add(count, Ordering::Relaxed);
-        let sent = if waiting + count > self.requests_max {
-            Err(TrySendError::Full(Work::Log(requests)))
-        } else {
-            self.queue.try_send(Work::Log(requests))
+    /// [`Refused`] with the other requests when the queue is full, and with all of them when the writer has stopped.
+    pub fn submit_all(&self, mut requests: Vec<Request>) -> Result<(), (Refused, Vec<Request>)> {
+        let mut taken = 0;
+        let reserve = |waiting: usize| {
+            taken = requests.len().min(self.requests_max.saturating_sub(waiting));
+            Some(waiting + taken)
         };
-        let (refused, work) = match sent {
-            Ok(()) => return Ok(()),
-            Err(TrySendError::Full(work)) => (Refused::busy("NET-BUSY", "too many requests wait for the writer"), work),
-            Err(TrySendError::Disconnected(work)) => (self.stopped(), work),
+        // It answers with a value each time, so it cannot fail.
+        let _ = self.standing.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserve);
+        let mut rest = requests.split_off(taken);
+        let busy = || Refused::busy("NET-BUSY", "too many requests wait for the writer");
+        let (refused, work) = match (taken > 0).then(|| self.queue.try_send(Work::Log(requests))) {
+            None | Some(Ok(())) if rest.is_empty() => return Ok(()),
+            None | Some(Ok(())) => return Err((busy(), rest)),
+            Some(Err(TrySendError::Full(work))) => (busy(), work),
+            Some(Err(TrySendError::Disconnected(work))) => (self.stopped(), work),
         };
-        self.standing.waiting.fetch_sub(count, Ordering::Relaxed);
-        let Work::Log(requests) = work else { return Err((refused, Vec::new())) };
-        Err((refused, requests))
+        self.standing.waiting.fetch_sub(taken, Ordering::Relaxed);
+        if let Work::Log(mut unsent) = work {
+            unsent.append(&mut rest);
+            rest = unsent;
+        }
+        Err((refused, rest))
     }
 
     /// The refusal of a writer that has ended.
@@ -370,5 +386,45 @@ impl Drop for LastWord {
         let code = if std::thread::panicking() { "NET-PANIC" } else { "NET-ENDED" };
         let _ = self.0.stopped.set(code);
         self.0.waiting.store(0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requests(count: usize) -> Vec<Request> {
+        let numbered = |items| Request { items: vec![submission(); items], tell: Box::new(|_| ()) };
+        (1..=count).map(numbered).collect()
+    }
+
+    fn submission() -> Submission {
+        Submission { kind: cairn_core::entry::EntryKind::Report, body: Vec::new(), checked: None }
+    }
+
+    fn sizes(requests: &[Request]) -> Vec<usize> {
+        requests.iter().map(|request| request.items.len()).collect()
+    }
+
+    #[test]
+    fn of_requests_that_come_together_the_first_are_taken_while_there_is_room_and_only_the_others_refused() {
+        let (queue, work) = sync_channel(3);
+        let queue = WriterQueue { queue, requests_max: 3, standing: Arc::new(Standing::just_started()) };
+        let waiting = || queue.standing.waiting.load(Ordering::Relaxed);
+        assert!(queue.submit_all(Vec::new()).is_ok());
+        let (refused, others) = queue.submit_all(requests(5)).unwrap_err();
+        assert_eq!((refused.code(), sizes(&others), waiting()), ("NET-BUSY", vec![4, 5], 3));
+        let Ok(Work::Log(taken)) = work.try_recv() else { panic!("nothing was sent") };
+        assert_eq!(sizes(&taken), [1, 2, 3]);
+        // They wait until the writer says that they do not.
+        let (refused, others) = queue.submit_all(requests(2)).unwrap_err();
+        assert_eq!((refused.code(), sizes(&others), waiting()), ("NET-BUSY", vec![1, 2], 3));
+        assert!(work.try_recv().is_err());
+        queue.standing.waiting.fetch_sub(1, Ordering::Relaxed);
+        assert!(queue.submit_all(requests(1)).is_ok());
+        queue.standing.waiting.fetch_sub(2, Ordering::Relaxed);
+        drop(work);
+        let (refused, others) = queue.submit_all(requests(4)).unwrap_err();
+        assert_eq!((refused.code(), sizes(&others), waiting()), ("NET-STOPPED", vec![1, 2, 3, 4], 1));
     }
 }

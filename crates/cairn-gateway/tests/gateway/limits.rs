@@ -279,3 +279,28 @@ fn requests_that_are_worked_on_are_limited() {
     assert_eq!(busy.len(), 1);
     assert_eq!(refusal(busy[0]), refused(503, "NET-BUSY-REQUESTS", true));
 }
+
+#[test]
+fn what_was_sent_stays_counted_until_it_is_dealt_with_also_when_its_sender_has_left() {
+    let net = Net::found();
+    let admin_listen = Some("127.0.0.1:0".to_owned());
+    let options = GatewayOptions { admin_listen, checkpoint: Duration::from_secs(600), ..options() };
+    let (running, ledger) = start_with_ledger(&net, options);
+    let mut watcher = Client::at(running.admin_address().unwrap());
+    let device = Device::of(1);
+    let (enrolment, report) = (net.enrol(&device), net.report(&device, 1, 20_000));
+    // The writer waits for the ledger with the one, the check of reports with the other.
+    for (path, content_type, body) in
+        [("/v1/statements", "application/cbor", enrolment), ("/v1/reports", "application/cose", report)]
+    {
+        let writing = ledger.write().unwrap();
+        let mut sender = Client::to(&running);
+        sender.start_post(path, content_type, &body);
+        until(|| watcher.metric("cairn_bytes_held") == body.len() as u64);
+        drop(sender);
+        until(|| watcher.metric("cairn_requests_under_way") == 0);
+        assert_eq!(watcher.metric("cairn_bytes_held"), body.len() as u64, "{path}");
+        drop(writing);
+        until(|| watcher.metric("cairn_bytes_held") == 0);
+    }
+}
