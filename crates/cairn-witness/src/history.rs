@@ -113,7 +113,7 @@ impl History {
     /// if `keep` says so. One that is older than the last is passed over.
     ///
     /// # Errors
-    /// [`WitnessError`] if it could not be written; nothing more is written then.
+    /// [`WitnessError::Full`] while the disk is; after another [`WitnessError`] nothing more is written.
     pub fn push(&self, note: &Note, size: u64, time_s: u64, keep: bool) -> Result<(), WitnessError> {
         self.inner().push(note.to_string(), size, time_s, keep)
     }
@@ -124,7 +124,7 @@ impl History {
     /// As [`History::push`].
     pub fn flush(&self) -> Result<(), WitnessError> {
         let mut inner = self.inner();
-        inner.pending.take().map_or(Ok(()), |(kept, text)| inner.append(kept, &text))
+        inner.pending.take().map_or(Ok(()), |(kept, text)| inner.append_pending(kept, text))
     }
 
     /// Checkpoints from number `from` on, one after the other, at most `limit` and about 1 MiB; empty at the end.
@@ -172,7 +172,7 @@ impl Inner {
         if let Some((last_word, text)) = self.pending.take_if(|(pending, _)| pending.size != size)
             && self.is_due(last_word.time_s)
         {
-            self.append(last_word, &text)?;
+            self.append_pending(last_word, text)?;
         }
         let is_first_word = self.kept.last().is_none_or(|last| last.size != size);
         if keep || (is_first_word && self.is_due(time_s)) {
@@ -187,6 +187,15 @@ impl Inner {
         self.kept.last().is_none_or(|last| time_s.saturating_sub(last.time_s) >= self.every_s)
     }
 
+    /// Appends what was pending; it stays so while the disk is full.
+    fn append_pending(&mut self, kept: Kept, text: String) -> Result<(), WitnessError> {
+        self.append(kept, &text).inspect_err(|error| {
+            if matches!(error, WitnessError::Full { .. }) {
+                self.pending = Some((kept, text));
+            }
+        })
+    }
+
     fn append(&mut self, mut kept: Kept, text: &str) -> Result<(), WitnessError> {
         if self.stopped {
             return Ok(());
@@ -198,7 +207,9 @@ impl Inner {
         let file = match &self.file {
             Some(file) => file.clone(),
             None => {
-                let file = self.disk.create(&self.name).map_err(failed("create", &self.name))?;
+                let created = self.disk.create(&self.name).map_err(unwritten("create", &self.name));
+                self.stopped = !matches!(created, Err(WitnessError::Full { .. }));
+                let file = created?;
                 self.disk.sync_folder().map_err(failed("sync the folder of", &self.name))?;
                 self.file = Some(file.clone());
                 file
@@ -285,6 +296,7 @@ mod tests {
     use cairn_log::StdDisk;
     use cairn_merkle::witness::parse_history;
     use cairn_merkle::{Checkpoint, Cosigner};
+    use cairn_testkit::disk::{Faults, FaultyDisk};
     use proptest::prelude::*;
 
     use super::*;
@@ -338,6 +350,23 @@ mod tests {
             }
         }
         assert_eq!((history.count(), history.skipped_bytes()), (5, 0));
+    }
+
+    #[test]
+    fn a_full_disk_is_outlasted_from_the_first_checkpoint_on_and_costs_no_last_word() {
+        let disk = FaultyDisk::new(1, Faults::default());
+        let history = History::open(Arc::new(disk.clone()), "history", 60).unwrap();
+        let push = |size, time_s| history.push(&note(size, time_s), size, time_s, false).map_err(|error| error.code());
+        disk.fill();
+        assert_eq!(push(5, 1_000), Err("WIT-FULL"));
+        disk.make_room();
+        assert_eq!((push(5, 1_000), push(5, 1_200)), (Ok(()), Ok(())));
+        disk.fill();
+        assert_eq!(push(6, 1_210), Err("WIT-FULL"));
+        assert_eq!(history.flush().map_err(|error| error.code()), Err("WIT-FULL"));
+        disk.make_room();
+        assert_eq!(push(7, 1_300), Ok(()));
+        assert_eq!(read(&history, 9), [note(5, 1_000), note(5, 1_200), note(7, 1_300)]);
     }
 
     proptest! {
