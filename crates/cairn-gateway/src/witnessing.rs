@@ -326,16 +326,36 @@ impl Asker {
                     self.known = size;
                     return Ok(cosignature);
                 }
-                Asked::At { size: larger } if larger > size => {
-                    return Err(format!(
-                        "it cosigned {larger} entries of this log, which has {size}: was the log rolled back, or is its key \
-                         used elsewhere?"
-                    ));
-                }
+                Asked::At { size: larger } if larger > size => return Err(ahead(larger, size, self.log.size())),
                 Asked::At { size: same } if same == old => return Err("it wants what it was given".to_owned()),
                 Asked::At { size: other } => old = other,
             }
         }
         Err("it names another size each time".to_owned())
+    }
+}
+
+/// Why a witness does not cosign `size` entries when it cosigned more of a log that has `in_log` by now: checkpoints are
+/// public, and anybody may show it a later one before it comes to this.
+fn ahead(larger: u64, size: u64, in_log: u64) -> String {
+    if larger <= in_log {
+        return format!(
+            "it cosigned {larger} entries before it was asked for {size}: somebody showed it a later checkpoint"
+        );
+    }
+    format!(
+        "it cosigned {larger} entries of this log, which has {in_log}: was the log rolled back, or is its key used elsewhere?"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_witness_that_saw_more_than_there_is_makes_the_log_look_rolled_back() {
+        for (larger, in_log, rolled_back) in [(11, 11, false), (11, 40, false), (12, 11, true), (12, 10, true)] {
+            assert_eq!(ahead(larger, 10, in_log).contains("rolled back"), rolled_back, "{larger} of {in_log}");
+        }
     }
 }

@@ -7,6 +7,8 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use cairn_merkle::{MerkleError, NoteVerifier, Promise};
+
 use crate::failure::Failure;
 
 /// The first line of every promise.
@@ -80,16 +82,46 @@ pub fn read_promises(path: &Path) -> Result<Vec<String>, Failure> {
 pub fn split_promises(text: &str) -> Option<Vec<String>> {
     let mut notes: Vec<String> = Vec::new();
     for line in text.split_inclusive('\n') {
-        match notes.last_mut() {
-            // Also where a crash left a line without its end: what was kept before stays whole.
-            _ if line.strip_suffix('\n').unwrap_or(line) == HEADER => notes.push(line.to_owned()),
-            Some(note) => note.push_str(line),
-            None => return None,
+        let bare = line.strip_suffix('\n').unwrap_or(line);
+        match (bare.strip_suffix(HEADER), notes.last_mut()) {
+            // Also behind a line that a crash left without its end: what was kept before and after it stays whole. No other
+            // line of a note ends so: they end in base64 of a length that is padded, or in a hash.
+            (Some(torn), last) => {
+                match last {
+                    Some(note) => note.push_str(torn),
+                    None if HEADER.starts_with(torn) => {}
+                    None => return None,
+                }
+                notes.push(line[torn.len()..].to_owned());
+            }
+            (None, Some(note)) => note.push_str(line),
+            (None, None) => return None,
         }
     }
     // The blank line that separates two notes is part of neither.
     let whole: Vec<String> = notes.iter().map(|note| format!("{}\n", note.trim_end_matches('\n'))).collect();
     if whole.is_empty() { None } else { Some(whole) }
+}
+
+/// The promises that a key signed, each with its note, and why the first of the other notes is none: a crash may have torn
+/// one, and those after it bind the operator all the same.
+#[must_use]
+pub fn open_promises(notes: Vec<String>, key: &NoteVerifier) -> (Vec<(String, Promise)>, Option<MerkleError>) {
+    let (mut opened, mut refused) = (Vec::new(), None);
+    for note in notes {
+        match Promise::open(&note, key) {
+            Ok(promise) => opened.push((note, promise)),
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    (opened, refused)
+}
+
+/// The failure that a note in a file is which is no promise of the network asked.
+#[must_use]
+pub fn no_promise_of_network(path: &Path, error: &MerkleError) -> Failure {
+    Failure::wrong(error.code(), format!("a promise in {}: {error}", path.display()))
+        .hint("is it from this network? ask the gateway that made it, with --url")
 }
 
 fn no_promise(path: &Path) -> Failure {
@@ -99,6 +131,10 @@ fn no_promise(path: &Path) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use cairn_core::Hash;
+    use cairn_core::ed25519::SigningKey;
+    use cairn_merkle::NoteSigner;
+
     use super::*;
 
     #[test]
@@ -119,11 +155,24 @@ mod tests {
     #[test]
     fn a_promise_stays_whole_when_a_crash_began_the_next_one() {
         let whole = "cairn/promise/1\nabc\n7 x\n\n\u{2014} l B\n";
+        assert_eq!(split_promises(&["cairn/pro", whole].concat()).unwrap(), [whole]);
         for torn in ["", "\n", "\ncairn/promise/1", "\ncairn/promise/1\n", "\ncairn/promise/1\nab"] {
             let notes = split_promises(&[whole, torn].concat()).unwrap();
             assert_eq!(notes[0], whole, "{torn:?}");
             assert_eq!(notes.len(), 1 + usize::from(torn.len() > 1), "{torn:?}");
         }
+    }
+
+    #[test]
+    fn a_note_that_a_crash_tore_hides_no_promise_after_it() {
+        let signer = NoteSigner::new("log.example/promise", SigningKey::from_seed([5; 32])).unwrap();
+        let promise = |index| Promise { network: Hash::of(b"genesis"), entries: vec![(index, Hash::ZERO)] };
+        let [one, two] = [7, 8].map(|index| promise(index).sign(&signer).unwrap());
+        let text = [one.as_str(), "\n", &two[..two.len() - 20], &two, "\n"].concat();
+        let (opened, refused) = open_promises(split_promises(&text).unwrap(), signer.verifier());
+        assert_eq!(opened, [(one.clone(), promise(7)), (two, promise(8))]);
+        assert!(refused.is_some());
+        assert_eq!(open_promises(vec![one.clone()], signer.verifier()), (vec![(one, promise(7))], None));
     }
 
     #[test]

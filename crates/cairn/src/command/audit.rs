@@ -8,7 +8,7 @@ use cairn_audit::{
 };
 use cairn_core::key::PublicKey;
 use cairn_core::{Hash, NetworkId};
-use cairn_evidence::Evidence;
+use cairn_evidence::{Evidence, Founded};
 use cairn_ledger::{NetworkClock, wall_ms};
 use cairn_merkle::{MerkleError, NoteVerifier, TrustPolicy};
 use cairn_witness::WitnessClient;
@@ -18,7 +18,7 @@ use crate::command::witness::read_policy;
 use crate::failure::{Exit, Failure};
 use crate::held::{broken, first_broken, proof_kept};
 use crate::output::Output;
-use crate::promises::read_promises;
+use crate::promises::{no_promise_of_network, open_promises, read_promises};
 use crate::served::{Served, source_named};
 use crate::words::{count, duration, rehearsed_lines};
 
@@ -140,20 +140,25 @@ impl Args {
         proof_kept(failure, kept)
     }
 
-    /// Holds promises against the log that was audited; the failure when one of them is broken.
+    /// Holds promises against the log that was audited; the failure when one of them is broken, or else when
+    /// one cannot be read.
     fn hold_promises(&self, source: &dyn Source, report: &AuditReport) -> Result<Option<Failure>, Failure> {
         let Some(checkpoint) = report.checkpoint.as_ref().filter(|_| !self.promises.is_empty()) else {
             return Ok(None);
         };
         let served = Served::under(source, checkpoint.note.clone())?;
         let genesis = served.genesis()?;
+        let key = Founded::by(&genesis)?.promises;
+        let mut unread = None;
         for file in &self.promises {
-            for note in read_promises(file)? {
+            let (opened, refused) = open_promises(read_promises(file)?, &key);
+            for (note, _) in opened {
                 let Some((index, promised)) = first_broken(&served, &genesis, &note)? else { continue };
                 return Ok(Some(broken(&served, index, promised, &note, self.evidence.as_deref())));
             }
+            unread = unread.or(refused.map(|error| no_promise_of_network(file, &error)));
         }
-        Ok(None)
+        Ok(unread)
     }
 
     fn source(&self) -> Result<Box<dyn Source>, Failure> {

@@ -9,7 +9,6 @@ use cairn_audit::HttpSource;
 use cairn_client::{Client, Kept};
 use cairn_core::Hash;
 use cairn_core::entry::Entry;
-use cairn_log::Promise;
 use cairn_merkle::proof::inclusion_proof;
 use cairn_merkle::tile::{TILE_WIDTH, TiledHashes, decode_bundle};
 use cairn_merkle::tree::leaf_hash;
@@ -21,7 +20,7 @@ use crate::connect::{Connect, checkpoint};
 use crate::failure::Failure;
 use crate::held::broken;
 use crate::output::Output;
-use crate::promises::read_promises;
+use crate::promises::{no_promise_of_network, open_promises, read_promises};
 use crate::served::Served;
 use crate::words::{count, utc};
 
@@ -221,13 +220,10 @@ fn promises(args: &PromisesArgs, output: Output) -> Result<(), Failure> {
     let key: NoteVerifier = network.promise_vkey.parse()?;
     let notes = read_promises(&args.file)?;
     let mut promised = Promised { promises: notes.len() as u64, entries: 0, kept: 0, not_yet: 0, size: network.size };
-    for note in &notes {
-        let promise = Promise::open(note, &key).map_err(|error| {
-            Failure::wrong(error.code(), format!("a promise in {}: {error}", args.file.display()))
-                .hint("is it from this network? ask the gateway that made it, with --url")
-        })?;
+    let (opened, refused) = open_promises(notes, &key);
+    for (note, promise) in &opened {
         promised.entries += promise.entries.len() as u64;
-        match client.kept(&promise, &log)? {
+        match client.kept(promise, &log)? {
             Kept::Kept { .. } => promised.kept += promise.entries.len() as u64,
             Kept::NotYet { size, .. } => {
                 let reached = promise.entries.iter().filter(|(index, _)| *index < size).count() as u64;
@@ -240,6 +236,9 @@ fn promises(args: &PromisesArgs, output: Output) -> Result<(), Failure> {
                 return Err(broken(&served, index, promised, note, args.evidence.as_deref()));
             }
         }
+    }
+    if let Some(error) = refused {
+        return Err(no_promise_of_network(&args.file, &error));
     }
     output.show(&promised, |promised| {
         let Promised { kept, not_yet, .. } = promised;
