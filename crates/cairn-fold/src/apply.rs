@@ -6,7 +6,8 @@ use cairn_core::statement::{Body, Statement};
 use cairn_core::{Account, Hash, NetworkId};
 
 use crate::admit::Effect;
-use crate::state::{Denial, Device, FORMER_KEYS_MAX, Network, PolicyInForce, State};
+use crate::nonces::SignerName;
+use crate::state::{Denial, Network, PolicyInForce, State};
 
 impl State {
     /// Applies the effect of the valid entry at `index`.
@@ -33,7 +34,7 @@ impl State {
 
     fn apply_statement(&mut self, index: u64, received_ms: u64, statement: &Statement) {
         for signed in &statement.signed {
-            self.nonces.insert(signed.signer.bytes(), statement.nonce);
+            self.nonces.insert(SignerName::from(&signed.signer), statement.nonce);
         }
         match &statement.body {
             Body::Genesis(genesis) => {
@@ -42,34 +43,23 @@ impl State {
                 self.network = Some(Network { id, genesis: genesis.clone(), payload });
             }
             Body::Enrol(enrol) => {
-                let device = Device {
-                    key: enrol.key,
-                    enrol: enrol.clone(),
-                    former_keys: Vec::new(),
-                    enrolled_index: index,
-                    enrolled_ms: received_ms,
-                    retired_index: None,
-                    names: crate::names::NameRanges::default(),
-                };
-                *self.owned.entry(enrol.owner.clone()).or_default() += 1;
-                self.devices.insert(DeviceId::of_key(&enrol.key.multicodec()), device);
+                let device = self.device_of(enrol, index, received_ms);
+                *self.owned.entry(device.owner.clone()).or_default() += 1;
+                self.devices.insert(DeviceId::of_key(&enrol.key.multicodec()), Box::new(device));
             }
             Body::Transfer(transfer) => {
+                let owner = self.shared_owner(&transfer.owner);
                 let device = self.devices.get_mut(&transfer.device).expect("admit found the device");
-                let before = core::mem::replace(&mut device.enrol.owner, transfer.owner.clone());
+                let before = core::mem::replace(&mut device.owner, owner.clone());
                 self.loses_one(&before);
-                *self.owned.entry(transfer.owner.clone()).or_default() += 1;
+                *self.owned.entry(owner).or_default() += 1;
             }
             Body::Retire(id) => {
-                self.devices.get_mut(id).expect("admit found the device").retired_index = Some(index);
+                self.devices.get_mut(id).expect("admit found the device").retire(index);
             }
             Body::Rotate(rotate) => {
                 let device = self.devices.get_mut(&rotate.device).expect("admit found the device");
-                let former = core::mem::replace(&mut device.key, rotate.key);
-                if device.former_keys.len() == FORMER_KEYS_MAX {
-                    device.former_keys.remove(0);
-                }
-                device.former_keys.push(former);
+                device.rotate(rotate.key);
             }
             Body::Payee(choice) => {
                 self.payees.insert(choice.owner.clone(), choice.payee.clone());

@@ -269,17 +269,16 @@ fn sites(state: &State, devices: impl Iterator<Item = DeviceId>) -> BTreeMap<Dev
             continue;
         }
         let device = state.devices.get(&id).expect("a report was admitted for a device of the state");
-        let enrol = &device.enrol;
-        let exact = enrol.exact.and_then(|(lat_e7, lon_e7)| Position::of(lat_e7, lon_e7));
+        let exact = device.exact.and_then(|(lat_e7, lon_e7)| Position::of(lat_e7, lon_e7));
         let position =
-            exact.unwrap_or_else(|| Cell::of(enrol.cell).expect("enrolment was admitted with a cell").center());
+            exact.unwrap_or_else(|| Cell::of(device.cell).expect("enrolment was admitted with a cell").center());
         let site = Site {
-            owner: enrol.owner.clone(),
+            owner: Account::clone(&device.owner),
             position,
-            altitude_cm: enrol.altitude_cm,
+            altitude_cm: device.altitude_cm,
             enrolled_index: device.enrolled_index,
-            mobile: enrol.mobility == Mobility::Mobile,
-            anchor: enrol.role == Role::Anchor,
+            mobile: device.kind.mobility == Mobility::Mobile,
+            anchor: device.kind.role == Role::Anchor,
         };
         sites.insert(id, site);
     }

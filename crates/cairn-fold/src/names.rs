@@ -10,9 +10,71 @@ use cairn_core::cbor::{self, CborError, Decoder, Encoder};
 pub const RANGES_MAX: usize = 64;
 
 /// The names taken, as ascending, disjoint, non-adjacent inclusive ranges of `boot * 2^32 + seq`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// A device that counts on without a gap has one range, and that takes no memory beside this.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameRanges {
-    ranges: Vec<(u64, u64)>,
+    ranges: Ranges,
+}
+
+/// Ranges in their order; one of them is always [`Ranges::One`], so that the same ranges are equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Ranges {
+    One([(u64, u64); 1]),
+    /// None, or two and more.
+    Many(Vec<(u64, u64)>),
+}
+
+impl From<Vec<(u64, u64)>> for Ranges {
+    fn from(ranges: Vec<(u64, u64)>) -> Self {
+        match ranges[..] {
+            [one] => Self::One([one]),
+            _ => Self::Many(ranges),
+        }
+    }
+}
+
+impl Ranges {
+    fn as_slice(&self) -> &[(u64, u64)] {
+        match self {
+            Self::One(one) => one,
+            Self::Many(many) => many,
+        }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [(u64, u64)] {
+        match self {
+            Self::One(one) => one,
+            Self::Many(many) => many,
+        }
+    }
+
+    /// Another range, at `at`. Room grows by one: ranges are few, and a device that has many rarely opens another.
+    fn insert(&mut self, at: usize, range: (u64, u64)) {
+        let mut ranges = match core::mem::replace(self, Self::Many(Vec::new())) {
+            Self::One(one) => one.to_vec(),
+            Self::Many(many) => many,
+        };
+        ranges.reserve_exact(1);
+        ranges.insert(at, range);
+        *self = ranges.into();
+    }
+
+    /// Makes one range of those at `at` and behind it.
+    fn join(&mut self, at: usize) {
+        let Self::Many(mut ranges) = core::mem::replace(self, Self::Many(Vec::new())) else {
+            unreachable!("two ranges are joined, so there are two");
+        };
+        ranges[at].1 = ranges[at + 1].1;
+        ranges.remove(at + 1);
+        *self = ranges.into();
+    }
+}
+
+impl Default for NameRanges {
+    fn default() -> Self {
+        Self { ranges: Ranges::Many(Vec::new()) }
+    }
 }
 
 /// The position of a name on the line of names.
@@ -25,8 +87,9 @@ impl NameRanges {
     #[must_use]
     pub fn contains(&self, boot: u32, seq: u32) -> bool {
         let name = place(boot, seq);
-        let after = self.ranges.partition_point(|&(start, _)| start <= name);
-        after > 0 && self.ranges[after - 1].1 >= name
+        let ranges = self.ranges.as_slice();
+        let after = ranges.partition_point(|&(start, _)| start <= name);
+        after > 0 && ranges[after - 1].1 >= name
     }
 
     /// Takes a name; `false` when it was taken before.
@@ -35,21 +98,18 @@ impl NameRanges {
             return false;
         }
         let name = place(boot, seq);
-        let after = self.ranges.partition_point(|&(start, _)| start <= name);
-        let joins_left = after > 0 && self.ranges[after - 1].1.checked_add(1) == Some(name);
-        let joins_right = self.ranges.get(after).is_some_and(|&(start, _)| name.checked_add(1) == Some(start));
+        let ranges = self.ranges.as_mut_slice();
+        let after = ranges.partition_point(|&(start, _)| start <= name);
+        let joins_left = after > 0 && ranges[after - 1].1.checked_add(1) == Some(name);
+        let joins_right = ranges.get(after).is_some_and(|&(start, _)| name.checked_add(1) == Some(start));
         match (joins_left, joins_right) {
-            (true, true) => {
-                self.ranges[after - 1].1 = self.ranges[after].1;
-                self.ranges.remove(after);
-            }
-            (true, false) => self.ranges[after - 1].1 = name,
-            (false, true) => self.ranges[after].0 = name,
+            (true, true) => self.ranges.join(after - 1),
+            (true, false) => ranges[after - 1].1 = name,
+            (false, true) => ranges[after].0 = name,
             (false, false) => self.ranges.insert(after, (name, name)),
         }
-        if self.ranges.len() > RANGES_MAX {
-            self.ranges[0].1 = self.ranges[1].1;
-            self.ranges.remove(1);
+        if self.len() > RANGES_MAX {
+            self.ranges.join(0);
         }
         true
     }
@@ -57,27 +117,27 @@ impl NameRanges {
     /// The number of ranges.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ranges.len()
+        self.ranges.as_slice().len()
     }
 
     /// Whether no name is taken.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
+        self.ranges.as_slice().is_empty()
     }
 
     /// The highest name taken: `(boot, seq)`.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "a place is two 32-bit halves")]
     pub fn highest(&self) -> Option<(u32, u32)> {
-        self.ranges.last().map(|&(_, end)| ((end >> 32) as u32, end as u32))
+        self.ranges.as_slice().last().map(|&(_, end)| ((end >> 32) as u32, end as u32))
     }
 
     /// Writes `[start, length - 1, ...]` as deltas: each start counted from the end before it. Names pass 63 bits only
     /// for boots of 2^31 and more, so ends are written as two halves.
     pub(crate) fn encode(&self, out: &mut Encoder) {
-        out.array(self.ranges.len() * 4);
-        for &(start, end) in &self.ranges {
+        out.array(self.len() * 4);
+        for &(start, end) in self.ranges.as_slice() {
             for place in [start, end] {
                 out.uint(place >> 32).uint(place & 0xffff_ffff);
             }
@@ -101,7 +161,7 @@ impl NameRanges {
             ranges.push((start, end));
         }
         input.leave();
-        Ok(Self { ranges })
+        Ok(Self { ranges: ranges.into() })
     }
 }
 

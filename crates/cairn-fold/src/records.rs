@@ -2,6 +2,8 @@
 //!
 //! What judges remember is written as it stands: bytes that nobody here reads.
 
+use std::sync::Arc;
+
 use cairn_classes::Carry;
 use cairn_core::cbor::{CborError, Decoder, Encoder};
 use cairn_core::key::PublicKey;
@@ -12,7 +14,8 @@ use thiserror::Error;
 
 use crate::carry::Carried;
 use crate::names::NameRanges;
-use crate::state::{Denial, Device, Network, OpenEpoch, Pending, PolicyInForce, State};
+use crate::nonces::SignerName;
+use crate::state::{Denial, Network, OpenEpoch, Pending, PolicyInForce, State};
 
 /// The tables, numbered for ever.
 mod table {
@@ -134,19 +137,20 @@ impl State {
     fn write_devices(&self, records: &mut Writer) {
         for (id, device) in &self.devices {
             records.put(table::DEVICE, &id.0, |out| {
-                out.array(7).encoded(&Body::Enrol(device.enrol.clone()).encode()).bytes(&device.key.multicodec());
-                out.array(device.former_keys.len());
-                for key in &device.former_keys {
+                out.array(7).encoded(&Body::Enrol(device.enrol()).encode()).bytes(&device.key.multicodec());
+                let former_keys = device.former_keys();
+                out.array(former_keys.len());
+                for key in former_keys {
                     out.bytes(&key.multicodec());
                 }
                 out.uint(device.enrolled_index).uint(device.enrolled_ms);
                 // Zero is genesis, so it stands for "not retired".
-                out.uint(device.retired_index.unwrap_or(0));
+                out.uint(device.retired_index().unwrap_or(0));
                 device.names.encode(out);
             });
         }
         for (signer, nonce) in &self.nonces {
-            records.put(table::NONCE, signer, |out| {
+            records.put(table::NONCE, signer.as_bytes(), |out| {
                 out.uint(*nonce);
             });
         }
@@ -258,8 +262,11 @@ impl State {
             state.read_record(record).map_err(|problem| problem.at(position))?;
         }
         for device in state.devices.values() {
-            *state.owned.entry(device.enrol.owner.clone()).or_default() += 1;
+            *state.owned.entry(device.owner.clone()).or_default() += 1;
         }
+        // Of a record that another one took the place of, nothing stays.
+        state.owned.retain(|_, devices| *devices > 0);
+        state.kinds.retain(|kind| Arc::strong_count(kind) > 1);
         Ok(state)
     }
 
@@ -278,7 +285,7 @@ impl State {
             table::NETWORK => return self.read_network(uint_key(key)?, value),
             table::DEVICE => return self.read_device(key, value),
             table::NONCE => {
-                self.nonces.insert(key.to_vec(), input.uint()?);
+                self.nonces.insert(signer_key(key)?, input.uint()?);
             }
             table::POLICY => {
                 let document = input.bytes()?.to_vec();
@@ -418,19 +425,17 @@ impl State {
         names(key, &DeviceId::of_key(&enrol.key.multicodec()).0)?;
         let current = read_key(&mut input)?;
         let former = input.array()?;
-        let former_keys = (0..former).map(|_| read_key(&mut input)).collect::<Result<_, _>>()?;
+        let former_keys: Vec<PublicKey> = (0..former).map(|_| read_key(&mut input)).collect::<Result<_, _>>()?;
         input.leave();
-        let device = Device {
-            enrol,
-            key: current,
-            former_keys,
-            enrolled_index: input.uint()?,
-            enrolled_ms: input.uint()?,
-            retired_index: some_index(input.uint()?),
-            names: NameRanges::decode(&mut input)?,
-        };
+        let (enrolled_index, enrolled_ms) = (input.uint()?, input.uint()?);
+        let mut device = self.device_of(&enrol, enrolled_index, enrolled_ms);
+        device.keep_keys(current, &former_keys);
+        device.retire(input.uint()?);
+        device.names = NameRanges::decode(&mut input)?;
         input.end()?;
-        self.devices.insert(DeviceId(fixed(key)?), device);
+        // Counted when all are read; known from now on, so that the next device of the owner shares it.
+        self.owned.entry(device.owner.clone()).or_default();
+        self.devices.insert(DeviceId(fixed(key)?), Box::new(device));
         Ok(())
     }
 }
@@ -450,7 +455,8 @@ impl Writer {
         write(&mut value);
         let mut record = Encoder::empty();
         record.array(3).uint(table).bytes(key).bytes(&value.into_bytes());
-        self.records.push(record.into_bytes());
+        // Exactly as long as it is: there are millions of them, and they are kept until the epoch is on disk.
+        self.records.push(record.into_bytes().into_boxed_slice().into_vec());
     }
 }
 
@@ -520,6 +526,10 @@ fn account_key(key: &[u8]) -> Result<Account, CborError> {
     let text = core::str::from_utf8(key).map_err(|_| bad)?;
     // An account has more texts than the one that it is written as.
     Account::parse(text).ok().filter(|account| account.to_string() == text).ok_or(bad)
+}
+
+fn signer_key(key: &[u8]) -> Result<SignerName, CborError> {
+    SignerName::from_bytes(key).ok_or(CborError::Range { at: 0, what: "the key is longer than any signer's name" })
 }
 
 fn fixed<const N: usize>(key: &[u8]) -> Result<[u8; N], CborError> {

@@ -3,17 +3,19 @@
 //! It is a set of records `[table, key, value]`. Sorted bytewise they are a snapshot; their RFC 6962 root is the state
 //! root that every epoch statement carries. Memory grows with devices, signers and accounts, never with reports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cairn_core::epoch::EpochClock;
 use cairn_core::key::PublicKey;
 use cairn_core::report::ReportName;
-use cairn_core::statement::{AuditorSet, DomainTerms, Enrol, Genesis, Successor};
+use cairn_core::statement::{AuditorSet, DomainTerms, Genesis, Successor};
 use cairn_core::{Account, Amount, DeviceId, Domain, Hash, NetworkId};
 use cairn_reward::Policy;
 
 use crate::carry::Carried;
-use crate::names::NameRanges;
+use crate::device::{Device, Kind};
+use crate::nonces::SignerName;
 
 /// A policy in force from an epoch on: its document, and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,30 +26,8 @@ pub struct PolicyInForce {
     pub read: Policy,
 }
 
-/// How many former keys of a device are remembered.
-pub const FORMER_KEYS_MAX: usize = 8;
-
 /// The most settlement chains of a network: each has its line in every epoch statement.
 pub const DOMAINS_MAX: usize = 16;
-
-/// An enrolled device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
-    /// What its enrolment said; `owner` is kept current.
-    pub enrol: Enrol,
-    /// The key it signs with now.
-    pub key: PublicKey,
-    /// The keys that it signed with before, the last [`FORMER_KEYS_MAX`] of them: what it signed twice stays provable.
-    pub former_keys: Vec<PublicKey>,
-    /// The entry that enrolled it.
-    pub enrolled_index: u64,
-    /// When that entry was received, ms since 1970 UTC: nothing measured before is the device's.
-    pub enrolled_ms: u64,
-    /// The entry that retired it.
-    pub retired_index: Option<u64>,
-    /// The report names it has used.
-    pub names: NameRanges,
-}
 
 /// A denial in force or past.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,12 +80,14 @@ pub struct State {
     pub received_ms: u64,
     /// The epoch that is open.
     pub epoch: OpenEpoch,
-    /// Devices by id.
-    pub devices: BTreeMap<DeviceId, Device>,
+    /// Devices by id; boxed, because a third of a map's places are empty.
+    pub devices: BTreeMap<DeviceId, Box<Device>>,
     /// Devices that each owner enrolled or was given, retired ones included.
-    pub owned: BTreeMap<Account, u32>,
+    pub owned: BTreeMap<Arc<Account>, u32>,
+    /// The kinds that devices are of, each once: no device ever leaves the state, so no kind does.
+    pub(crate) kinds: BTreeSet<Arc<Kind>>,
     /// The last nonce of each signer.
-    pub nonces: BTreeMap<Vec<u8>, u64>,
+    pub nonces: BTreeMap<SignerName, u64>,
     /// Policies by first epoch.
     pub policies: BTreeMap<u64, PolicyInForce>,
     /// Profile documents by class and first epoch.

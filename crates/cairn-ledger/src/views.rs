@@ -64,7 +64,7 @@ impl Ledger {
             domains: state.domains.keys().map(ToString::to_string).collect(),
             classes: policy.map_or_else(Vec::new, |policy| policy.read.classes.iter().map(class).collect()),
             rules: rules(state),
-            devices: state.devices.values().filter(|device| device.retired_index.is_none()).count() as u64,
+            devices: state.devices.values().filter(|device| device.retired_index().is_none()).count() as u64,
         }))
     }
 
@@ -253,7 +253,6 @@ impl Ledger {
     pub fn device_info(&self, id: &DeviceId) -> Result<DeviceInfo, LedgerError> {
         let state = self.state();
         let device = state.devices.get(id).ok_or_else(|| LedgerError::NoDevice { device: id.to_string() })?;
-        let enrol = &device.enrol;
         let mut epochs = Vec::new();
         for epoch in self.history() {
             let (_, verdicts) = self.verdicts(epoch, Some(id))?;
@@ -271,17 +270,17 @@ impl Ledger {
         Ok(DeviceInfo {
             id: id.to_string(),
             key: device.key.did(),
-            owner: enrol.owner.to_string(),
-            payee: state.payee_of(&enrol.owner).to_string(),
-            role: enrol.role.word().to_owned(),
-            classes: enrol.classes.clone(),
-            model: enrol.model.clone(),
-            mobile: enrol.mobility == Mobility::Mobile,
-            cell: format!("{:x}", enrol.cell),
-            exact: enrol.exact,
-            altitude_cm: enrol.altitude_cm,
+            owner: device.owner.to_string(),
+            payee: state.payee_of(&device.owner).to_string(),
+            role: device.kind.role.word().to_owned(),
+            classes: device.kind.classes.clone(),
+            model: device.kind.model.clone(),
+            mobile: device.kind.mobility == Mobility::Mobile,
+            cell: format!("{:x}", device.cell),
+            exact: device.exact,
+            altitude_cm: device.altitude_cm,
             enrolled_index: device.enrolled_index,
-            retired_index: device.retired_index,
+            retired_index: device.retired_index(),
             denied_index: state.denial_at(id, state.received_ms).map(|denial| denial.index),
             last_name: device.names.highest(),
             open_reports: self.fold().open_reports().filter(|report| report.name.device == *id).count() as u64,
@@ -304,7 +303,7 @@ impl Ledger {
                 epochs.push(AccountEpoch { epoch: self.epoch_ref(epoch)?, paid: sum(paid).to_string() });
             }
         }
-        let owned = state.devices.iter().filter(|(_, device)| device.enrol.owner == *account);
+        let owned = state.devices.iter().filter(|(_, device)| *device.owner == *account);
         Ok(AccountInfo {
             account: account.to_string(),
             cumulative: state.cumulative.get(account).copied().unwrap_or_default().to_string(),

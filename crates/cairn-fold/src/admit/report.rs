@@ -8,8 +8,9 @@ use cairn_core::report::{Report, ReportName, ReportedPlace};
 use cairn_core::statement::Role;
 
 use super::candidate::Candidate;
+use crate::device::Device;
 use crate::refusal::Refusal;
-use crate::state::{Device, Pending, State};
+use crate::state::{Pending, State};
 
 /// A valid report, as it is held until its epoch is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +96,7 @@ pub fn admit_report(state: &State, index: u64, entry: &Entry<'_>, candidate: Can
     let received_ms = entry.received_ms;
     let Standing { device, epoch, time_ms, last_ms } = standing(state, &candidate, received_ms)?;
     check_signature(state, device, entry.body, &candidate)?;
-    let owner = &device.enrol.owner;
+    let owner = &*device.owner;
     let pending = Pending {
         account: state.payee_of(owner).clone(),
         denied: state.denial_at(&candidate.name.device, received_ms).map(|denial| denial.index),
@@ -144,14 +145,14 @@ impl Accepted {
 }
 
 fn check_standing(device: &Device, candidate: &Candidate) -> Result<(), Refusal> {
-    if let Some(retired) = device.retired_index {
+    if let Some(retired) = device.retired_index() {
         let what = format!("{} was retired by entry {retired}", candidate.name.device);
         return Err(Refusal::of("RPT-RETIRED", what));
     }
     if device.key.algorithm() != candidate.algorithm {
         return Err(Refusal::of("RPT-ALGORITHM", "the header names another algorithm than the device's key"));
     }
-    match (device.enrol.role, candidate.has_subject) {
+    match (device.kind.role, candidate.has_subject) {
         (Role::Device | Role::Anchor | Role::Worker, false) => Ok(()),
         (Role::Bridge, _) => Err(Refusal::of("RPT-BRIDGE", "reports of bridges are not accepted yet")),
         (_, true) => Err(Refusal::of("RPT-SUBJECT", "only a bridge signs for another device")),
@@ -192,7 +193,7 @@ fn check_future(state: &State, last_ms: u64, received_ms: u64) -> Result<(), Ref
 fn check_class(state: &State, device: &Device, candidate: &Candidate) -> Result<u64, Refusal> {
     let class = &candidate.class;
     let judged = state.policy().is_some_and(|policy| policy.read.classes.contains_key(class));
-    if !judged || !device.enrol.classes.contains(class) {
+    if !judged || !device.kind.classes.contains(class) {
         let who = if judged { "the device is not enrolled in" } else { "the policy does not judge" };
         return Err(Refusal::of("RPT-CLASS", format!("{who} class `{class}`")));
     }
@@ -207,7 +208,7 @@ fn check_place(state: &State, device: &Device, place: Option<&ReportedPlace>) ->
             Some(cell) if cell.resolution() <= finest => Ok(()),
             _ => Err(Refusal::of("RPT-PLACE", format!("not an H3 cell of resolution {finest} or coarser"))),
         },
-        Some(ReportedPlace::Exact { .. }) if device.enrol.exact.is_some() => Ok(()),
+        Some(ReportedPlace::Exact { .. }) if device.exact.is_some() => Ok(()),
         Some(ReportedPlace::Exact { .. }) => {
             Err(Refusal::of("RPT-PLACE", "an exact place, and the owner did not opt in when enrolling"))
         }

@@ -7,8 +7,10 @@ use cairn_core::statement::{
 };
 use cairn_core::{Account, DeviceId, NetworkId};
 
+use crate::device::Device;
+use crate::nonces::SignerName;
 use crate::refusal::Refusal;
-use crate::state::{DOMAINS_MAX, Device, State};
+use crate::state::{DOMAINS_MAX, State};
 
 type Allowed = Result<(), Refusal>;
 
@@ -36,7 +38,7 @@ pub(super) fn admit(state: &State, received_ms: u64, statement: &Statement) -> A
 
 fn check_nonces(state: &State, statement: &Statement) -> Allowed {
     for signed in &statement.signed {
-        let last = state.nonces.get(&signed.signer.bytes());
+        let last = state.nonces.get(&SignerName::from(&signed.signer));
         if last.is_some_and(|last| statement.nonce <= *last) {
             let what = format!("nonce {} is not above the signer's last", statement.nonce);
             return Err(Refusal::of("STM-NONCE", what));
@@ -118,16 +120,16 @@ fn needs_account(statement: &Statement, account: &Account) -> Allowed {
 }
 
 fn needs_owner(statement: &Statement, device: &Device) -> Allowed {
-    needs_account(statement, &device.enrol.owner)
+    needs_account(statement, &device.owner)
 }
 
 fn known<'a>(state: &'a State, id: &DeviceId) -> Result<&'a Device, Refusal> {
-    state.devices.get(id).ok_or_else(|| Refusal::of("STM-DEVICE", format!("{id} is not enrolled")))
+    state.devices.get(id).map(AsRef::as_ref).ok_or_else(|| Refusal::of("STM-DEVICE", format!("{id} is not enrolled")))
 }
 
 fn active<'a>(state: &'a State, id: &DeviceId) -> Result<&'a Device, Refusal> {
     let device = known(state, id)?;
-    match device.retired_index {
+    match device.retired_index() {
         None => Ok(device),
         Some(index) => Err(Refusal::of("STM-DEVICE", format!("{id} was retired by entry {index}"))),
     }
@@ -274,7 +276,7 @@ fn check_conflict(state: &State, conflict: &Conflict) -> Allowed {
     let network = state.network.as_ref().ok_or_else(|| Refusal::of("NET-GENESIS", "there is no network yet"))?;
     let signed = [&first, &second].iter().all(|report| {
         let message = report.to_be_signed(&network.id);
-        let mut keys = core::iter::once(&device.key).chain(&device.former_keys);
+        let mut keys = core::iter::once(device.key).chain(device.former_keys());
         keys.any(|key| report.sign1.algorithm == key.algorithm() && key.verify(&message, &report.sign1.signature))
     });
     if signed { Ok(()) } else { Err(refuse("a report is not signed by a key of the device")) }
