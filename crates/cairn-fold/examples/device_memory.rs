@@ -2,8 +2,9 @@
 //! reads from the kernel what the process holds resident; then closes an epoch over them and resumes from its snapshot.
 //!
 //! `cargo run --release -p cairn-fold --example device_memory -- 1000000`. Linux only. Devices have one Ed25519 key each,
-//! fifty have one owner, and nobody reports: a first report adds nothing to a device, while reports that wait for their
-//! epoch to close are another matter, measured by `cairn bench ingest`. HTTP and the log are not here either.
+//! and fifty have one owner; with `apart` behind the number each has an owner and a model of its own. Nobody reports: a
+//! first report adds nothing to a device, while reports that wait for their epoch to close are another matter, measured by
+//! `cairn bench ingest`. HTTP and the log are not here either.
 
 use cairn_core::ed25519::SigningKey;
 use cairn_core::entry::{Entry, EntryKind};
@@ -21,8 +22,15 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Enrolments made at a time, so that those not yet folded weigh nothing.
 const AT_A_TIME: u64 = 4_096;
-/// Devices of one owner, as many as the default policy allows.
-const DEVICES_PER_OWNER: u64 = 50;
+
+/// What devices have in common.
+#[derive(Clone, Copy)]
+struct Crowd {
+    /// Devices of one owner; the default policy allows fifty.
+    devices_per_owner: u64,
+    /// Whether each is of a model of its own.
+    model_each: bool,
+}
 
 /// The fold, and the right edge of the log that it follows.
 struct Log {
@@ -32,6 +40,9 @@ struct Log {
 
 fn main() -> Result<(), Failure> {
     let devices: u64 = std::env::args().nth(1).map_or(Ok(100_000), |text| text.parse())?;
+    let crowd = Crowd { devices_per_owner: 50, model_each: false };
+    let apart = std::env::args().nth(2).is_some_and(|word| word == "apart");
+    let crowd = if apart { Crowd { devices_per_owner: 1, model_each: true } } else { crowd };
     let mut network = MemoryNetwork::daily(Terms::default());
     let (id, now_ms) = (network.id, network.now_ms);
     let clock = network.clock.clone();
@@ -43,7 +54,7 @@ fn main() -> Result<(), Failure> {
     let mut from = 0;
     while from < devices {
         let to = devices.min(from + AT_A_TIME);
-        enrol(&mut log, id, now_ms, from..to)?;
+        enrol(&mut log, crowd, id, now_ms, from..to)?;
         if to == devices || to.ilog2() > from.max(1).ilog2() {
             let held_kib = resident_kib("VmRSS")?.saturating_sub(before_kib);
             println!("{to:>8} enrolled             {held_kib} KiB more, {} bytes for each", held_kib * 1_024 / to);
@@ -84,13 +95,19 @@ fn close_and_resume(log: Log, clock: &SecretKey, id: NetworkId) -> Result<(), Fa
 }
 
 /// Folds the enrolments of some devices; each must be valid.
-fn enrol(log: &mut Log, id: NetworkId, received_ms: u64, range: core::ops::Range<u64>) -> Result<(), Failure> {
+fn enrol(
+    log: &mut Log,
+    crowd: Crowd,
+    id: NetworkId,
+    received_ms: u64,
+    range: core::ops::Range<u64>,
+) -> Result<(), Failure> {
     let chain = Domain::parse("solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1")?;
     let cell =
         Cell::containing(Position::of(500_000_000, 100_000_000).ok_or("a place on earth")?, 8).ok_or("a cell")?;
     let made: Vec<Vec<u8>> = range
         .into_par_iter()
-        .map(|at| enrolment(id, &chain, cell, at))
+        .map(|at| enrolment(crowd, id, &chain, cell, at))
         .collect::<Result<_, _>>()
         .map_err(|bad| Box::<dyn std::error::Error>::from(format!("an enrolment that cannot be made: {bad}")))?;
     for body in made {
@@ -103,17 +120,17 @@ fn enrol(log: &mut Log, id: NetworkId, received_ms: u64, range: core::ops::Range
 }
 
 /// One simulated device's enrolment, signed by the device and by its owner.
-fn enrolment(id: NetworkId, chain: &Domain, cell: Cell, at: u64) -> Result<Vec<u8>, String> {
+fn enrolment(crowd: Crowd, id: NetworkId, chain: &Domain, cell: Cell, at: u64) -> Result<Vec<u8>, String> {
     let seed = |of: &[u8], number: u64| Hash::of_parts(&[of, &number.to_be_bytes()]).0;
     let key = SecretKey::ed25519(seed(b"device", at));
-    let owner = SigningKey::from_seed(seed(b"owner", at / DEVICES_PER_OWNER));
+    let owner = SigningKey::from_seed(seed(b"owner", at / crowd.devices_per_owner));
     let address = owner.public_bytes();
     let enrol = Enrol {
         key: key.public(),
         owner: Account::at(chain.clone(), Address::Solana(address)).map_err(|bad| bad.to_string())?,
         role: Role::Device,
         classes: vec![CLASS.into()],
-        model: "simulated".into(),
+        model: if crowd.model_each { format!("simulated {at}") } else { "simulated".into() },
         mobility: Mobility::Fixed,
         cell: cell.index(),
         exact: None,

@@ -154,7 +154,12 @@ impl State {
 /// RFC 6962 root over rows in the order given.
 #[must_use]
 pub fn root_of(rows: &[Vec<u8>]) -> Hash {
-    let leaves: Vec<Hash> = rows.par_iter().map(|row| tree::leaf_hash(row)).collect();
+    root_of_each(rows)
+}
+
+/// As [`root_of`], wherever the rows lie: a snapshot is not copied for its root.
+pub(crate) fn root_of_each<R: AsRef<[u8]> + Sync>(rows: &[R]) -> Hash {
+    let leaves: Vec<Hash> = rows.par_iter().map(|row| tree::leaf_hash(row.as_ref())).collect();
     tree::root_parallel(&leaves)
 }
 

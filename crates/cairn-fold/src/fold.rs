@@ -12,7 +12,7 @@ use cairn_merkle::tree::Frontier;
 use thiserror::Error;
 
 use crate::admit::{Accepted, Candidate, Checked, Effect, admit, admit_read};
-use crate::close::{CloseError, Closed, Closing, close, root_of};
+use crate::close::{CloseError, Closed, Closing, close, root_of_each};
 use crate::records::RecordError;
 use crate::refusal::Refusal;
 use crate::state::{Pending, State};
@@ -219,7 +219,7 @@ impl Fold {
     ///
     /// # Errors
     /// [`FoldError`] when the snapshot is not the state that the statement carries the root of.
-    pub fn resume<R: AsRef<[u8]>, E: From<FoldError>>(
+    pub fn resume<R: AsRef<[u8]> + Sync, E: From<FoldError>>(
         statement: &EpochStatement,
         records: &[R],
         frontier: Frontier,
@@ -227,8 +227,7 @@ impl Fold {
     ) -> Result<Self, E> {
         let epoch = statement.number;
         let differs = |what, found: String, stated: String| FoldError::SnapshotDiffers { epoch, what, found, stated };
-        let rows: Vec<Vec<u8>> = records.iter().map(|record| record.as_ref().to_vec()).collect();
-        let root = root_of(&rows);
+        let root = root_of_each(records);
         if root != statement.state_root {
             let (found, stated) = (root.to_string(), statement.state_root.to_string());
             return Err(differs("the state root", found, stated).into());
@@ -237,7 +236,7 @@ impl Fold {
             let (found, stated) = (frontier.root().to_string(), statement.log_root.to_string());
             return Err(differs("the log's root", found, stated).into());
         }
-        let mut state = State::from_records(&rows).map_err(FoldError::from)?;
+        let mut state = State::from_records(records).map_err(FoldError::from)?;
         state.follow(epoch, statement.hash());
         let mut fold = Self { state, frontier, open: BTreeMap::new(), recent: BTreeMap::new() };
         fold.reload(&mut read)?;
