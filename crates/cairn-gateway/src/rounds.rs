@@ -76,13 +76,13 @@ impl Rounds {
         self.is_under_way || since < self.interval
     }
 
-    /// Begins a round if the published checkpoint is another one, or was shown long ago. It covers the whole log: what a
-    /// witness sees is all that there is.
+    /// Begins a round if the published checkpoint is another one, or was shown long ago. It covers the log as it was a
+    /// moment ago, far less than what audits allow: what a witness sees is all that there is.
     pub fn begin(&mut self, log: &LogReader, epoch: u64) {
         let (Some(note), Some(checkpoint)) = (log.checkpoint(), log.published()) else { return };
         let is_other = self.last.as_ref() != Some(&checkpoint);
         let is_old = self.began.is_none_or(|began| began.elapsed() >= self.refresh);
-        if checkpoint.size() != log.size() || !(is_other || is_old) {
+        if !(is_other || is_old) {
             return;
         }
         let ends_epoch = self.last.is_some() && epoch != self.epoch;

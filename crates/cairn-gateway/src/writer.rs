@@ -2,16 +2,19 @@
 //!
 //! Requests wait in a bounded queue. The writer takes everything that waits, up to a bound, makes it durable with one
 //! sync and answers each: under load groups grow by themselves, and alone a request waits for nobody. Between groups it
-//! closes due epochs and publishes checkpoints; where witnesses are to see them, one at a time. While the disk is full it refuses, and looks for room between groups.
+//! closes due epochs and has checkpoints published, by a thread beside it, so that nobody waits for their syncs; where
+//! witnesses are to see them, one at a time. While the disk is full it refuses, and looks for room between groups.
 //! After any other error it ends: what it holds in memory may be ahead of the log.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use cairn_ledger::{LedgerError, Receipted, Sequencer, Submission};
+use cairn_log::{LogError, PendingCheckpoint};
 use tokio::sync::oneshot;
 
 use crate::GatewayOptions;
@@ -206,7 +209,18 @@ pub(crate) struct Writer {
     checkpoint: Duration,
     group_items_max: usize,
     rounds: Option<Rounds>,
+    publishing: Option<Publishing>,
 }
+
+/// A checkpoint on its way.
+struct Publishing {
+    thread: JoinHandle<Result<(), LogError>>,
+    /// The epoch that was open when it began.
+    epoch: u64,
+}
+
+/// While a checkpoint is on its way the writer looks so often whether it has arrived.
+const LOOK: Duration = Duration::from_millis(5);
 
 impl Writer {
     /// The writer over a sequencer, and the way to it. With `rounds` every checkpoint is shown to witnesses.
@@ -221,6 +235,7 @@ impl Writer {
             checkpoint: options.checkpoint,
             group_items_max: options.group_items_max.max(1),
             rounds,
+            publishing: None,
         };
         (writer, WriterQueue { queue, requests_max, standing })
     }
@@ -232,6 +247,10 @@ impl Writer {
     pub fn run(mut self) -> Result<(), LedgerError> {
         let _even_after_a_panic = LastWord(self.standing.clone());
         let result = self.work();
+        if let Some(left) = self.publishing.take() {
+            // The folder is somebody else's once this returns. What came of it no longer matters: the writer has failed.
+            let _ = left.thread.join();
+        }
         if let Err(error) = &result {
             report_failure(&format_args!("the writer stopped: {error}"));
             let _ = self.standing.stopped.set(error.code());
@@ -249,7 +268,11 @@ impl Writer {
         self.note_epoch();
         let mut next_tick = Instant::now();
         'working: loop {
-            let mut next = match self.work.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
+            let mut patience = next_tick.saturating_duration_since(Instant::now());
+            if self.publishing.is_some() {
+                patience = patience.min(LOOK);
+            }
+            let mut next = match self.work.recv_timeout(patience) {
                 Ok(work) => Some(work),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -265,11 +288,13 @@ impl Writer {
                     Work::End => break 'working,
                 }
             }
+            self.end_publishing(false)?;
             if Instant::now() >= next_tick {
                 self.tick()?;
                 next_tick = Instant::now() + self.checkpoint;
             }
         }
+        self.end_publishing(true)?;
         self.sequencer.publish()
     }
 
@@ -279,17 +304,55 @@ impl Writer {
             self.outlast(closed)?;
             self.note_epoch();
         } else {
-            let ticked = self.sequencer.tick();
+            let begun = self.sequencer.tick_begin();
             self.note_epoch();
-            if self.outlast(ticked)?.is_some() {
-                self.standing.fresh_ms.store(self.standing.since_start_ms(), Ordering::Relaxed);
-                if let Some(rounds) = &mut self.rounds {
-                    rounds.begin(&self.sequencer.reader(), self.standing.epoch.load(Ordering::Relaxed));
-                }
+            match self.outlast(begun)? {
+                Some(Some(pending)) => self.begin_publishing(pending)?,
+                Some(None) if self.publishing.is_none() => self.published(self.standing.epoch.load(Ordering::Relaxed)),
+                Some(None) | None => {}
             }
         }
         self.note_clock();
         Ok(())
+    }
+
+    /// Has a checkpoint published beside the writer; by the writer itself where no thread is to be had.
+    fn begin_publishing(&mut self, pending: PendingCheckpoint) -> Result<(), LedgerError> {
+        let epoch = self.standing.epoch.load(Ordering::Relaxed);
+        let pending = Arc::new(pending);
+        let beside = pending.clone();
+        let thread = std::thread::Builder::new().name("cairn-checkpoint".to_owned());
+        match thread.spawn(move || beside.publish()) {
+            Ok(thread) => {
+                self.publishing = Some(Publishing { thread, epoch });
+                Ok(())
+            }
+            Err(_) => self.note_published(pending.publish(), epoch),
+        }
+    }
+
+    /// Takes note of the checkpoint that was on its way: if it has arrived, or however long that takes.
+    fn end_publishing(&mut self, wait: bool) -> Result<(), LedgerError> {
+        let arrived = self.publishing.take_if(|publishing| wait || publishing.thread.is_finished());
+        let Some(Publishing { thread, epoch }) = arrived else { return Ok(()) };
+        let panicked = || LogError::Stopped { cause: "publishing a checkpoint panicked".to_owned() };
+        self.note_published(thread.join().unwrap_or_else(|_| Err(panicked())), epoch)
+    }
+
+    fn note_published(&mut self, published: Result<(), LogError>, epoch: u64) -> Result<(), LedgerError> {
+        let ended = self.sequencer.end_publishing(published);
+        if self.outlast(ended)?.is_some() {
+            self.published(epoch);
+        }
+        Ok(())
+    }
+
+    /// The published checkpoint covers the log as it was a moment ago.
+    fn published(&mut self, epoch: u64) {
+        self.standing.fresh_ms.store(self.standing.since_start_ms(), Ordering::Relaxed);
+        if let Some(rounds) = &mut self.rounds {
+            rounds.begin(&self.sequencer.reader(), epoch);
+        }
     }
 
     fn cosign(&mut self, cosigned: &Cosigned) -> Result<(), LedgerError> {

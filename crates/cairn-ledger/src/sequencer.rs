@@ -14,7 +14,7 @@ use cairn_core::observation::{Observation, ObservationBody, SOURCE_CLOCK, sign_o
 use cairn_core::report::{Report, ReportName};
 use cairn_core::{Hash, cose};
 use cairn_fold::{Candidate, Closed, Refusal};
-use cairn_log::{Log, LogError, LogReader, promise};
+use cairn_log::{Begun, Log, LogError, LogReader, PendingCheckpoint, promise};
 use cairn_merkle::note::NoteSignature;
 use cairn_merkle::tree::leaf_hash;
 use cairn_merkle::{NoteSigner, SignedCheckpoint};
@@ -200,6 +200,32 @@ impl Sequencer {
         })
     }
 
+    /// As [`Sequencer::tick`], but only begins the checkpoint: any thread publishes it, while this one logs, and
+    /// [`Sequencer::end_publishing`] is told what came of it. `None` if there is nothing to publish, or one is under way.
+    ///
+    /// # Errors
+    /// As [`Sequencer::submit_group`].
+    pub fn tick_begin(&mut self) -> Result<Option<PendingCheckpoint>, LedgerError> {
+        self.guarded(|writer| {
+            writer.close_if_due()?;
+            writer.begin_if_grown()
+        })
+    }
+
+    /// Whether a checkpoint is begun and not ended.
+    #[must_use]
+    pub const fn is_publishing(&self) -> bool {
+        self.log.is_publishing()
+    }
+
+    /// Ends what [`Sequencer::tick_begin`] began, with what came of publishing.
+    ///
+    /// # Errors
+    /// As [`Sequencer::submit_group`].
+    pub fn end_publishing(&mut self, published: Result<(), LogError>) -> Result<(), LedgerError> {
+        self.guarded(|writer| Ok(writer.log.end_checkpoint(published)?))
+    }
+
     /// As [`Sequencer::tick`], but publishes nothing.
     ///
     /// # Errors
@@ -216,7 +242,8 @@ impl Sequencer {
     pub fn add_cosignatures(&mut self, text: &str, lines: &[NoteSignature]) -> Result<bool, LedgerError> {
         self.guarded(|writer| {
             let published = writer.log.reader().published();
-            let is_published = published.is_some_and(|published| published.to_string() == text);
+            // While another one is on its way this one is history.
+            let is_published = !writer.log.is_publishing() && published.is_some_and(|it| it.to_string() == text);
             if is_published && !lines.is_empty() {
                 writer.log.add_cosignatures(lines)?;
             }
@@ -263,14 +290,22 @@ impl Sequencer {
     }
 
     fn publish_if_grown(&mut self) -> Result<(), LedgerError> {
+        let Some(pending) = self.begin_if_grown()? else { return Ok(()) };
+        Ok(self.log.end_checkpoint(pending.publish())?)
+    }
+
+    fn begin_if_grown(&mut self) -> Result<Option<PendingCheckpoint>, LedgerError> {
         let origin = self.read().state().network.as_ref().map(|network| network.genesis.origin.clone());
-        let Some(origin) = origin else { return Ok(()) };
-        if self.log.reader().published().is_some_and(|published| published.size() == self.log.size()) {
-            return Ok(());
+        let Some(origin) = origin else { return Ok(None) };
+        let covers_all = self.log.reader().published().is_some_and(|published| published.size() == self.log.size());
+        if covers_all || self.log.is_publishing() {
+            return Ok(None);
         }
         let signer = NoteSigner::new(&origin, self.keys.log.clone()).map_err(LogError::from)?;
-        self.log.publish_checkpoint(&signer, &[])?;
-        Ok(())
+        match self.log.begin_checkpoint(&signer, &[])? {
+            Begun::Pending(pending) => Ok(Some(pending)),
+            Begun::Published(_) => Ok(None),
+        }
     }
 
     fn now_ms(&self) -> u64 {

@@ -243,10 +243,10 @@ impl CommitWriter {
         Ok(())
     }
 
-    /// Makes the copy durable.
-    pub fn sync_copy(&mut self) -> Result<(), LogError> {
+    /// The copy, with all records that it takes now; the caller makes it durable.
+    pub fn copied(&mut self) -> Result<Arc<dyn DiskFile>, LogError> {
         self.copy()?;
-        self.copy.sync().map_err(failed("sync", COMMITS_COPY))
+        Ok(self.copy.clone())
     }
 }
 

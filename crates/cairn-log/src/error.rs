@@ -81,6 +81,9 @@ pub enum LogError {
     /// The lock record is not the one this log wrote last.
     #[error("`checkpoint` was changed by somebody else while the log was open")]
     LockRecord,
+    /// A checkpoint is under way.
+    #[error("a checkpoint is being published")]
+    Publishing,
     /// Nothing was published yet.
     #[error("no checkpoint was published yet")]
     NoCheckpoint,
@@ -127,6 +130,7 @@ impl LogError {
             Self::Short { .. } => "LOG-SHORT",
             Self::Forked { .. } => "LOG-FORKED",
             Self::LockRecord => "LOG-LOCK-RECORD",
+            Self::Publishing => "LOG-PUBLISHING",
             Self::NoCheckpoint => "LOG-NO-CHECKPOINT",
             Self::NotCovered { .. } => "LOG-NOT-COVERED",
             Self::NoTile { .. } => "LOG-NO-TILE",
@@ -149,7 +153,7 @@ impl LogError {
                 Some("find the first damaged entry with `cairn log check`, and restore the folder from a copy")
             }
             Self::LockRecord => Some("find who else writes this folder; one log has one writer"),
-            Self::NoCheckpoint | Self::NotCovered { .. } => Some("wait for the next checkpoint"),
+            Self::Publishing | Self::NoCheckpoint | Self::NotCovered { .. } => Some("wait for the next checkpoint"),
             Self::NoTile { .. } => Some("ask only for tiles of the size in the checkpoint"),
             Self::Export { .. } => Some("export into an empty folder"),
         }

@@ -10,10 +10,11 @@ use crate::batch::{Batch, Standing};
 use crate::commits::CommitWriter;
 use crate::disk::{Disk, DiskFile, WriterLock};
 use crate::error::{failed, unwritten};
-use crate::format::{BUNDLES, CHECKPOINT, HASH_BYTES, PLACE_BYTES, ROOM, UNFINISHED, level_name, segment_name};
+use crate::format::{BUNDLES, HASH_BYTES, PLACE_BYTES, ROOM, UNFINISHED, level_name, segment_name};
+use crate::publishing::{Begun, PendingCheckpoint, swap_lock_record};
 use crate::recovery::{Recovered, Recovery, recover};
 use crate::reserve::Reserved;
-use crate::store::{Published, Segment, Shared, bundle_count, read_small, replace};
+use crate::store::{Published, Segment, Shared, bundle_count};
 use crate::{LogError, LogReader};
 
 /// How a log is kept.
@@ -57,6 +58,8 @@ pub struct Log {
     reserved: Reserved,
     bundles: Arc<dyn DiskFile>,
     stopped: Option<String>,
+    /// Whether a checkpoint is begun and not ended.
+    is_publishing: bool,
     _writer: Box<dyn WriterLock>,
 }
 
@@ -86,6 +89,7 @@ impl Log {
             reserved: Reserved::from(last_bytes, options.reserve_bytes),
             bundles,
             stopped: None,
+            is_publishing: false,
             _writer: writer,
         };
         Ok((log, recovery))
@@ -147,6 +151,23 @@ impl Log {
         signer: &NoteSigner,
         cosignatures: &[NoteSignature],
     ) -> Result<String, LogError> {
+        let pending = match self.begin_checkpoint(signer, cosignatures)? {
+            Begun::Pending(pending) => pending,
+            Begun::Published(note) => return Ok(note),
+        };
+        let published = pending.publish();
+        self.end_checkpoint(published)?;
+        Ok(pending.next.text.to_string())
+    }
+
+    /// Signs a checkpoint of all entries, for [`PendingCheckpoint::publish`] to publish on any thread, while this one
+    /// appends. What came of it is handed to [`Log::end_checkpoint`]; until then nothing else is published and no
+    /// cosignature added.
+    ///
+    /// # Errors
+    /// As [`Log::publish_checkpoint`]; [`LogError::Publishing`] while another one is under way.
+    pub fn begin_checkpoint(&mut self, signer: &NoteSigner, cosignatures: &[NoteSignature]) -> Result<Begun, LogError> {
+        self.check_not_publishing()?;
         let published = self.shared.read().published.clone();
         let checkpoint = Checkpoint::new(signer.name(), self.size(), self.root())?;
         if let Some(published) = &published {
@@ -156,15 +177,41 @@ impl Log {
             }
             let by_signer = signed_by(&published.text, signer);
             if published.checkpoint == checkpoint && by_signer && cosignatures.is_empty() && self.stopped.is_none() {
-                return Ok(published.text.to_string());
+                return Ok(Begun::Published(published.text.to_string()));
             }
         }
         let note = checkpoint.sign(signer, cosignatures)?.to_string();
-        self.attempt(|log| {
-            log.sync_derived()?;
-            log.swap_lock_record(published.as_ref(), Published { text: note.as_str().into(), checkpoint })
-        })?;
-        Ok(note)
+        let copy = self.attempt(|log| log.commits.copied())?;
+        let levels = self.shared.read().levels.clone();
+        self.is_publishing = true;
+        Ok(Begun::Pending(PendingCheckpoint {
+            disk: self.disk.clone(),
+            shared: self.shared.clone(),
+            copy,
+            levels,
+            bundles: self.bundles.clone(),
+            expected: published,
+            next: Published { text: note.as_str().into(), checkpoint },
+        }))
+    }
+
+    /// Ends what [`Log::begin_checkpoint`] began, with what came of publishing.
+    ///
+    /// # Errors
+    /// That of `published`. [`LogError::Full`] may be tried again; after any other the log is stopped.
+    pub fn end_checkpoint(&mut self, published: Result<(), LogError>) -> Result<(), LogError> {
+        self.is_publishing = false;
+        self.attempt(|_| published)
+    }
+
+    /// Whether a checkpoint is begun and not ended.
+    #[must_use]
+    pub const fn is_publishing(&self) -> bool {
+        self.is_publishing
+    }
+
+    const fn check_not_publishing(&self) -> Result<(), LogError> {
+        if self.is_publishing { Err(LogError::Publishing) } else { Ok(()) }
     }
 
     /// Adds the cosignatures of witnesses to the last checkpoint. Lines that it has already are left out; a later line of
@@ -176,6 +223,7 @@ impl Log {
     /// [`LogError::NoCheckpoint`] before the first one; [`MerkleError::Note`] if there would be too many lines;
     /// [`LogError::LockRecord`], [`LogError::Io`], [`LogError::Stopped`].
     pub fn add_cosignatures(&mut self, cosignatures: &[NoteSignature]) -> Result<String, LogError> {
+        self.check_not_publishing()?;
         let published = self.shared.read().published.clone().ok_or(LogError::NoCheckpoint)?;
         let note: Note = published.text.parse()?;
         let mut lines = note.signatures().to_vec();
@@ -191,7 +239,7 @@ impl Log {
         let note = Note::new(note.text().to_owned(), lines)?.to_string();
         let checkpoint = published.checkpoint.clone();
         let next = Published { text: note.as_str().into(), checkpoint };
-        self.attempt(|log| log.swap_lock_record(Some(&published), next))?;
+        self.attempt(|log| swap_lock_record(&*log.disk, &log.shared, Some(&published), next))?;
         Ok(note)
     }
 
@@ -338,31 +386,6 @@ impl Log {
         let offset = bundle_count(size) * PLACE_BYTES;
         self.bundles.write_at(offset, &places).map_err(unwritten("write", BUNDLES))?;
         Ok(levels.split_off(known))
-    }
-
-    /// Makes hashes, bundle places and the copy of the commit records durable up to the size of the next checkpoint:
-    /// recovery trusts them below it.
-    fn sync_derived(&mut self) -> Result<(), LogError> {
-        self.commits.sync_copy()?;
-        let levels = self.shared.read().levels.clone();
-        for (level, file) in levels.iter().enumerate() {
-            file.sync().map_err(failed("sync", &level_name(level)))?;
-        }
-        self.bundles.sync().map_err(failed("sync", BUNDLES))
-    }
-
-    fn swap_lock_record(&self, expected: Option<&Published>, next: Published) -> Result<(), LogError> {
-        let found = read_small(&*self.disk, CHECKPOINT)?;
-        if found.as_deref() != expected.map(|published| published.text.as_bytes()) {
-            return Err(LogError::LockRecord);
-        }
-        if let Err(error) = replace(&*self.disk, CHECKPOINT, next.text.as_bytes()) {
-            // The room that it takes is the log's to give back; a start removes it too.
-            let _ = self.disk.remove(&format!("{CHECKPOINT}{UNFINISHED}"));
-            return Err(error);
-        }
-        self.shared.change(|view| view.published = Some(next));
-        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cairn_core::Hash;
 use cairn_core::ed25519::SigningKey;
-use cairn_log::{Log, LogError, LogOptions, LogReader};
+use cairn_log::{Begun, Log, LogError, LogOptions, LogReader, PendingCheckpoint};
 use cairn_merkle::proof::verify_inclusion;
 use cairn_merkle::tree::{leaf_hash, root};
 use cairn_merkle::{Checkpoint, Cosigner, Note, NoteSigner};
@@ -120,7 +120,8 @@ pub fn open(disk: &FaultyDisk, random: &mut Random, promised: &mut Promised) -> 
 /// made sooner or later, and it goes on.
 pub fn work(log: &mut Log, disk: &FaultyDisk, random: &mut Random, promised: &mut Promised) -> Result<(), LogError> {
     for _ in 0..random.below(12) {
-        let done = if random.below(3) == 0 { publish(log, promised) } else { append(log, random.batch(), promised) };
+        let done =
+            if random.below(3) == 0 { publish(log, random, promised) } else { append(log, random.batch(), promised) };
         let Err(error) = done else { continue };
         if !error.is_full() {
             return Err(error);
@@ -164,17 +165,53 @@ fn append(log: &mut Log, batch: Vec<Vec<u8>>, promised: &mut Promised) -> Result
     Ok(())
 }
 
-fn publish(log: &mut Log, promised: &mut Promised) -> Result<(), LogError> {
-    promised.in_publication = Some(log.size());
-    log.publish_checkpoint(&signer(), &[])?;
+fn publish(log: &mut Log, random: &mut Random, promised: &mut Promised) -> Result<(), LogError> {
+    let (size, root) = (log.size(), log.root());
+    promised.in_publication = Some(size);
+    if random.below(2) == 0 {
+        log.publish_checkpoint(&signer(), &[])?;
+    } else if let Begun::Pending(pending) = log.begin_checkpoint(&signer(), &[])? {
+        publish_beside_appends(log, &pending, random, promised)?;
+    }
     promised.in_publication = None;
-    let earlier = promised.checkpoints.insert(log.size(), log.root());
-    assert!(earlier.is_none_or(|earlier| earlier == log.root()), "two checkpoints of {}", log.size());
+    let earlier = promised.checkpoints.insert(size, root);
+    assert!(earlier.is_none_or(|earlier| earlier == root), "two checkpoints of {size}");
     // Cosignatures change the lock record and nothing else.
     let witness = Cosigner::new("witness.example", SigningKey::from_seed([4; 32])).unwrap();
-    let checkpoint = Checkpoint::new("log.example", log.size(), log.root()).unwrap();
-    log.add_cosignatures(&[witness.cosign(&checkpoint, log.size()).unwrap()])?;
+    let checkpoint = Checkpoint::new("log.example", size, root).unwrap();
+    log.add_cosignatures(&[witness.cosign(&checkpoint, size).unwrap()])?;
     Ok(())
+}
+
+/// Batches before the checkpoint is published, and between that and the word of it.
+fn publish_beside_appends(
+    log: &mut Log,
+    pending: &PendingCheckpoint,
+    random: &mut Random,
+    promised: &mut Promised,
+) -> Result<(), LogError> {
+    assert_eq!(log.add_cosignatures(&[]).unwrap_err().code(), "LOG-PUBLISHING");
+    let mut before = Ok(());
+    for _ in 0..random.below(3) {
+        before = before.and_then(|()| append(log, random.batch(), promised));
+    }
+    // The other thread does not know what became of the appends.
+    let published = pending.publish();
+    if published.is_ok() {
+        promised.checkpoints.insert(pending.checkpoint().size(), pending.checkpoint().root());
+        promised.in_publication = None;
+    }
+    let mut after = before;
+    if after.is_ok() && random.below(2) == 0 {
+        after = append(log, random.batch(), promised);
+    }
+    let ended = log.end_checkpoint(published);
+    match (after, ended) {
+        // A full disk takes back the batch and goes on; what stops the log says more.
+        (Err(full), Err(published)) if full.is_full() => Err(published),
+        (Err(first), _) => Err(first),
+        (Ok(()), ended) => ended,
+    }
 }
 
 /// A crash must never look like damage.
