@@ -303,7 +303,7 @@ impl Sequencer {
         }
         let signer = NoteSigner::new(&origin, self.keys.log.clone()).map_err(LogError::from)?;
         match self.log.begin_checkpoint(&signer, &[])? {
-            Begun::Pending(pending) => Ok(Some(pending)),
+            Begun::Pending(pending) => Ok(Some(*pending)),
             Begun::Published(_) => Ok(None),
         }
     }

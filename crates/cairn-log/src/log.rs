@@ -184,7 +184,7 @@ impl Log {
         let copy = self.attempt(|log| log.commits.copied())?;
         let levels = self.shared.read().levels.clone();
         self.is_publishing = true;
-        Ok(Begun::Pending(PendingCheckpoint {
+        Ok(Begun::Pending(Box::new(PendingCheckpoint {
             disk: self.disk.clone(),
             shared: self.shared.clone(),
             copy,
@@ -192,7 +192,7 @@ impl Log {
             bundles: self.bundles.clone(),
             expected: published,
             next: Published { text: note.as_str().into(), checkpoint },
-        }))
+        })))
     }
 
     /// Ends what [`Log::begin_checkpoint`] began, with what came of publishing.

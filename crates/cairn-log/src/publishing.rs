@@ -17,7 +17,7 @@ use crate::store::{Published, Shared, read_small, replace};
 /// What [`crate::Log::begin_checkpoint`] began.
 pub enum Begun {
     /// A checkpoint to publish.
-    Pending(PendingCheckpoint),
+    Pending(Box<PendingCheckpoint>),
     /// Nothing was appended since the last one, which is this.
     Published(String),
 }
