@@ -340,9 +340,10 @@ impl Writer {
     }
 
     fn note_published(&mut self, published: Result<(), LogError>, epoch: u64) -> Result<(), LedgerError> {
-        let ended = self.sequencer.end_publishing(published);
-        if self.outlast(ended)?.is_some() {
-            self.published(epoch);
+        match self.sequencer.end_publishing(published) {
+            // That there was room for it says nothing of now.
+            Ok(()) => self.published(epoch),
+            Err(error) => drop(self.outlast::<()>(Err(error))?),
         }
         Ok(())
     }

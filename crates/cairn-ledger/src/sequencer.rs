@@ -223,7 +223,11 @@ impl Sequencer {
     /// # Errors
     /// As [`Sequencer::submit_group`].
     pub fn end_publishing(&mut self, published: Result<(), LogError>) -> Result<(), LedgerError> {
-        self.guarded(|writer| Ok(writer.log.end_checkpoint(published)?))
+        let was_full = self.is_full;
+        let ended = self.guarded(|writer| Ok(writer.log.end_checkpoint(published)?));
+        // That there was room when the checkpoint was written says nothing of now.
+        self.is_full |= was_full;
+        ended
     }
 
     /// As [`Sequencer::tick`], but publishes nothing.
