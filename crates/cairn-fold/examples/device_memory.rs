@@ -75,12 +75,14 @@ fn close_and_resume(log: Log, clock: &SecretKey, id: NetworkId) -> Result<(), Fa
     let mut closed = fold.push(leaf_hash(&entry.encode()), &entry, None)?.closed;
     let closed = closed.pop().ok_or("no epoch closed")?;
     println!("an epoch closed               {} KiB, {} records", resident_kib("VmRSS")?, closed.records.len());
+    let mut written = 0;
+    Snapshot::encode_into(&closed.bytes, &closed.records, |piece| {
+        written += piece.len();
+        Ok::<(), Failure>(())
+    })?;
+    println!("its snapshot handed over      {} KiB at most until now", resident_kib("VmHWM")?);
     let bytes = Snapshot::encode(&closed.bytes, &closed.records);
-    println!(
-        "its snapshot written          {} KiB, {} of them the snapshot",
-        resident_kib("VmRSS")?,
-        bytes.len() / 1_024
-    );
+    println!("its snapshot held whole       {} KiB, {} of them the snapshot", resident_kib("VmRSS")?, written / 1_024);
     println!("at most until now             {} KiB", resident_kib("VmHWM")?);
     drop(closed);
     drop(fold);

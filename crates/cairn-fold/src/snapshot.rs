@@ -9,6 +9,9 @@ use cairn_core::epoch::EpochStatement;
 /// The version of the snapshot format.
 const VERSION: u64 = 1;
 
+/// The most records of a piece.
+const PIECE: usize = 1_024;
+
 /// A snapshot, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -22,12 +25,34 @@ impl Snapshot {
     /// The snapshot's bytes.
     #[must_use]
     pub fn encode(statement: &[u8], records: &[Vec<u8>]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let taken: Result<(), core::convert::Infallible> = Self::encode_into(statement, records, |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        });
+        let Ok(()) = taken;
+        bytes
+    }
+
+    /// As [`Snapshot::encode`], handed over piece by piece: a snapshot of a million devices is never held twice.
+    ///
+    /// # Errors
+    /// The first that `take` gives; nothing is handed over after it.
+    pub fn encode_into<E>(
+        statement: &[u8],
+        records: &[Vec<u8>],
+        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut out = Encoder::empty();
         out.array(3).uint(VERSION).bytes(statement).array(records.len());
-        for record in records {
-            out.bytes(record);
+        take(&out.take())?;
+        for some in records.chunks(PIECE) {
+            for record in some {
+                out.bytes(record);
+            }
+            take(&out.take())?;
         }
-        out.into_bytes()
+        Ok(())
     }
 
     /// Reads what [`Snapshot::encode`] writes. That the records belong to the statement is checked by
@@ -52,5 +77,33 @@ impl Snapshot {
         input.leave();
         input.end()?;
         Ok(Self { statement, records })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_the_snapshot_however_many_records_there_are() {
+        for count in [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE] {
+            let records: Vec<Vec<u8>> = (0..count).map(|n| n.to_be_bytes().to_vec()).collect();
+            let mut whole = Encoder::empty();
+            whole.array(3).uint(VERSION).bytes(b"statement").array(count);
+            records.iter().for_each(|record| {
+                whole.bytes(record);
+            });
+            assert_eq!(Snapshot::encode(b"statement", &records), whole.into_bytes(), "{count}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_handed_over_after_an_error() {
+        let (records, mut pieces) = (vec![Vec::new(); 5 * PIECE], 0);
+        let taken = Snapshot::encode_into(b"statement", &records, |_| {
+            pieces += 1;
+            if pieces < 3 { Ok(()) } else { Err("full") }
+        });
+        assert_eq!((taken, pieces), (Err("full"), 3));
     }
 }

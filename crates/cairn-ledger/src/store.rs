@@ -18,6 +18,7 @@ use cairn_core::{DeviceId, Hash};
 use cairn_fold::{Closed, Snapshot};
 use cairn_log::LogError;
 use cairn_merkle::tree;
+use sha2::{Digest, Sha256};
 
 use crate::LedgerError;
 
@@ -27,6 +28,8 @@ const PAYOUTS: &str = "payouts.cborseq";
 const CARRY: &str = "carry.cborseq";
 const SNAPSHOT: &str = "snapshot.cbor";
 const NAMES: &str = "names.idx";
+/// The files of an epoch that have a line in [`SUMS`], in its order.
+const SUMMED: [&str; 6] = [STATEMENT, VERDICTS, PAYOUTS, CARRY, SNAPSHOT, NAMES];
 /// The SHA-256 of each file, as `sha256sum --check` reads it.
 const SUMS: &str = "SHA256SUMS";
 
@@ -95,14 +98,15 @@ impl EpochStore {
             fs::remove_dir_all(&making).map_err(io_error("remove", &making))?;
         }
         fs::create_dir_all(&making).map_err(unwritten("make", &making))?;
-        for (name, bytes) in files_of(closed, names) {
+        let mut sums = String::new();
+        for name in SUMMED {
             let path = making.join(name);
-            let written = fs::File::create(&path).and_then(|mut file| {
-                file.write_all(&bytes)?;
-                file.sync_data()
-            });
-            written.map_err(unwritten("write", &path))?;
+            let write = |take: Take<'_>| write_file(closed, names, name, take);
+            let hash = written_and_synced(&path, write).map_err(unwritten("write", &path))?;
+            sums += &(sum_line(name, hash) + "\n");
         }
+        let path = making.join(SUMS);
+        written_and_synced(&path, |take| take(sums.as_bytes())).map_err(unwritten("write", &path))?;
         Ok(())
     }
 
@@ -182,7 +186,7 @@ impl EpochStore {
             Err(LedgerError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(bytes),
             Err(error) => return Err(error),
         };
-        let line = sum_line(name, &bytes);
+        let line = sum_line(name, Hash::of(&bytes));
         if String::from_utf8_lossy(&sums).lines().any(|found| found == line) {
             return Ok(bytes);
         }
@@ -307,21 +311,47 @@ impl EpochStore {
 
 /// Every file of a closed epoch, by name.
 pub(crate) fn files_of(closed: &Closed, names: &[(ReportName, u64)]) -> Vec<(&'static str, Vec<u8>)> {
-    let mut files = vec![
-        (STATEMENT, closed.bytes.clone()),
-        (VERDICTS, closed.verdicts.concat()),
-        (PAYOUTS, closed.payouts.concat()),
-        (CARRY, closed.carry().concat()),
-        (SNAPSHOT, Snapshot::encode(&closed.bytes, &closed.records)),
-        (NAMES, encode_names(names)),
-    ];
-    let sums: String = files.iter().map(|(name, bytes)| sum_line(name, bytes) + "\n").collect();
+    let whole = |name| {
+        let mut bytes = Vec::new();
+        write_file(closed, names, name, &mut |piece| bytes.write_all(piece)).expect("memory takes every piece");
+        (name, bytes)
+    };
+    let mut files: Vec<_> = SUMMED.map(whole).into();
+    let sums: String = files.iter().map(|(name, bytes)| sum_line(name, Hash::of(bytes)) + "\n").collect();
     files.push((SUMS, sums.into_bytes()));
     files
 }
 
-fn sum_line(name: &str, bytes: &[u8]) -> String {
-    format!("{}  {name}", Hash::of(bytes).to_hex())
+/// What takes a file's bytes, piece by piece.
+type Take<'a> = &'a mut dyn FnMut(&[u8]) -> io::Result<()>;
+
+/// Hands over one file of a closed epoch, so that the epoch is not held a second time for being written.
+fn write_file(closed: &Closed, names: &[(ReportName, u64)], name: &str, take: Take<'_>) -> io::Result<()> {
+    match name {
+        STATEMENT => take(&closed.bytes),
+        VERDICTS => closed.verdicts.iter().try_for_each(|row| take(row)),
+        PAYOUTS => closed.payouts.iter().try_for_each(|row| take(row)),
+        CARRY => closed.carry().iter().try_for_each(|record| take(record)),
+        SNAPSHOT => Snapshot::encode_into(&closed.bytes, &closed.records, take),
+        NAMES => take(&encode_names(names)),
+        _ => unreachable!("no other file of an epoch has a sum"),
+    }
+}
+
+/// Writes a file and syncs it; the hash of what was written.
+fn written_and_synced(path: &Path, write: impl FnOnce(Take<'_>) -> io::Result<()>) -> io::Result<Hash> {
+    let mut file = io::BufWriter::new(fs::File::create(path)?);
+    let mut hasher = Sha256::new();
+    write(&mut |piece| {
+        hasher.update(piece);
+        file.write_all(piece)
+    })?;
+    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()?;
+    Ok(Hash(hasher.finalize().into()))
+}
+
+fn sum_line(name: &str, hash: Hash) -> String {
+    format!("{}  {name}", hash.to_hex())
 }
 
 /// Whether the folder of an epoch may lack a file: its snapshot once enough others followed, and, where there are no sums,
