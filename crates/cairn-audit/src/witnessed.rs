@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use cairn_core::Hash;
 use cairn_merkle::note::Note;
-use cairn_merkle::witness::parse_history;
+use cairn_merkle::witness::{HistoryBudget, parse_history};
 use cairn_merkle::{Checkpoint, MerkleError, NoteVerifier, SignedCheckpoint, TrustPolicy};
 use rayon::prelude::*;
 
@@ -78,11 +78,13 @@ impl Trust {
 /// Reads the history that a source serves, page by page; nothing is verified.
 pub(crate) fn read_history(source: &dyn Source) -> Result<Option<Vec<Note>>, Stop> {
     let mut notes: Vec<Note> = Vec::new();
+    let mut budget = HistoryBudget::default();
     let refuse = |detail: String| Difference::at("WIT-HISTORY", "the history of cosignatures", detail);
     loop {
         let Some(page) = source.witnessed(notes.len() as u64)? else {
             return Ok((!notes.is_empty()).then_some(notes));
         };
+        budget.take(page.len()).map_err(|error| refuse(error.to_string()))?;
         let text = String::from_utf8(page).map_err(|_| refuse("it is not text".to_owned()))?;
         let page = parse_history(&text).map_err(|error| refuse(error.to_string()))?;
         if page.is_empty() {

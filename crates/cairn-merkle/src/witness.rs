@@ -126,6 +126,38 @@ pub fn parse_history(text: &str) -> Result<Vec<Note>, MerkleError> {
     Ok(notes)
 }
 
+/// The most bytes of a history that is read: about five years of a cosigned checkpoint a minute.
+pub const HISTORY_BYTES_MAX: u64 = 1 << 30;
+/// What a page of a long history holds at least, in bytes; those who serve one fill a page with a thousand checkpoints.
+const PAGE_BYTES_LEAST: u64 = 128 << 10;
+/// So many pages may hold less: the last one, and those that come while the history grows.
+const SHORT_PAGES_MAX: u64 = 16;
+
+/// What a history that somebody serves may cost its reader, who trusts nobody: bytes in all, and requests for them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HistoryBudget {
+    pages: u64,
+    bytes: u64,
+}
+
+impl HistoryBudget {
+    /// Counts a page.
+    ///
+    /// # Errors
+    /// [`MerkleError::Witness`] if the history has more than [`HISTORY_BYTES_MAX`], or comes in crumbs.
+    pub fn take(&mut self, page_bytes: usize) -> Result<(), MerkleError> {
+        self.pages += 1;
+        self.bytes = self.bytes.saturating_add(page_bytes as u64);
+        if self.bytes > HISTORY_BYTES_MAX {
+            return Err(refuse("the history is longer than any that is read"));
+        }
+        if self.pages > SHORT_PAGES_MAX + self.bytes / PAGE_BYTES_LEAST {
+            return Err(refuse("the history comes in pages of next to nothing"));
+        }
+        Ok(())
+    }
+}
+
 const fn refuse(reason: &'static str) -> MerkleError {
     MerkleError::Witness { reason }
 }
@@ -136,6 +168,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// After how many pages of these sizes, over and over, a reader has enough.
+    fn pages_read(sizes: &[usize]) -> usize {
+        let mut budget = HistoryBudget::default();
+        sizes.iter().cycle().take(20_000).take_while(|bytes| budget.take(**bytes).is_ok()).count()
+    }
+
+    #[test]
+    fn a_history_costs_its_reader_a_bounded_number_of_bytes_and_requests() {
+        assert_eq!(pages_read(&[0]), 16);
+        assert_eq!(pages_read(&[300]), 16);
+        assert_eq!(pages_read(&[64 << 10]), 32, "half of what a page holds at least");
+        assert_eq!(pages_read(&[1 << 20]), 1 << 10);
+        assert_eq!(pages_read(&[250_000]), (1 << 30) / 250_000, "a thousand checkpoints a page");
+        assert_eq!(pages_read(&[usize::MAX]), 0);
+    }
     use crate::{Checkpoint, Cosigner, NoteSigner};
 
     /// The examples of the specification.

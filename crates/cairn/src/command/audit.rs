@@ -10,6 +10,7 @@ use cairn_core::key::PublicKey;
 use cairn_core::{Hash, NetworkId};
 use cairn_evidence::{Evidence, Founded};
 use cairn_ledger::{NetworkClock, wall_ms};
+use cairn_merkle::witness::HistoryBudget;
 use cairn_merkle::{MerkleError, NoteVerifier, TrustPolicy};
 use cairn_witness::WitnessClient;
 
@@ -234,12 +235,18 @@ fn ask_witnesses(policy: &TrustPolicy) -> Result<Vec<Shown>, Failure> {
         for log in policy.logs() {
             let by = format!("witness {}", witness.verifier.name());
             let mut shown = Shown { by, notes: Vec::new(), broken_off: None };
+            let mut budget = HistoryBudget::default();
             loop {
-                match client.history(log.verifier.name(), shown.notes.len() as u64, WITNESS_PATIENCE) {
+                let page = client.history(log.verifier.name(), shown.notes.len() as u64, WITNESS_PATIENCE);
+                let counted = page.map_err(|error| error.to_string()).and_then(|page| {
+                    let bytes = page.iter().map(|note| note.to_string().len()).sum();
+                    budget.take(bytes).map(|()| page).map_err(|error| error.to_string())
+                });
+                match counted {
                     Ok(page) if page.is_empty() || shown.notes.len() > WITNESS_NOTES_MAX => break,
                     Ok(page) => shown.notes.extend(page),
                     Err(error) => {
-                        shown.broken_off = Some(error.to_string());
+                        shown.broken_off = Some(error);
                         break;
                     }
                 }
