@@ -427,6 +427,24 @@ impl<'a> Decoder<'a> {
         if self.array()? == len { Ok(()) } else { Err(CborError::Range { at, what: "the array has another length" }) }
     }
 
+    /// An array of at most `max` items, each read by `item`.
+    ///
+    /// # Errors
+    /// [`CborError`] when the next item is anything else, the array is longer, or an item is refused.
+    pub fn list<T>(&mut self, max: usize, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+        let at = self.at;
+        let len = self.array()?;
+        if len > max {
+            return Err(CborError::Range { at, what: "the list is too long" });
+        }
+        let mut items = Vec::new();
+        for _ in 0..len {
+            items.push(item(self)?);
+        }
+        self.leave();
+        Ok(items)
+    }
+
     /// The head of a map; the caller reads keys through [`MapReader::next_key`], then calls [`Decoder::leave`].
     ///
     /// # Errors

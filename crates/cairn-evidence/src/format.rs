@@ -95,7 +95,7 @@ fn read(kind: Kind, input: &mut Decoder<'_>) -> cbor::Result<Accusation> {
     let accusation = match kind {
         Kind::Conflict => Accusation::Conflict(Conflict {
             key: bytes_within(input, KEY_BYTES_MAX)?.to_vec(),
-            chain: list(input, CHAIN_MAX, |item| Ok(bytes_within(item, STATEMENT_BYTES_MAX)?.to_vec()))?,
+            chain: input.list(CHAIN_MAX, |item| Ok(bytes_within(item, STATEMENT_BYTES_MAX)?.to_vec()))?,
             first: bytes_within(input, REPORT_BYTES_MAX)?.to_vec(),
             second: bytes_within(input, REPORT_BYTES_MAX)?.to_vec(),
         }),
@@ -104,7 +104,7 @@ fn read(kind: Kind, input: &mut Decoder<'_>) -> cbor::Result<Accusation> {
             checkpoint: text_within(input, CHECKPOINT_BYTES_MAX)?,
             index: input.uint()?,
             leaf: hash(input)?,
-            proof: list(input, PROOF_HASHES_MAX, hash)?,
+            proof: input.list(PROOF_HASHES_MAX, hash)?,
         }),
         Kind::Fork => Accusation::Fork(read_fork(input)?),
         Kind::TwoLeaves => Accusation::TwoLeaves(TwoLeaves {
@@ -136,7 +136,7 @@ fn read_fork(input: &mut Decoder<'_>) -> cbor::Result<Fork> {
         smaller: text_within(input, CHECKPOINT_BYTES_MAX)?,
         larger: text_within(input, CHECKPOINT_BYTES_MAX)?,
         root: hash(input)?,
-        proof: list(input, PROOF_HASHES_MAX, hash)?,
+        proof: input.list(PROOF_HASHES_MAX, hash)?,
     })
 }
 
@@ -144,7 +144,7 @@ fn read_leaf(input: &mut Decoder<'_>) -> cbor::Result<LeafUnder> {
     Ok(LeafUnder {
         leaf: hash(input)?,
         checkpoint: text_within(input, CHECKPOINT_BYTES_MAX)?,
-        proof: list(input, PROOF_HASHES_MAX, hash)?,
+        proof: input.list(PROOF_HASHES_MAX, hash)?,
     })
 }
 
@@ -172,22 +172,4 @@ fn text_within(input: &mut Decoder<'_>, max: usize) -> cbor::Result<String> {
     let at = input.position();
     let text = core::str::from_utf8(bytes_within(input, max)?);
     Ok(text.map_err(|_| CborError::Range { at, what: "the note is not UTF-8 text" })?.to_owned())
-}
-
-fn list<T>(
-    input: &mut Decoder<'_>,
-    max: usize,
-    mut item: impl FnMut(&mut Decoder<'_>) -> cbor::Result<T>,
-) -> cbor::Result<Vec<T>> {
-    let at = input.position();
-    let len = input.array()?;
-    if len > max {
-        return Err(CborError::Range { at, what: "the list is too long" });
-    }
-    let mut items = Vec::new();
-    for _ in 0..len {
-        items.push(item(input)?);
-    }
-    input.leave();
-    Ok(items)
 }

@@ -1,6 +1,6 @@
 //! What owners say of their devices, and anybody of a device's two tongues.
 
-use super::read::{list, public_key, read_map, text_within};
+use super::read::{public_key, read_map, text_within};
 use crate::cbor::{self, CborError, Decoder, Encoder};
 use crate::key::PublicKey;
 use crate::{Account, DeviceId};
@@ -106,7 +106,7 @@ impl Enrol {
                 let at = input.position();
                 Role::from_number(input.uint()?).ok_or(CborError::Range { at, what: "a role other than 0 to 4" })?
             },
-            4 => classes = list(input, 8, |item| text_within(item, 32))?,
+            4 => classes = input.list(8, |item| text_within(item, 32))?,
             5 => model = text_within(input, 64)?,
             6 => mobility = read_mobility(input)?,
             7 => cell = input.uint()?,
@@ -282,7 +282,7 @@ impl Appeal {
         read_map!(input, keys, {
             1 => deny = input.uint()?,
             2 => text = text_within(input, 1_000)?,
-            3 => evidence = list(input, 256, |item| item.uint())?,
+            3 => evidence = input.list(256, |item| item.uint())?,
         });
         Ok(Self { deny: keys.required(1, deny)?, text: keys.required(2, text)?, evidence: keys.required(3, evidence)? })
     }

@@ -1,6 +1,6 @@
 //! What the operator says: the network, its rules, its chains, its auditors, and whom it stops paying.
 
-use super::read::{list, public_key, read_map, text_within};
+use super::read::{public_key, read_map, text_within};
 use crate::cbor::{self, CborError, Decoder, Encoder};
 use crate::key::PublicKey;
 use crate::{DeviceId, Domain, Hash};
@@ -59,7 +59,7 @@ impl Genesis {
             8 => epoch_ms = input.uint()?,
             9 => grace_ms = input.uint()?,
             10 => policy_hash = Hash(input.bytes_exact()?),
-            11 => rehearsed = list(input, 16, |item| text_within(item, 200))?,
+            11 => rehearsed = input.list(16, |item| text_within(item, 200))?,
         });
         let genesis = Self {
             random: keys.required(1, random)?,
@@ -166,7 +166,7 @@ impl Deny {
         read_map!(input, keys, {
             1 => device = DeviceId(input.bytes_exact()?),
             2 => reason = text_within(input, 64)?,
-            3 => evidence = list(input, 256, |item| item.uint())?,
+            3 => evidence = input.list(256, |item| item.uint())?,
             4 => until_ms = input.uint()?,
         });
         Ok(Self {
@@ -240,7 +240,7 @@ impl AuditorSet {
         read_map!(input, keys, {
             1 => first_epoch = input.uint()?,
             2 => quorum = input.uint()?,
-            3 => auditors = list(input, 64, |item| item.bytes_exact())?,
+            3 => auditors = input.list(64, |item| item.bytes_exact())?,
         });
         let set = Self {
             first_epoch: keys.required(1, first_epoch)?,

@@ -34,21 +34,3 @@ pub(super) fn text_within(input: &mut Decoder<'_>, max: usize) -> cbor::Result<S
     }
     Ok(text.to_owned())
 }
-
-pub(super) fn list<T>(
-    input: &mut Decoder<'_>,
-    max: usize,
-    mut item: impl FnMut(&mut Decoder<'_>) -> cbor::Result<T>,
-) -> cbor::Result<Vec<T>> {
-    let at = input.position();
-    let len = input.array()?;
-    if len > max {
-        return Err(CborError::Range { at, what: "the list is too long" });
-    }
-    let mut items = Vec::new();
-    for _ in 0..len {
-        items.push(item(input)?);
-    }
-    input.leave();
-    Ok(items)
-}
