@@ -1,0 +1,131 @@
+//! What goes wrong between Cairn and a chain.
+
+use cairn_settle::Contract;
+use cairn_settle::abi::selector;
+use data_encoding::HEXLOWER;
+use thiserror::Error;
+
+/// Why a chain could not be asked, or refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// Nobody answers, or not in time, after every retry.
+    #[error("{chain} cannot be reached: {what}")]
+    Unreachable {
+        /// Which chain.
+        chain: String,
+        /// What happened.
+        what: String,
+    },
+    /// It answers what it should not: another form, another chain id.
+    #[error("{chain} answered {what}")]
+    Answer {
+        /// Which chain.
+        chain: String,
+        /// What it answered.
+        what: String,
+    },
+    /// A contract refuses the call.
+    #[error("the contract refuses: {reason}")]
+    Reverted {
+        /// The error's name, or the data in hexadecimal.
+        reason: String,
+    },
+    /// The chain does not take the transaction.
+    #[error("{chain} does not take the transaction: {what}")]
+    Refused {
+        /// Which chain.
+        chain: String,
+        /// Why.
+        what: String,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot {action} {file}: {what}")]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// With which file.
+        file: String,
+        /// What happened.
+        what: String,
+    },
+    /// A file holds what it should not.
+    #[error("{file}: {what}")]
+    Broken {
+        /// Which file.
+        file: String,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl ChainError {
+    /// The refusal that a revert's data says, by the name of the error where one of our contracts has it.
+    #[must_use]
+    pub fn reverted(data: &[u8]) -> Self {
+        Self::Reverted { reason: reason(data) }
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "STL-UNREACHABLE",
+            Self::Answer { .. } => "STL-ANSWER",
+            Self::Reverted { .. } => "STL-REVERTED",
+            Self::Refused { .. } => "STL-REFUSED",
+            Self::File { .. } => "STL-FILE",
+            Self::Broken { .. } => "STL-BROKEN",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "try again: what was begun is finished then, and nothing is sent twice",
+            Self::Answer { .. } => "check that the address is the JSON-RPC endpoint of the chain that is meant",
+            Self::Reverted { .. } => "`cairn chain status` shows what the contracts wait for",
+            Self::Refused { .. } => "check the wallet's coin and the fees that are allowed",
+            Self::File { .. } => "check the folder, its rights and the space on its disk",
+            Self::Broken { .. } => "put it back from a copy",
+        }
+    }
+}
+
+/// What a revert says: the name of an error, the text of `require`, the number of a panic, else the data.
+fn reason(data: &[u8]) -> String {
+    let known = Contract::ALL.iter().find_map(|contract| contract.artifact().error_name(data));
+    if let Some(name) = known {
+        return name;
+    }
+    if data.starts_with(&selector("Panic(uint256)")) {
+        return format!("panic {:#04x}", data.last().copied().unwrap_or_default());
+    }
+    if data.is_empty() {
+        return "without a reason".to_owned();
+    }
+    let text = data.starts_with(&selector("Error(string)")).then(|| data.get(68..)).flatten();
+    let text = text.map(|text| text.iter().copied().filter(|byte| (32..127).contains(byte)).map(char::from).collect());
+    text.unwrap_or_else(|| format!("0x{}", HEXLOWER.encode(data)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_by_its_name() {
+        let word = |byte: u8| [[0; 31].as_slice(), &[byte]].concat();
+        let text = [&selector("Error(string)")[..], &word(32), &word(5), b"no\nway", &[0; 26]].concat();
+        for (data, expected) in [
+            ([&selector("NotNext(uint64,uint64)")[..], &word(1), &word(2)].concat(), "NotNext"),
+            ([&selector("Panic(uint256)")[..], &word(0x11)].concat(), "panic 0x11"),
+            (text, "noway"),
+            (vec![], "without a reason"),
+            (vec![1, 2, 3, 4], "0x01020304"),
+        ] {
+            assert_eq!(ChainError::reverted(&data).to_string(), format!("the contract refuses: {expected}"));
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Settlement chains: an embedded EVM and any other over JSON-RPC behind one trait, wallets, and what is sent to them.
+//!
+//! Promises: both kinds of chain run the same contracts and take the same signed transactions, so what works on one works on
+//! the other; a transaction is written down before it is sent, and whoever begins again after a crash sends that one and no
+//! other. What is signed and what is called is said by `cairn-settle`.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::cast_possible_truncation))]
+
+pub mod chain;
+mod error;
+
+pub use chain::{At, Block, Call, Chain, Fees, LogFilter, Logged, Receipt};
+pub use error::ChainError;
