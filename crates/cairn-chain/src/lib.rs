@@ -8,6 +8,9 @@
 
 pub mod chain;
 mod error;
+pub mod rlp;
+pub mod transaction;
 
 pub use chain::{At, Block, Call, Chain, Fees, LogFilter, Logged, Receipt};
 pub use error::ChainError;
+pub use transaction::{SignedTransaction, Transaction, TransactionError};
