@@ -6,6 +6,7 @@
 pub mod amount;
 pub mod cbor;
 pub mod cose;
+pub mod deposit;
 pub mod ed25519;
 pub mod entry;
 pub mod epoch;

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use cairn_core::cbor::Value;
+use cairn_core::deposit::{Deposit, Place};
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::epoch::{AssetBalance, ClassSummary, DomainClaims, EpochStatement, PoolSummary};
 use cairn_core::key::SecretKey;
@@ -156,6 +157,18 @@ impl Cast {
         [row(device, "readings", 64_800_000, 10u128.pow(23)), row(None, "treasury", 0, 1)]
     }
 
+    fn deposit(&self) -> Deposit {
+        let Address::Evm(payer) = self.wallet.address() else { panic!("an EVM wallet") };
+        Deposit {
+            place: Place { block: 1_000, block_hash: [1; 32], transaction: [2; 32], log_index: 3 },
+            buyer: self.wallet.address().claim_word(),
+            asset: [4; 20],
+            amount: Amount(10u128.pow(20)),
+            payer,
+            memo: [5; 32],
+        }
+    }
+
     fn epoch(&self) -> EpochStatement {
         let balance = AssetBalance {
             opening: Amount(5),
@@ -242,6 +255,10 @@ fn lines() -> String {
     }
     line("epoch-statement", &cast.epoch().encode());
     line("epoch-statement-hash", &cast.epoch().hash().0);
+
+    line("deposit", &cast.deposit().encode());
+    let observed = cast.deposit().observed(cast.account.domain(), 0);
+    line("observation-deposit", &sign_observation(&cast.operator, &cast.network, &observed));
     text
 }
 
@@ -267,5 +284,6 @@ fn golden_documents_read_back_to_themselves() {
         assert_eq!(Payout::decode(&payout.encode()), Ok(payout));
     }
     assert_eq!(EpochStatement::decode(&cast.epoch().encode()), Ok(cast.epoch()));
+    assert_eq!(Deposit::decode(&cast.deposit().encode()), Ok(cast.deposit()));
     assert_eq!(ReportBody::decode(&cast.full_report().encode()), Ok(cast.full_report()));
 }

@@ -50,6 +50,7 @@ parsers! {
     "checkpoint", "a checkpoint that is read is printed as the same text", merkle::checkpoint;
     "cosignature-history", "checkpoints that are read, one after the other, are the history", merkle::cosignature_history;
     "dataset", "rows that are read have values in range, a known station, and a line of their own", tables::dataset;
+    "deposit", "a deposit or an asset of credit that is read has the bytes that it was read from", vocabulary::deposit;
     "did-key", "a key that is read is printed as the same text", names::did_key;
     "entry", "an entry that is read has the bytes that it was read from", vocabulary::entry;
     "epoch-statement", "a statement that is read has the bytes that it was read from", vocabulary::epoch_statement;

@@ -1,6 +1,7 @@
 //! The canonical CBOR of the vocabulary: everything that is read is written again as the bytes it was read from.
 
 use cairn_core::cbor::{Decoder, Encoder};
+use cairn_core::deposit::{CreditAsset, Deposit};
 use cairn_core::entry::Entry;
 use cairn_core::epoch::EpochStatement;
 use cairn_core::observation::Observation;
@@ -55,6 +56,16 @@ pub fn observation(bytes: &[u8]) {
     let Ok(observation) = Observation::parse(bytes) else { return };
     assert_eq!(observation.body.encode(), observation.sign1.payload);
     assert!(observation.to_be_signed(&network()).len() <= bytes.len() + 128);
+}
+
+pub fn deposit(bytes: &[u8]) {
+    if let Ok(deposit) = Deposit::decode(bytes) {
+        assert_eq!(deposit.encode(), bytes);
+        assert!(deposit.amount.0 > 0);
+    }
+    if let Some(asset) = str_of(bytes).and_then(CreditAsset::parse) {
+        assert_eq!(asset.to_string().as_bytes(), bytes);
+    }
 }
 
 pub fn entry(bytes: &[u8]) {
