@@ -39,6 +39,27 @@ pub enum ChainError {
         /// Why.
         what: String,
     },
+    /// An account's nonce is not where the deployment left it.
+    #[error("{account} has sent {nonce} transactions where the deployment needs {expected}")]
+    Elsewhere {
+        /// The account.
+        account: String,
+        /// Its nonce.
+        nonce: u64,
+        /// What it should be.
+        expected: u64,
+    },
+    /// What was to be settled is not what the chain waits for.
+    #[error("epoch {epoch}: {what}")]
+    Claims {
+        /// Which epoch.
+        epoch: u64,
+        /// What differs.
+        what: String,
+    },
+    /// What was to be signed or called makes no sense.
+    #[error(transparent)]
+    Settle(#[from] cairn_settle::SettleError),
     /// A file cannot be read or written.
     #[error("cannot {action} {file}: {what}")]
     File {
@@ -74,6 +95,9 @@ impl ChainError {
             Self::Answer { .. } => "STL-ANSWER",
             Self::Reverted { .. } => "STL-REVERTED",
             Self::Refused { .. } => "STL-REFUSED",
+            Self::Elsewhere { .. } => "STL-DEPLOYER",
+            Self::Claims { .. } => "STL-CLAIMS",
+            Self::Settle(error) => error.code(),
             Self::File { .. } => "STL-FILE",
             Self::Broken { .. } => "STL-BROKEN",
         }
@@ -87,6 +111,9 @@ impl ChainError {
             Self::Answer { .. } => "check that the address is the JSON-RPC endpoint of the chain that is meant",
             Self::Reverted { .. } => "`cairn chain status` shows what the contracts wait for",
             Self::Refused { .. } => "check the wallet's coin and the fees that are allowed",
+            Self::Elsewhere { .. } => "another program uses this account: deploy from one of its own",
+            Self::Claims { .. } => "audit the network before anything is paid: `cairn audit`",
+            Self::Settle(error) => error.hint(),
             Self::File { .. } => "check the folder, its rights and the space on its disk",
             Self::Broken { .. } => "put it back from a copy",
         }

@@ -7,10 +7,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::cast_possible_truncation))]
 
 pub mod chain;
+pub mod contracts;
+pub mod deployment;
 mod error;
+pub mod paying;
+pub mod posting;
 pub mod rlp;
+pub mod terms;
 pub mod transaction;
 
 pub use chain::{At, Block, Call, Chain, Fees, LogFilter, Logged, Receipt};
+pub use contracts::{Contracts, Reader};
+pub use deployment::Deployment;
 pub use error::ChainError;
+pub use terms::Terms;
 pub use transaction::{SignedTransaction, Transaction, TransactionError};

@@ -5,6 +5,12 @@
 
 use cairn_core::cbor::{self, CborError, Decoder, Encoder};
 use cairn_core::epoch::EpochStatement;
+use cairn_core::{Domain, Hash};
+use cairn_merkle::claim::{ClaimLeaf, ClaimTree};
+
+use crate::close::{CloseError, claim_leaves, root_of_each};
+use crate::fold::FoldError;
+use crate::state::State;
 
 /// The version of the snapshot format.
 const VERSION: u64 = 1;
@@ -77,6 +83,31 @@ impl Snapshot {
         input.leave();
         input.end()?;
         Ok(Self { statement, records })
+    }
+
+    /// The claims that a settlement chain may be shown for this epoch, in the order of their accounts, each snapshot held to
+    /// its statement's state root, and the claims to the statement's claim root. `None` where the statement names no such
+    /// chain.
+    ///
+    /// # Errors
+    /// [`FoldError::SnapshotDiffers`], [`FoldError::Snapshot`].
+    pub fn claims(&self, domain: &Domain) -> Result<Option<Vec<ClaimLeaf>>, FoldError> {
+        let epoch = self.statement.number;
+        let differs = |what, found: String, stated: String| FoldError::SnapshotDiffers { epoch, what, found, stated };
+        let (root, stated) = (root_of_each(&self.records), self.statement.state_root);
+        if root != stated {
+            return Err(differs("the state root", root.to_string(), stated.to_string()));
+        }
+        let Some(row) = self.statement.domains.iter().find(|row| row.domain == *domain) else { return Ok(None) };
+        let state = State::from_records(&self.records)?;
+        let accounts = state.cumulative.iter().filter(|(account, _)| account.domain() == domain);
+        let leaves = claim_leaves(domain, &row.distributor, accounts.map(|(account, amount)| (account, *amount)));
+        let tree = ClaimTree::new(&leaves).map_err(|source| CloseError::Claims { epoch, source })?;
+        if tree.root() != row.claim_root {
+            let (found, stated) = (Hash(tree.root()).to_string(), Hash(row.claim_root).to_string());
+            return Err(differs("the claim root", found, stated));
+        }
+        Ok(Some(leaves))
     }
 }
 
