@@ -60,6 +60,22 @@ pub enum ChainError {
     /// What was to be signed or called makes no sense.
     #[error(transparent)]
     Settle(#[from] cairn_settle::SettleError),
+    /// Something that is no node's address; it is not repeated, for the secrets in it.
+    #[error("the node's address is none: {what}")]
+    Address {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// Gas costs more than is allowed.
+    #[error("gas on {chain} costs {price} wei, and {allowed} are allowed")]
+    TooDear {
+        /// Which chain.
+        chain: String,
+        /// What a unit costs, wei.
+        price: u128,
+        /// What it may, wei.
+        allowed: u128,
+    },
     /// A file cannot be read or written.
     #[error("cannot {action} {file}: {what}")]
     File {
@@ -98,6 +114,8 @@ impl ChainError {
             Self::Elsewhere { .. } => "STL-DEPLOYER",
             Self::Claims { .. } => "STL-CLAIMS",
             Self::Settle(error) => error.code(),
+            Self::Address { .. } => "STL-ADDRESS",
+            Self::TooDear { .. } => "STL-FEES",
             Self::File { .. } => "STL-FILE",
             Self::Broken { .. } => "STL-BROKEN",
         }
@@ -114,6 +132,8 @@ impl ChainError {
             Self::Elsewhere { .. } => "another program uses this account: deploy from one of its own",
             Self::Claims { .. } => "audit the network before anything is paid: `cairn audit`",
             Self::Settle(error) => error.hint(),
+            Self::Address { .. } => "name it as http://host:port or https://host/path",
+            Self::TooDear { .. } => "wait until the chain is quieter, or allow more",
             Self::File { .. } => "check the folder, its rights and the space on its disk",
             Self::Broken { .. } => "put it back from a copy",
         }

@@ -13,6 +13,7 @@ mod error;
 pub mod paying;
 pub mod posting;
 pub mod rlp;
+pub mod rpc;
 pub mod terms;
 pub mod transaction;
 
@@ -20,5 +21,6 @@ pub use chain::{At, Block, Call, Chain, Fees, LogFilter, Logged, Receipt};
 pub use contracts::{Contracts, Reader};
 pub use deployment::Deployment;
 pub use error::ChainError;
+pub use rpc::Rpc;
 pub use terms::Terms;
 pub use transaction::{SignedTransaction, Transaction, TransactionError};
