@@ -7,6 +7,7 @@
 mod epoch;
 mod explain;
 mod network;
+mod signing;
 mod submit;
 
 pub use epoch::{
@@ -15,4 +16,5 @@ pub use epoch::{
 };
 pub use explain::{Explanation, PoolShare, ProofInfo, SlotExplanation};
 pub use network::{AssetInfo, ClassRules, DeviceEpoch, DeviceInfo, EpochRef, Health, NetworkInfo, RulesFrom};
+pub use signing::{EpochMessageInfo, EpochSignatures, SignatureInfo, SignatureKept, SignaturePost};
 pub use submit::{Problem, ResultRow, ResultStatus, SubmitResponse};

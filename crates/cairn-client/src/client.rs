@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use cairn_api::{
-    AccountInfo, DeviceInfo, EpochInfo, EpochList, Explanation, Health, NetworkInfo, PayoutList, VerdictList,
+    AccountInfo, DeviceInfo, EpochInfo, EpochList, EpochSignatures, Explanation, Health, NetworkInfo, PayoutList,
+    SignatureKept, SignaturePost, VerdictList,
 };
 use cairn_core::{Account, DeviceId, Hash};
 use cairn_merkle::TilePath;
@@ -104,6 +105,29 @@ impl Client {
     /// [`ClientError`].
     pub fn epoch(&self, epoch: u64) -> Result<EpochInfo, ClientError> {
         self.transport.json(&format!("/v1/epochs/{epoch}"), JSON_BYTES_MAX)
+    }
+
+    /// What auditors sign of an epoch, and their signatures. Nothing about them is verified.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn signatures(&self, epoch: u64) -> Result<EpochSignatures, ClientError> {
+        self.transport.json(&format!("/v1/epochs/{epoch}/signatures"), JSON_BYTES_MAX)
+    }
+
+    /// Leaves the signature of an auditor over an epoch; sending it again is answered alike.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused with `STL-NOT-AN-AUDITOR` and the like.
+    pub fn submit_signature(&self, epoch: u64, signature: &SignaturePost) -> Result<SignatureKept, ClientError> {
+        let path = format!("/v1/epochs/{epoch}/signatures");
+        let refuse = |error: serde_json::Error| ClientError::Answer {
+            url: self.transport.url(&path),
+            reason: error.to_string(),
+        };
+        let body = serde_json::to_vec(signature).map_err(refuse)?;
+        let ask = Ask::Post { content_type: "application/json", body: &body, again: true };
+        self.transport.read_json(&path, &self.transport.bytes(&path, ask, JSON_BYTES_MAX)?)
     }
 
     /// The canonical bytes of an epoch's statement.

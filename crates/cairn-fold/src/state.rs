@@ -137,6 +137,12 @@ impl State {
         self.policies.range(..=epoch).next_back().map(|(_, policy)| policy)
     }
 
+    /// The auditors whose signatures count for an epoch. Once the epoch has begun nothing changes them any more.
+    #[must_use]
+    pub fn auditors_for(&self, epoch: u64) -> Option<&AuditorSet> {
+        self.auditors.range(..=epoch).next_back().map(|(_, set)| set)
+    }
+
     /// The policy that rules the open epoch.
     #[must_use]
     pub fn policy(&self) -> Option<&PolicyInForce> {

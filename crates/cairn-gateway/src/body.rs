@@ -26,18 +26,31 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
     Some(value.split(';').next()?.trim().to_ascii_lowercase())
 }
 
-/// Reads a body as it comes in, and no more of it than is allowed.
+/// [`receive_within`] the limit for every body.
+///
+/// # Errors
+/// As there.
+pub(crate) async fn receive(
+    front: &Front,
+    client: Client,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Received, Refused> {
+    receive_within(front.options.body_bytes_max, front, client, headers, body).await
+}
+
+/// Reads a body as it comes in, and no more of it than `limit` bytes.
 ///
 /// # Errors
 /// `NET-TOO-LARGE`, `NET-BUSY-BYTES` and `NET-ADDRESS-BYTES` when all bodies together, or those of this address, take too
 /// much memory, `NET-SLOW-BODY` when nothing comes for too long, `NET-BODY` when it breaks off.
-pub(crate) async fn receive(
+pub(crate) async fn receive_within(
+    limit: usize,
     front: &Front,
     client: Client,
     headers: &HeaderMap,
     mut body: Body,
 ) -> Result<Received, Refused> {
-    let limit = front.options.body_bytes_max;
     let too_large = || {
         let detail = format!("the body is longer than {limit} bytes");
         Refused::of(StatusCode::PAYLOAD_TOO_LARGE, "NET-TOO-LARGE", detail).hint("send it in several requests")

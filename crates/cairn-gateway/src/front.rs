@@ -17,6 +17,7 @@ use crate::problem::{Refused, report_failure};
 use crate::rates::Rates;
 use crate::serve::Door;
 use crate::shares::Shares;
+use crate::signatures::Signatures;
 use crate::verifiers::Verifiers;
 use crate::witnessing::Witnessed;
 use crate::writer::WriterQueue;
@@ -34,6 +35,8 @@ pub(crate) struct Front {
     pub metrics: Metrics,
     /// What witnesses said, if any were ever asked.
     pub witnessed: Option<Arc<Witnessed>>,
+    /// The signatures of auditors.
+    pub signatures: Signatures,
     /// The public listener.
     pub door: Arc<Door>,
     pub rates: Rates,

@@ -22,6 +22,7 @@
 mod accept;
 mod address;
 mod admin;
+mod auditors;
 mod body;
 mod buckets;
 mod epochs;
@@ -45,6 +46,7 @@ mod sequence;
 mod serve;
 mod server;
 mod shares;
+mod signatures;
 mod submit;
 mod sync_times;
 mod tls;

@@ -14,6 +14,7 @@ use crate::front::Front;
 use crate::histogram::Histogram;
 use crate::problem::Code;
 use crate::serve::Door;
+use crate::signatures::Signatures;
 
 /// Refusals by code, of which there are a fixed few.
 #[derive(Default)]
@@ -104,6 +105,7 @@ fn render(front: &Front) -> String {
     connections(&mut page, &front.door);
     writer(&mut page, front);
     witnesses(&mut page, front);
+    auditors(&mut page, &front.signatures);
     page.text
 }
 
@@ -201,6 +203,15 @@ fn witnesses(page: &mut Page, front: &Front) {
         page.plain(&format!("cairn_witness_clock_offset_seconds{{witness=\"{}\"}}", label(&witness.name)), &offset_s);
     }
     page.gauge("cairn_witnessed_history", "Cosigned checkpoints in the history.", witnessed.history.count());
+}
+
+fn auditors(page: &mut Page, signatures: &Signatures) {
+    let counts = &signatures.counts;
+    page.head("cairn_auditor_signatures_total", "counter", "Signatures of auditors over epochs, by result.");
+    for (result, count) in [("kept", &counts.kept), ("known", &counts.known), ("contradiction", &counts.contradictions)]
+    {
+        page.line("cairn_auditor_signatures_total", "result", result, load(count));
+    }
 }
 
 /// A name as the value of a label.

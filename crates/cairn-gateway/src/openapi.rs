@@ -46,6 +46,8 @@ impl ToSchema for Binary {}
         crate::epochs::payouts,
         crate::epochs::carry,
         crate::epochs::snapshot,
+        crate::auditors::signatures,
+        crate::auditors::sign,
         crate::health::health,
         crate::routes::openapi,
         crate::routes::index,

@@ -1,5 +1,6 @@
 //! Where the gateway listens, and its limits.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +71,8 @@ pub struct GatewayOptions {
     pub syncs_us: Option<Arc<Histogram>>,
     /// The witnesses of the log's checkpoints. Default none.
     pub witnessing: Option<WitnessingOptions>,
+    /// The folder of the signatures of auditors. Without one, the default, none are taken.
+    pub signatures: Option<PathBuf>,
     /// How long requests under way may go on after the gateway was told to end. Default 10 s.
     pub shutdown_grace: Duration,
 }
@@ -106,6 +109,7 @@ impl Default for GatewayOptions {
             group_items_max: 4_096,
             syncs_us: None,
             witnessing: None,
+            signatures: None,
             shutdown_grace: Duration::from_secs(10),
         }
     }

@@ -19,7 +19,7 @@ use crate::front::Front;
 use crate::held::in_pieces;
 use crate::problem::{PROBLEM_JSON, Refused};
 use crate::serve::no_bytes;
-use crate::{epochs, health, ledger_pages, log_files, metrics, openapi, submit, witnessed};
+use crate::{auditors, epochs, health, ledger_pages, log_files, metrics, openapi, submit, witnessed};
 
 /// Bytes of an answer that are not counted.
 const FREE_BYTES: u64 = 4 << 10;
@@ -52,6 +52,7 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
         .route("/v1/epochs/{n}/verdicts", get(epochs::verdicts))
         .route("/v1/epochs/{n}/payouts", get(epochs::payouts))
         .route("/v1/epochs/{n}/carry", get(epochs::carry))
+        .route("/v1/epochs/{n}/signatures", get(auditors::signatures).post(auditors::sign))
         .route("/v1/snapshots/{n}", get(epochs::snapshot))
         .route("/v1/proofs/{index}", get(log_files::proof))
         .route("/v1/witnessed", get(witnessed::witnessed))

@@ -17,6 +17,7 @@ use crate::rates::Rates;
 use crate::rounds::Rounds;
 use crate::serve::{Door, keep_fresh, serve};
 use crate::shares::Shares;
+use crate::signatures::Signatures;
 use crate::tls::Tls;
 use crate::verifiers::{self, Verifiers};
 use crate::witnessing::Witnessed;
@@ -78,6 +79,7 @@ impl Gateway {
             draining: AtomicBool::new(false),
             metrics,
             witnessed,
+            signatures: Signatures::in_folder(options.signatures.clone()),
             options,
         });
         let ending = watch::Sender::new(false);

@@ -14,6 +14,7 @@ mod error;
 pub mod many;
 pub mod message;
 pub mod settlements;
+pub mod told;
 
 pub use artifacts::Contract;
 pub use error::SettleError;

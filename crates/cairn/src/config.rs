@@ -71,6 +71,12 @@ impl Folder {
         self.root.join("witnessed")
     }
 
+    /// The signatures of auditors.
+    #[must_use]
+    pub fn signatures(&self) -> PathBuf {
+        self.root.join("signatures")
+    }
+
     /// Everything derived from the log.
     #[must_use]
     pub fn views(&self) -> PathBuf {

@@ -4,6 +4,7 @@
 
 mod admin;
 mod attacks;
+mod auditors;
 mod full;
 mod limits;
 mod reading;

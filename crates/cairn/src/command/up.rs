@@ -54,6 +54,7 @@ fn begin(folder: &Folder, listen: Option<&str>, output: Output) -> Result<(Runni
     let options = GatewayOptions {
         syncs_us: Some(syncs_us),
         witnessing: witnessing.transpose()?,
+        signatures: Some(folder.signatures()),
         ..config.gateway.options(listen, is_recorded, folder.root())?
     };
     let ledger = sequencer.ledger();
