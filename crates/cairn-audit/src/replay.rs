@@ -131,7 +131,7 @@ impl Replay {
                 self.awaited.remove(&number);
                 self.logged.insert(number, index);
             }
-            Ok(Effect::Report(_) | Effect::Observation { .. }) => counts.signatures += 1,
+            Ok(Effect::Report(_) | Effect::Observation { .. } | Effect::Deposit(_)) => counts.signatures += 1,
             Ok(Effect::Statement(statement)) => counts.signatures += statement.signed.len() as u64,
             Err(refusal) if entry.kind == EntryKind::Epoch => {
                 return Err(self.wrong_statement(index, &entry, &refusal).into());

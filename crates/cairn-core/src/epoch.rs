@@ -106,7 +106,7 @@ pub struct AssetBalance {
     pub refunded: Amount,
     /// Destroyed.
     pub burned: Amount,
-    /// Closing: locked for orders.
+    /// Closing: paid in by buyers and not spent.
     pub escrow: Amount,
     /// Closing: earned and not yet free.
     pub vesting: Amount,
@@ -119,6 +119,13 @@ impl AssetBalance {
     #[must_use]
     pub fn closing(&self) -> Option<Amount> {
         Amount::checked_sum([self.escrow, self.vesting, self.unallocated])
+    }
+
+    /// What the epoch shared out: all that was there and came in, but for what buyers paid in and have not spent. `None` when
+    /// the two sides do not hold it.
+    #[must_use]
+    pub fn pot(&self) -> Option<Amount> {
+        Amount::checked_sum([self.opening, self.minted, self.deposited])?.checked_sub(self.escrow)
     }
 
     /// Whether the two sides are equal.
@@ -457,6 +464,11 @@ mod tests {
     fn a_balance_balances_or_says_so() {
         let mut balance = statement().asset.1;
         assert!(balance.balances());
+        assert_eq!(balance.pot(), Some(Amount(1_005)));
+        let paid_in = AssetBalance { opening: Amount(12), deposited: Amount(3), escrow: Amount(10), ..balance };
+        assert!(paid_in.balances());
+        assert_eq!(paid_in.pot(), balance.pot(), "what buyers paid in is nobody's pot");
+        assert_eq!(AssetBalance { escrow: Amount(9_999), ..balance }.pot(), None);
         balance.paid = Amount(998);
         assert!(!balance.balances());
         balance.opening = Amount(u128::MAX);

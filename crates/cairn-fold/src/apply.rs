@@ -1,11 +1,13 @@
 //! What a valid entry does to the state.
 
 use cairn_core::DeviceId;
+use cairn_core::deposit::CreditAsset;
 use cairn_core::report::Report;
 use cairn_core::statement::{Body, Statement};
 use cairn_core::{Account, Hash, NetworkId};
 
 use crate::admit::Effect;
+use crate::credit::Credited;
 use crate::nonces::SignerName;
 use crate::state::{Denial, Network, PolicyInForce, State};
 
@@ -26,6 +28,7 @@ impl State {
             Effect::Observation { source, observer, round } => {
                 self.rounds.insert((source.clone(), *observer), *round);
             }
+            Effect::Deposit(credited) => self.credit(credited),
             Effect::Epoch { number } => {
                 self.unlogged.remove(number);
             }
@@ -90,6 +93,16 @@ impl State {
                 self.auditors.insert(set.first_epoch, set.clone());
             }
             Body::Successor(successor) => self.successor = Some(successor.clone()),
+        }
+    }
+
+    fn credit(&mut self, credited: &Credited) {
+        let Credited { chain, asset, buyer, amount } = credited;
+        let added = self.credits.add(asset, buyer, *amount);
+        assert!(added, "admit found room for the deposit");
+        self.credits.count(chain.clone(), self.credits.counted(chain) + 1);
+        if *asset == CreditAsset::Native {
+            self.deposited = self.deposited.checked_add(*amount).expect("a part is at most the total");
         }
     }
 

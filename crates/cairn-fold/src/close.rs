@@ -298,6 +298,8 @@ fn allocate(state: &State, verdicts: &[Verdict]) -> Result<Option<Outcome>, Clos
         policy: &policy.read,
         epoch_start_ms: clock.start_ms(epoch),
         opening_unallocated: state.unallocated,
+        opening_escrow: state.opening_escrow(),
+        deposited: state.deposited,
         minted_before: state.minted,
         verdicts,
     };
@@ -316,6 +318,7 @@ fn settle(state: &mut State, closing: &Closing<'_>, outcome: Option<&Outcome>) -
             .checked_add(outcome.balance.minted)
             .ok_or_else(|| reward(cairn_reward::RewardError::Overflow { what: "everything minted" }))?;
         state.unallocated = outcome.balance.closing.unallocated;
+        state.deposited = Amount::ZERO;
     }
     let oldest = (epoch + 1).saturating_sub(lookback(state, epoch + 1));
     // Those denied are remembered as long as they may stand as context, where they vouch for nobody.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use cairn_classes::Carry;
 use cairn_core::cbor::{CborError, Decoder, Encoder};
+use cairn_core::deposit::CreditAsset;
 use cairn_core::key::PublicKey;
 use cairn_core::report::ReportName;
 use cairn_core::statement::{AuditorSet, Body, DomainTerms, Enrol, Schema, StatementError, Successor};
-use cairn_core::{Account, Amount, DeviceId, Hash, NetworkId};
+use cairn_core::{Account, Amount, DeviceId, Domain, Hash, NetworkId};
 use thiserror::Error;
 
 use crate::carry::Carried;
@@ -36,6 +37,8 @@ mod table {
     pub const AUDITORS: u64 = 15;
     pub const UNLOGGED: u64 = 16;
     pub const CARRY: u64 = 17;
+    pub const CREDIT: u64 = 18;
+    pub const COUNTED: u64 = 19;
 }
 
 /// Keys of the network table.
@@ -45,13 +48,16 @@ mod network_key {
     pub const EPOCH: u64 = 2;
     pub const MONEY: u64 = 3;
     pub const SUCCESSOR: u64 = 4;
+    /// Never in a state root: nothing has been paid in since when an epoch closes.
+    pub const DEPOSITED: u64 = 5;
 }
 
-/// The records of what judges remember, of a state's sorted records: the last of them, as table 17 is the last table.
+/// The records of what judges remember, of a state's sorted records: those of table 17.
 #[must_use]
 pub fn carry_records(records: &[Vec<u8>]) -> &[Vec<u8>] {
-    let first = records.partition_point(|record| table_of(record).is_some_and(|table| table < table::CARRY));
-    &records[first..]
+    let first = |of| records.partition_point(|record| table_of(record).is_some_and(|table| table < of));
+    let (start, end) = (first(table::CARRY), first(table::CARRY + 1));
+    &records[start..end]
 }
 
 fn table_of(record: &[u8]) -> Option<u64> {
@@ -87,6 +93,12 @@ pub enum RecordError {
         /// What is wrong.
         detail: String,
     },
+    /// More paid in since the epoch opened than there is credit.
+    #[error("{deposited} base units were paid in in the open epoch, and there is less credit than that")]
+    Deposited {
+        /// What was paid in, base units.
+        deposited: Amount,
+    },
     /// Records that repeat or stand out of order.
     #[error("snapshot record {position} repeats or stands out of order")]
     Order {
@@ -106,6 +118,7 @@ impl State {
         self.write_money(&mut records);
         self.write_work(&mut records);
         self.write_carry(&mut records);
+        self.write_credits(&mut records);
         records.records.sort_unstable();
         records.records
     }
@@ -248,6 +261,21 @@ impl State {
         }
     }
 
+    fn write_credits(&self, records: &mut Writer) {
+        if self.deposited > Amount::ZERO {
+            records.put(table::NETWORK, &uint(network_key::DEPOSITED), |out| self.deposited.encode(out));
+        }
+        for (asset, buyer, amount) in self.credits.all() {
+            let key = Encoder::empty().array(2).text(&asset.to_string()).bytes(buyer).take();
+            records.put(table::CREDIT, &key, |out| amount.encode(out));
+        }
+        for (chain, counted) in self.credits.chains() {
+            records.put(table::COUNTED, chain.as_str().as_bytes(), |out| {
+                out.uint(counted);
+            });
+        }
+    }
+
     /// Reads a state back from its sorted records.
     ///
     /// # Errors
@@ -263,6 +291,9 @@ impl State {
         }
         for device in state.devices.values() {
             *state.owned.entry(device.owner.clone()).or_default() += 1;
+        }
+        if state.deposited > state.credits.total(&CreditAsset::Native) {
+            return Err(RecordError::Deposited { deposited: state.deposited });
         }
         // Of a record that another one took the place of, nothing stays.
         state.owned.retain(|_, devices| *devices > 0);
@@ -330,6 +361,11 @@ impl State {
                 self.unlogged.insert(uint_key(key)?, Hash(input.bytes_exact()?));
             }
             table::CARRY => return self.read_carry(key, value),
+            table::CREDIT => self.read_credit(key, input)?,
+            table::COUNTED => {
+                let chain = evm_chain_key(key)?;
+                self.credits.count(chain, positive(input)?);
+            }
             _ => return self.read_people(table, key, value, at),
         }
         Ok(input.end()?)
@@ -388,6 +424,21 @@ impl State {
         Ok(())
     }
 
+    fn read_credit(&mut self, key: &[u8], input: &mut Decoder<'_>) -> Result<(), CborError> {
+        let mut parts = Decoder::over(key);
+        parts.array_exact(2)?;
+        let bad = |what| CborError::Range { at: 0, what };
+        let asset = CreditAsset::parse(parts.text()?).ok_or(bad("the key names no asset of credit"))?;
+        let buyer = parts.bytes_exact()?;
+        parts.leave();
+        parts.end()?;
+        let amount = some_amount(input)?;
+        if self.credits.add(&asset, &buyer, amount) {
+            return Ok(());
+        }
+        Err(bad("there is more credit in an asset than there may be"))
+    }
+
     fn read_network(&mut self, key: u64, value: &[u8]) -> Result<(), Problem> {
         let mut value_input = Decoder::over(value);
         let input = &mut value_input;
@@ -409,6 +460,7 @@ impl State {
                 self.minted = Amount::decode(input)?;
                 self.unallocated = Amount::decode(input)?;
             }
+            network_key::DEPOSITED => self.deposited = some_amount(input)?,
             network_key::SUCCESSOR => {
                 self.successor = Some(read_successor(value)?);
                 return Ok(());
@@ -534,6 +586,30 @@ fn signer_key(key: &[u8]) -> Result<SignerName, CborError> {
 
 fn fixed<const N: usize>(key: &[u8]) -> Result<[u8; N], CborError> {
     key.try_into().map_err(|_| CborError::Range { at: 0, what: "the key has another length" })
+}
+
+fn evm_chain_key(key: &[u8]) -> Result<Domain, CborError> {
+    let chain = core::str::from_utf8(key).ok().and_then(|text| Domain::parse(text).ok());
+    let chain = chain.filter(|chain| chain.evm_chain().is_some());
+    chain.ok_or(CborError::Range { at: 0, what: "the key is not an EVM chain" })
+}
+
+/// A number of which none has no record.
+fn positive(input: &mut Decoder<'_>) -> Result<u64, CborError> {
+    let at = input.position();
+    match input.uint()? {
+        0 => Err(CborError::Range { at, what: "there is no record of none" }),
+        number => Ok(number),
+    }
+}
+
+/// An amount of which nothing has no record.
+fn some_amount(input: &mut Decoder<'_>) -> Result<Amount, CborError> {
+    let at = input.position();
+    match Amount::decode(input)? {
+        Amount::ZERO => Err(CborError::Range { at, what: "there is no record of nothing" }),
+        amount => Ok(amount),
+    }
 }
 
 const fn some_index(index: u64) -> Option<u64> {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use cairn_core::deposit::CreditAsset;
 use cairn_core::epoch::EpochClock;
 use cairn_core::key::PublicKey;
 use cairn_core::report::ReportName;
@@ -14,6 +15,7 @@ use cairn_core::{Account, Amount, DeviceId, Domain, Hash, NetworkId};
 use cairn_reward::Policy;
 
 use crate::carry::Carried;
+use crate::credit::Credits;
 use crate::device::{Device, Kind};
 use crate::nonces::SignerName;
 
@@ -122,6 +124,10 @@ pub struct State {
     pub minted: Amount,
     /// Base units that belong to nobody yet.
     pub unallocated: Amount,
+    /// What buyers paid in and have not spent.
+    pub credits: Credits,
+    /// Base units of the network's own asset that were paid in while this epoch has been open; part of the credits.
+    pub deposited: Amount,
 }
 
 impl State {
@@ -166,6 +172,13 @@ impl State {
     #[must_use]
     pub fn denial_at(&self, device: &DeviceId, time_ms: u64) -> Option<&Denial> {
         self.denials.get(device).filter(|denial| time_ms < denial.until_ms)
+    }
+
+    /// What was in escrow when the epoch opened: credit in the network's own asset that was paid in before.
+    #[must_use]
+    pub fn opening_escrow(&self) -> Amount {
+        let held = self.credits.total(&CreditAsset::Native);
+        held.checked_sub(self.deposited).expect("what was paid in is part of what is held")
     }
 
     /// The key that a device signs with, unless it is unknown.

@@ -27,6 +27,8 @@ fn main() {
                 policy,
                 epoch_start_ms: 0,
                 opening_unallocated: Amount::ZERO,
+                opening_escrow: Amount::ZERO,
+                deposited: Amount::ZERO,
                 minted_before: Amount::ZERO,
                 verdicts: &verdicts,
             })

@@ -3,7 +3,7 @@
 //! Written so that it can be written again in another language. All numbers are non-negative integers, every division is
 //! a floor, products are exact (256 bits where it takes them), and sums that pass 128 bits are errors.
 //!
-//! **The pot.** `pot = opening + minted`: what the last epoch left unallocated, and what this one mints
+//! **The pot.** `pot = unallocated + minted`: what the last epoch left unallocated, and what this one mints
 //! ([`crate::emission`]).
 //!
 //! **Weights.** A verdict of class `c` for device `d` and account `a` has the weight `w = amount * score_ppm / 10^6`. It
@@ -31,7 +31,9 @@
 //! burned, or left unallocated, which makes it part of the next epoch's pot. Nothing else is ever left unallocated.
 //!
 //! **The balance.** `opening + minted + deposited = paid + refunded + burned + closing`, checked before an outcome is
-//! returned. Deposits, refunds, escrow and vesting have their lines and are zero in this revision.
+//! returned. `opening` is what the last epoch left unallocated and in escrow. What buyers paid in, in this epoch and before,
+//! and did not spend is `escrow`: it is nobody's pot, and nothing here spends it. Refunds and vesting have their lines
+//! and are zero in this revision.
 //!
 //! **Order.** Verdicts may come in any order. Payouts are sorted by their canonical bytes ([`Payout::encode`]), pools
 //! stand in the policy's order with the residual last.
@@ -59,6 +61,10 @@ pub struct Allocation<'a> {
     pub epoch_start_ms: u64,
     /// `closing.unallocated` of the epoch before.
     pub opening_unallocated: Amount,
+    /// `closing.escrow` of the epoch before.
+    pub opening_escrow: Amount,
+    /// What buyers paid in during the epoch, in the network's own asset.
+    pub deposited: Amount,
     /// What all epochs before minted together.
     pub minted_before: Amount,
     /// The verdicts of all classes, each once, in any order (fastest when they are sorted).
@@ -124,7 +130,7 @@ pub struct Balance {
 /// What remains at the end of an epoch, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Closing {
-    /// Locked for orders.
+    /// Paid in by buyers and not spent.
     pub escrow: Amount,
     /// Earned, but not yet payable.
     pub vesting: Amount,
@@ -192,9 +198,10 @@ impl Pool {
 /// [`RewardError::Overflow`] when the pot passes 2^128 - 1 base units, [`RewardError::Weight`] when a device's weight in
 /// a pool passes 2^63 - 1. Both depend on the policy and the judges, not on the order of the verdicts.
 pub fn allocate(allocation: &Allocation<'_>) -> Result<Outcome, RewardError> {
-    let Allocation { epoch, policy, opening_unallocated: opening, minted_before, .. } = *allocation;
+    let Allocation { epoch, policy, minted_before, .. } = *allocation;
     let minted = policy.emission.minted(epoch, minted_before);
-    let pot = opening.checked_add(minted).ok_or(RewardError::Overflow { what: "the epoch's pot" })?;
+    let pot = allocation.opening_unallocated.checked_add(minted);
+    let pot = pot.ok_or(RewardError::Overflow { what: "the epoch's pot" })?;
 
     let tallies: Vec<(&str, Tally<'_>)> = policy
         .classes
@@ -212,7 +219,7 @@ pub fn allocate(allocation: &Allocation<'_>) -> Result<Outcome, RewardError> {
         pools.push(result);
     }
 
-    let mut balance = Balance { opening, minted, paid: Amount(pot.0 - left.0), ..Balance::default() };
+    let mut balance = Balance { minted, paid: Amount(pot.0 - left.0), ..balance_before(allocation)? };
     let (name, to) = (policy.residual.name.clone(), &policy.residual.to);
     let mut residual = PoolResult {
         name: name.clone(),
@@ -243,6 +250,15 @@ pub fn allocate(allocation: &Allocation<'_>) -> Result<Outcome, RewardError> {
     rows::sort_canonically(&mut payouts);
     let totals = totals(&payouts)?;
     Ok(Outcome { payouts, pools, balance, totals })
+}
+
+/// The books with nothing shared out yet: what was there, what buyers paid in, and that nobody has spent it.
+fn balance_before(allocation: &Allocation<'_>) -> Result<Balance, RewardError> {
+    let Allocation { opening_unallocated, opening_escrow, deposited, .. } = *allocation;
+    let sum = |a: Amount, b, what| a.checked_add(b).ok_or(RewardError::Overflow { what });
+    let opening = sum(opening_unallocated, opening_escrow, "the epoch's opening")?;
+    let escrow = sum(opening_escrow, deposited, "what buyers paid in")?;
+    Ok(Balance { opening, deposited, closing: Closing { escrow, ..Closing::default() }, ..Balance::default() })
 }
 
 /// The sum of each account's payouts, which stand together in canonical order.

@@ -85,6 +85,10 @@ fn flat(policy: &Policy) -> BTreeMap<String, String> {
         Destination::NextEpoch => "next-epoch".to_owned(),
     };
     put(&format!("pools.{}.to", residual.name), to);
+    if let Some(credit) = &policy.credit {
+        let chains: Vec<&str> = credit.chains.iter().map(|chain| chain.as_str()).collect();
+        put("credit.chains", chains.join(", "));
+    }
     for observer in &policy.observers {
         put(&format!("observers.{}.{}", observer.source, observer.key), observer.trust.name().to_owned());
     }

@@ -26,9 +26,13 @@
 //! | `pools[].cap_per_device_tokens` | not residual, optional: the most one device gets from it in one epoch |
 //! | `pools[].min_score_ppm` | flat: the score, over all it delivered, that a device needs |
 //! | `pools[].to` | residual: a CAIP-10 account, `burn`, or `next-epoch` |
+//! | `credit.chains` | optional: 1 to [`CREDIT_CHAINS_MAX`] EVM chains (CAIP-2), none twice, whose deposits become credit |
 //! | `observers[].source` | 1 to 64 lower-case letters, digits and `-./:` |
 //! | `observers[].key` | the observer's `did:key` |
 //! | `observers[].trust` | `proof`, `median` or `operator`, the same for all observers of one source |
+//!
+//! Under a policy with `[credit]` a source that begins with `deposits/` names one of its chains (`deposits/eip155:1`), and its
+//! trust is `operator`: one observer's word is a deposit, whoever of the source's observers says it first.
 //!
 //! Amounts are whole or decimal tokens as text (`"100000"`, `"0.25"`), with at most as many decimal places as the asset.
 //!
@@ -38,15 +42,18 @@
 mod check;
 mod read;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cairn_core::key::PublicKey;
-use cairn_core::{Account, Amount, Hash, Ppm};
+use cairn_core::{Account, Amount, Domain, Hash, Ppm};
 
 use crate::emission::Emission;
 
 /// The longest policy document, in bytes: it travels in one statement.
 pub const POLICY_BYTES_MAX: usize = 24_000;
+
+/// The most chains whose deposits become credit: as many as a network may settle on.
+pub const CREDIT_CHAINS_MAX: usize = 16;
 
 /// A policy, read from its document by [`Policy::parse`] and by nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +78,8 @@ pub struct Policy {
     pub pools: Vec<Pool>,
     /// Where everything goes that no device gets.
     pub residual: Residual,
+    /// Whose deposits count; `None` when none do.
+    pub credit: Option<Credit>,
     /// Whose word of the outside world is taken, in the document's order.
     pub observers: Vec<Observer>,
 }
@@ -161,6 +170,13 @@ pub enum Destination {
     Burn,
     /// Into the pot of the next epoch.
     NextEpoch,
+}
+
+/// Which deposits become credit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credit {
+    /// The EVM chains where they are made; at least one.
+    pub chains: BTreeSet<Domain>,
 }
 
 /// Somebody whose observations of the outside world are taken.

@@ -1,7 +1,8 @@
 //! One epoch whose policy, verdicts and payouts are kept as files that other languages read too.
 //!
 //! `epoch.policy.toml` is the input; `epoch.verdicts.txt` and `epoch.payouts.txt` hold a line of text and the canonical
-//! bytes in hexadecimal for every row; `epoch.outcome.txt` holds the rest. `CAIRN_BLESS=1` writes them anew.
+//! bytes in hexadecimal for every row; `epoch.outcome.txt` holds the rest. `credit.policy.toml` is the same policy with
+//! deposits that count, and `credit.outcome.txt` the same epoch with some in its books. `CAIRN_BLESS=1` writes them anew.
 #![allow(clippy::unwrap_used)]
 
 use std::fmt::Write;
@@ -71,12 +72,21 @@ fn verdicts() -> Vec<Verdict> {
     rows.into_iter().enumerate().map(verdict).collect()
 }
 
+/// In escrow from before, and paid in during the epoch, when deposits count.
+const PAID_IN: (Amount, Amount) = (Amount(77_000_000_000_000_000_003), Amount(5_000_000_000_000_000_000));
+
 fn outcome(verdicts: &[Verdict]) -> Outcome {
+    outcome_under(&policy(), (Amount::ZERO, Amount::ZERO), verdicts)
+}
+
+fn outcome_under(policy: &Policy, (escrow, deposited): (Amount, Amount), verdicts: &[Verdict]) -> Outcome {
     let allocation = Allocation {
         epoch: EPOCH,
-        policy: &policy(),
+        policy,
         epoch_start_ms: EPOCH_START_MS,
         opening_unallocated: OPENING_UNALLOCATED,
+        opening_escrow: escrow,
+        deposited,
         minted_before: MINTED_BEFORE,
         verdicts,
     };
@@ -96,12 +106,12 @@ fn payout_line(payout: &Payout) -> String {
     format!("# {text}\n{}\n", HEXLOWER.encode(&payout.encode()))
 }
 
-fn outcome_text(outcome: &Outcome) -> String {
+fn outcome_text(policy: &Policy, outcome: &Outcome) -> String {
     let balance = &outcome.balance;
     let mut text = format!(
         "policy {}\nepoch {EPOCH}\nepoch_start_ms {EPOCH_START_MS}\nminted_before {MINTED_BEFORE}\nopening {}\nminted {}\n\
          deposited {}\npaid {}\nrefunded {}\nburned {}\nescrow {}\nvesting {}\nunallocated {}\n",
-        policy().hash(),
+        policy.hash(),
         balance.opening,
         balance.minted,
         balance.deposited,
@@ -135,7 +145,15 @@ fn the_golden_epoch_pays_the_same_bytes_for_ever() {
     golden("epoch.verdicts.txt", &verdicts.iter().map(verdict_line).collect::<String>());
     let outcome = outcome(&verdicts);
     golden("epoch.payouts.txt", &outcome.payouts.iter().map(payout_line).collect::<String>());
-    golden("epoch.outcome.txt", &outcome_text(&outcome));
+    golden("epoch.outcome.txt", &outcome_text(&policy(), &outcome));
+}
+
+#[test]
+fn the_golden_epoch_with_deposits_in_its_books_pays_the_same_rows() {
+    let policy = Policy::parse(include_bytes!("../goldens/credit.policy.toml")).unwrap();
+    let paid_in = outcome_under(&policy, PAID_IN, &verdicts());
+    golden("credit.outcome.txt", &outcome_text(&policy, &paid_in));
+    assert_eq!(paid_in.payouts, outcome(&verdicts()).payouts);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! void entries go in too, as a careless or hostile operator would let them.
 
 use cairn_core::cbor::Value;
+use cairn_core::deposit::{Deposit, source_of};
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::geo::{Cell, Position};
 use cairn_core::key::SecretKey;
@@ -82,6 +83,21 @@ pub fn with_revision(policy: &str, revision: u32) -> String {
     let (before, after) = policy.split_once(&table).expect("the policy has a table for the class");
     let (_, after) = after.split_once('\n').expect("the policy goes on after its classes");
     format!("{before}{table}{revision}\n{after}")
+}
+
+/// A policy under which deposits on chains count, as observers of them all say; and is the same in everything else.
+#[must_use]
+pub fn with_credit(policy: &str, chains: &[Domain], observers: &[SecretKey]) -> String {
+    let mut text = policy.to_owned();
+    for chain in chains {
+        let source = source_of(chain);
+        for key in observers {
+            let did = key.public().did();
+            text += &format!("\n[[observers]]\nsource = \"{source}\"\nkey = \"{did}\"\ntrust = \"operator\"\n");
+        }
+    }
+    let names: Vec<String> = chains.iter().map(|chain| format!("\"{chain}\"")).collect();
+    text + &format!("\n[credit]\nchains = [{}]\n", names.join(", "))
 }
 
 /// The profile for daily means that a revision of the judge of sensing reads.
@@ -287,6 +303,18 @@ impl MemoryNetwork {
     pub fn send(&mut self, device: &SeededDevice, seq: u32, time_ms: u64, pm10: i64) -> (u64, Option<Refusal>) {
         let report = self.report(device, seq, time_ms, pm10);
         self.log(EntryKind::Report, &report)
+    }
+
+    /// Logs a deposit as an observer says it; `number` is the contract's.
+    pub fn pay_in(
+        &mut self,
+        observer: &SecretKey,
+        chain: &Domain,
+        number: u64,
+        deposit: &Deposit,
+    ) -> (u64, Option<Refusal>) {
+        let body = sign_observation(observer, &self.id, &deposit.observed(chain, number));
+        self.log(EntryKind::Observation, &body)
     }
 
     /// Moves the time on and logs the operator's observation of it, which closes what is due.

@@ -4,6 +4,7 @@
 //! valid. Cheap checks come before expensive ones; signatures last, or checked in batches beforehand ([`Checked`]).
 
 mod candidate;
+mod observation;
 mod report;
 mod statement;
 
@@ -13,11 +14,11 @@ use cairn_core::Hash;
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::epoch::EpochStatement;
 use cairn_core::key::PublicKey;
-use cairn_core::observation::{OBSERVATION_BYTES_MAX, Observation};
 use cairn_core::statement::Statement;
 
 pub use self::candidate::Candidate;
 pub use self::report::{Accepted, admit_report, admit_unsigned, report_key};
+use crate::credit::Credited;
 use crate::refusal::Refusal;
 use crate::state::State;
 
@@ -46,6 +47,8 @@ pub enum Effect {
         /// The round.
         round: u64,
     },
+    /// A buyer's deposit becomes credit.
+    Deposit(Credited),
     /// The statement of a closed epoch is logged.
     Epoch {
         /// Its number.
@@ -71,7 +74,7 @@ pub fn admit(state: &State, index: u64, entry: &Entry<'_>, checked: Option<Check
             statement::admit(state, entry.received_ms, &statement)?;
             Ok(Effect::Statement(Box::new(statement)))
         }
-        EntryKind::Observation => admit_observation(state, entry),
+        EntryKind::Observation => observation::admit(state, entry),
         EntryKind::Epoch => admit_epoch(state, entry),
     }
 }
@@ -91,38 +94,6 @@ fn check_founding(state: &State, index: u64, kind: EntryKind) -> Result<(), Refu
 pub fn admit_read(state: &State, index: u64, entry: &Entry<'_>, candidate: Candidate) -> Result<Effect, Refusal> {
     check_founding(state, index, entry.kind)?;
     admit_report(state, index, entry, candidate).map(|accepted| Effect::Report(Arc::new(accepted)))
-}
-
-fn admit_observation(state: &State, entry: &Entry<'_>) -> Result<Effect, Refusal> {
-    let bytes = entry.body.len();
-    if bytes > OBSERVATION_BYTES_MAX {
-        let what = format!("the observation has {bytes} bytes; at most {OBSERVATION_BYTES_MAX} are read");
-        return Err(Refusal::of("OBS-TOO-LARGE", what));
-    }
-    let observation =
-        Observation::parse(entry.body).map_err(|error| Refusal::of("OBS-COSE", format!("the observation: {error}")))?;
-    let network = state.network.as_ref().ok_or_else(|| Refusal::of("NET-GENESIS", "there is no network yet"))?;
-    let policy = state.policy().ok_or_else(|| Refusal::of("OBS-OBSERVER", "no policy names observers yet"))?;
-    let body = &observation.body;
-    let observer = observation.sign1.key_id;
-    let named =
-        policy.read.observers.iter().find(|named| named.source == body.source && named.key.key_id() == observer);
-    let named = named.ok_or_else(|| {
-        Refusal::of("OBS-OBSERVER", format!("the policy names no such observer of `{}`", body.source))
-    })?;
-    let last = state.rounds.get(&(body.source.clone(), observer));
-    if last.is_some_and(|last| body.round <= *last) {
-        return Err(Refusal::of(
-            "OBS-ROUND",
-            format!("round {} of `{}` is not above the last", body.round, body.source),
-        ));
-    }
-    let holds = named.key.algorithm() == observation.sign1.algorithm
-        && named.key.verify(&observation.to_be_signed(&network.id), &observation.sign1.signature);
-    if !holds {
-        return Err(Refusal::of("OBS-SIGNATURE", "the observer's signature does not verify"));
-    }
-    Ok(Effect::Observation { source: body.source.clone(), observer, round: body.round })
 }
 
 fn admit_epoch(state: &State, entry: &Entry<'_>) -> Result<Effect, Refusal> {

@@ -4,7 +4,7 @@ use cairn_core::{Account, Address, Domain, Hash, Ppm};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::tests::{account, policy, run, verdict};
+use super::tests::{account, policy, run, run_with, verdict};
 use super::*;
 
 /// Pools in any number up to four, of shares that fit, of both rules, capped or not.
@@ -89,6 +89,22 @@ proptest! {
         let expected = run(&policy, opening, &sorted);
         prop_assert_eq!(&run(&policy, opening, &verdicts), &expected);
         prop_assert_eq!(&run(&policy, opening, &shuffled(&verdicts, seed)), &expected);
+    }
+
+    #[test]
+    fn what_buyers_paid_in_changes_no_payout(
+        pools in pools(), verdicts in verdicts(), opening in 0u128..5_000, paid_in in (0..u128::MAX / 4, 0..u128::MAX / 4),
+    ) {
+        let policy = policy(&pools);
+        let without = run(&policy, opening, &verdicts).unwrap();
+        let with = run_with(&policy, opening, paid_in, &verdicts).unwrap();
+        prop_assert_eq!((&with.payouts, &with.pools, &with.totals), (&without.payouts, &without.pools, &without.totals));
+        let (balance, plain) = (with.balance, without.balance);
+        prop_assert_eq!(balance.check(3), Ok(()));
+        prop_assert_eq!(balance.closing.escrow, Amount(paid_in.0 + paid_in.1));
+        prop_assert_eq!((balance.opening, balance.deposited), (Amount(opening + paid_in.0), Amount(paid_in.1)));
+        let moved = |balance: Balance| (balance.minted, balance.paid, balance.burned, balance.closing.unallocated);
+        prop_assert_eq!(moved(balance), moved(plain));
     }
 
     #[test]

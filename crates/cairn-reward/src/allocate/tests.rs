@@ -41,11 +41,23 @@ pub fn verdict(class: &str, number: u8, payee: u8, slot_ms: u64, amount: u64, sc
 
 /// Epoch 3, which begins at millisecond 1000.
 pub fn run(policy: &Policy, opening: u128, verdicts: &[Verdict]) -> Result<Outcome, RewardError> {
+    run_with(policy, opening, (0, 0), verdicts)
+}
+
+/// As [`run`], with so much in escrow from before, and so much paid in during the epoch.
+pub fn run_with(
+    policy: &Policy,
+    opening: u128,
+    (escrow, deposited): (u128, u128),
+    verdicts: &[Verdict],
+) -> Result<Outcome, RewardError> {
     allocate(&Allocation {
         epoch: 3,
         policy,
         epoch_start_ms: 1000,
         opening_unallocated: Amount(opening),
+        opening_escrow: Amount(escrow),
+        deposited: Amount(deposited),
         minted_before: Amount::ZERO,
         verdicts,
     })
@@ -233,6 +245,8 @@ fn emission_stops_at_the_ceiling_and_the_opening_is_still_shared_out() {
             policy: &policy,
             epoch_start_ms: 0,
             opening_unallocated: Amount(7),
+            opening_escrow: Amount::ZERO,
+            deposited: Amount::ZERO,
             minted_before: Amount(minted_before),
             verdicts: &[],
         };
@@ -252,6 +266,23 @@ fn amounts_at_the_end_of_128_bits_are_exact_or_refused() {
     assert_eq!(outcome.balance.paid, Amount(u128::MAX));
     let refused = run(&policy, u128::MAX - 999, &verdicts).unwrap_err();
     assert_eq!(refused, RewardError::Overflow { what: "the epoch's pot" });
+}
+
+#[test]
+fn what_buyers_paid_in_passes_through_the_books_or_is_refused_where_they_end() {
+    let policy = policy(NEXT);
+    let books = |opening, escrow, deposited| {
+        let balance = run_with(&policy, opening, (escrow, deposited), &[]).map_err(|error| error.code())?.balance;
+        Ok((balance.opening.0, balance.deposited.0, balance.closing.escrow.0, balance.closing.unallocated.0))
+    };
+    assert_eq!(books(7, 20, 5), Ok((27, 5, 25, 1_007)));
+    let half = u128::MAX / 2;
+    assert_eq!(books(half - 999, half, 0), Ok((u128::MAX - 1_000, 0, half, half + 1)));
+    assert_eq!(books(half - 999, 0, half), Ok((half - 999, half, half, half + 1)));
+    for (opening, escrow, deposited) in [(half, half, 0), (half, 0, half), (u128::MAX - 1_000, 1, 0), (0, u128::MAX, 1)]
+    {
+        assert_eq!(books(opening, escrow, deposited), Err("RWD-OVERFLOW"), "{opening} {escrow} {deposited}");
+    }
 }
 
 #[test]

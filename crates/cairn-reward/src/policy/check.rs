@@ -1,6 +1,6 @@
 //! What an operator should know of a policy that is valid.
 
-use cairn_core::{Amount, PPM, Ppm};
+use cairn_core::{Amount, PPM, Ppm, deposit};
 
 use super::{Destination, Policy, Rule, Trust};
 use crate::default::PLACEHOLDER_TREASURY;
@@ -18,6 +18,7 @@ impl Policy {
         self.check_emission(&mut warnings);
         self.check_pools(&mut warnings);
         self.check_residual(&mut warnings);
+        self.check_credit(&mut warnings);
         self.check_observers(&mut warnings);
         warnings
     }
@@ -103,6 +104,15 @@ impl Policy {
         if shared < PPM / 2 {
             warnings
                 .push(format!("pool {name}: over half of every epoch goes there, since shares add up to {shared} ppm"));
+        }
+    }
+
+    fn check_credit(&self, warnings: &mut Vec<String>) {
+        for chain in self.credit.iter().flat_map(|credit| &credit.chains) {
+            let source = deposit::source_of(chain);
+            if self.observers.iter().all(|observer| observer.source != source) {
+                warnings.push(format!("credit.chains: nobody observes {source}, so that nothing paid in there counts"));
+            }
         }
     }
 

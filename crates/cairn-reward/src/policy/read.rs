@@ -2,16 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cairn_core::deposit;
 use cairn_core::key::PublicKey;
 use cairn_core::{Account, Amount, Domain, Hash, PPM, Ppm};
 
-use super::{Asset, Destination, Epochs, Observer, POLICY_BYTES_MAX, Policy, Pool, Residual, Rule, Trust};
+use super::{
+    Asset, CREDIT_CHAINS_MAX, Credit, Destination, Epochs, Observer, POLICY_BYTES_MAX, Policy, Pool, Residual, Rule,
+    Trust,
+};
 use crate::document::{Document, Field, Table};
 use crate::emission::{Emission, EmissionRow};
 use crate::{REVISION, RewardError};
 
 const SECTIONS: &[&str] =
-    &["engine", "asset", "epochs", "positions", "limits", "emission", "classes", "pools", "observers"];
+    &["engine", "asset", "epochs", "positions", "limits", "emission", "classes", "pools", "credit", "observers"];
 const PRO_RATA_KEYS: &[&str] = &["name", "rule", "class", "share_ppm", "cap_per_device_tokens"];
 const FLAT_KEYS: &[&str] = &["name", "rule", "class", "share_ppm", "cap_per_device_tokens", "min_score_ppm"];
 const RESIDUAL_KEYS: &[&str] = &["name", "rule", "to"];
@@ -41,6 +45,7 @@ impl Policy {
         let emission = emission(&root, asset.decimals)?;
         let classes = classes(&root)?;
         let (pools, residual) = pools(&root, &classes, asset.decimals)?;
+        let credit = root.optional("credit").map(credit).transpose()?;
         Ok(Self {
             hash: Hash::of(bytes),
             engine_revision,
@@ -51,7 +56,8 @@ impl Policy {
             classes,
             pools,
             residual,
-            observers: observers(&root)?,
+            observers: observers(&root, credit.as_ref())?,
+            credit,
             asset,
         })
     }
@@ -245,7 +251,41 @@ fn residual(table: Table<'_>, name: &str) -> Result<Residual, RewardError> {
     Ok(Residual { name: name.to_owned(), to })
 }
 
-fn observers(root: &Table<'_>) -> Result<Vec<Observer>, RewardError> {
+fn credit(field: Field<'_>) -> Result<Credit, RewardError> {
+    let list = field.table(&["chains"])?.required("chains")?;
+    let (line, key) = (list.line, list.key.clone());
+    let mut chains = BTreeSet::new();
+    for item in list.items()? {
+        let text = item.text()?;
+        let chain = Domain::parse(text).ok().filter(|chain| chain.evm_chain().is_some());
+        let chain = chain.ok_or_else(|| item.refused(text, "an EVM chain, such as eip155:1"))?;
+        if !chains.insert(chain) {
+            return Err(item.repeated(text));
+        }
+    }
+    if (1..=CREDIT_CHAINS_MAX).contains(&chains.len()) {
+        return Ok(Credit { chains });
+    }
+    let value = format!("{} chains", chains.len());
+    Err(RewardError::Value { line, key, value, expected: format!("a list of 1 to {CREDIT_CHAINS_MAX} chains") })
+}
+
+/// Refuses an observer of deposits whose word would not be taken as the document says it is.
+fn check_deposits(credit: &Credit, source: &Field<'_>, trust: &Field<'_>) -> Result<(), RewardError> {
+    let text = source.text()?;
+    if !deposit::is_source(text) {
+        return Ok(());
+    }
+    if !deposit::chain_of(text).is_some_and(|chain| credit.chains.contains(&chain)) {
+        return Err(source.refused(text, "a source of deposits on one of credit.chains"));
+    }
+    match trust.text()? {
+        "operator" => Ok(()),
+        other => Err(trust.refused(other, "operator: a deposit is one observer's word")),
+    }
+}
+
+fn observers(root: &Table<'_>, credit: Option<&Credit>) -> Result<Vec<Observer>, RewardError> {
     let fields = root.optional("observers").map_or(Ok(Vec::new()), Field::items)?;
     let mut observers: Vec<Observer> = Vec::new();
     for field in fields {
@@ -260,6 +300,9 @@ fn observers(root: &Table<'_>) -> Result<Vec<Observer>, RewardError> {
                 let expected = format!("{}, as the source's other observers have it", other.trust.name());
                 return Err(trust.refused(observer.trust.name(), expected));
             }
+        }
+        if let Some(credit) = credit {
+            check_deposits(credit, &source, &trust)?;
         }
         observers.push(observer);
     }

@@ -187,6 +187,73 @@ fn observers_of_one_source_agree_on_why_they_are_believed_and_differ_in_key() {
     assert_eq!(with("clock", other, "median"), Err("RWD-VALUE"));
 }
 
+/// The default document with a section of credit, and an observer of `source`.
+fn with_credit(chains: &str, source: &str, trust: &str) -> String {
+    let key = "did:key:zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169";
+    let observer = format!("[[observers]]\nsource = \"{source}\"\nkey = \"{key}\"\ntrust = \"{trust}\"\n");
+    format!("{DEFAULT_POLICY}\n{observer}\n[credit]\nchains = {chains}\n")
+}
+
+#[test]
+fn deposits_are_taken_from_evm_chains_that_are_listed_once_on_one_observers_word() {
+    let many = |count: usize| {
+        let chains: Vec<String> = (1..=count).map(|chain| format!("\"eip155:{chain}\"")).collect();
+        format!("[{}]", chains.join(", "))
+    };
+    let (most, too_many) = (many(CREDIT_CHAINS_MAX), many(CREDIT_CHAINS_MAX + 1));
+    let one = "deposits/eip155:1";
+    let cases = [
+        ("[\"eip155:1\"]", one, "operator", "valid"),
+        ("[\"eip155:10\", \"eip155:1\"]", one, "operator", "valid"),
+        (most.as_str(), one, "operator", "valid"),
+        ("[\"eip155:1\"]", "price", "median", "valid"),
+        (too_many.as_str(), one, "operator", "RWD-VALUE"),
+        ("[]", "price", "operator", "RWD-VALUE"),
+        ("[\"eip155:1\", \"eip155:1\"]", one, "operator", "RWD-REPEATED"),
+        ("[\"solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp\"]", "price", "operator", "RWD-VALUE"),
+        ("[\"eip155:01\"]", "price", "operator", "RWD-VALUE"),
+        ("[1]", "price", "operator", "RWD-TYPE"),
+        ("\"eip155:1\"", one, "operator", "RWD-TYPE"),
+        ("[\"eip155:1\"]\nmore = 1", one, "operator", "RWD-KEY"),
+        ("[\"eip155:10\"]", one, "operator", "RWD-VALUE"),
+        ("[\"eip155:1\"]", "deposits/", "operator", "RWD-VALUE"),
+        ("[\"eip155:1\"]", "deposits/solana:abc", "operator", "RWD-VALUE"),
+        ("[\"eip155:1\"]", one, "median", "RWD-VALUE"),
+        ("[\"eip155:1\"]", one, "proof", "RWD-VALUE"),
+    ];
+    for (chains, source, trust, code) in cases {
+        let read = parse(&with_credit(chains, source, trust));
+        assert_eq!(
+            read.as_ref().map_or_else(RewardError::code, |_| "valid"),
+            code,
+            "{chains} {source} {trust}: {read:?}"
+        );
+    }
+    let empty = with_credit("1", "price", "operator").replace("chains = 1", "");
+    assert_eq!(parse(&empty).unwrap_err().code(), "RWD-MISSING");
+    // Without the section, a source of deposits is a source like any other.
+    let with = with_credit("1", "deposits/x", "median");
+    let without = &with[..with.find("\n[credit]").unwrap()];
+    assert_eq!(parse(without).unwrap().credit, None);
+}
+
+#[test]
+fn credit_is_warned_of_where_nobody_observes_it_and_shows_in_a_difference() {
+    let observed = parse(&with_credit("[\"eip155:1\"]", "deposits/eip155:1", "operator")).unwrap();
+    let word = "source deposits/eip155:1: believed on the operator's word alone";
+    assert!(observed.check().iter().any(|text| text == word), "{:?}", observed.check());
+    let unobserved = parse(&with_credit("[\"eip155:1\", \"eip155:10\"]", "deposits/eip155:1", "operator")).unwrap();
+    let fresh: Vec<_> = unobserved.check().into_iter().filter(|text| !observed.check().contains(text)).collect();
+    assert!(matches!(&fresh[..], [text] if text.contains("nobody observes deposits/eip155:10")), "{fresh:?}");
+    let changes = crate::changes(&observed, &unobserved);
+    let change = |old: &str, new: &str| crate::Change {
+        key: "credit.chains".to_owned(),
+        old: Some(old.to_owned()),
+        new: Some(new.to_owned()),
+    };
+    assert_eq!(changes, [change("eip155:1", "eip155:1, eip155:10")]);
+}
+
 #[test]
 fn operators_are_warned_of_what_is_valid_but_risky() {
     let base = parse(DEFAULT_POLICY).unwrap().check();

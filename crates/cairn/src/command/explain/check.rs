@@ -140,8 +140,7 @@ fn recompute(asked: &Asked<'_>, slots: &[Slot], pool: &Pool, payout: Payout) -> 
     let stated = asked.statement.pools.iter().find(|stated| stated.name == *name);
     let stated = stated.ok_or_else(|| refuse(format!("the statement has no pool `{name}`")))?;
     let balance = &asked.statement.asset.1;
-    let pot = balance.opening.checked_add(balance.minted);
-    if pot.map(|pot| pool.size(pot)) != Some(stated.size) {
+    if balance.pot().map(|pot| pool.size(pot)) != Some(stated.size) {
         return Err(refuse(format!("pool `{name}` is not {} ppm of what the epoch shared out", pool.share.get())));
     }
     let sum = |of: &dyn Fn(&&Slot) -> bool| -> u128 {

@@ -129,6 +129,9 @@ impl<'a> Books<'a> {
             policy: self.policy,
             epoch_start_ms,
             opening_unallocated: self.unallocated,
+            // What buyers paid in is nobody's pot: no policy shares it out.
+            opening_escrow: Amount::ZERO,
+            deposited: Amount::ZERO,
             minted_before: self.minted_before,
             verdicts,
         })?;
@@ -209,16 +212,18 @@ fn statement(client: &Client, network: &NetworkInfo, epoch: u64) -> Result<(Hash
     Ok((Hash::of(&bytes), statement))
 }
 
-/// What epoch `from` opened with, and what all epochs before it minted.
+/// What epoch `from` found unallocated, and what all epochs before it minted.
 fn before(client: &Client, from: u64) -> Result<(Amount, Amount), Failure> {
     let amount = |text: &str| Amount::parse(text).map_err(|error| refuse(error.to_string()));
     let (mut minted, mut opening, mut below) = (Amount::ZERO, Amount::ZERO, Some(from.saturating_add(1)));
     while let Some(before) = below {
         let page = client.epochs(Some(before), Some(PAGE))?;
         for EpochInfo { number, balance, .. } in &page.epochs {
-            if *number == from {
-                opening = amount(&balance.opening)?;
-            } else {
+            // What buyers paid in opens an epoch, too, and is not shared out.
+            if number.checked_add(1) == Some(from) {
+                opening = amount(&balance.unallocated)?;
+            }
+            if *number != from {
                 let sum = minted.checked_add(amount(&balance.minted)?);
                 minted = sum.ok_or_else(|| refuse("more was minted than an amount can hold".to_owned()))?;
             }
