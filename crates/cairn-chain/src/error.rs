@@ -76,6 +76,56 @@ pub enum ChainError {
         /// What it may, wei.
         allowed: u128,
     },
+    /// Another transaction is under way.
+    #[error("`{purpose}` is under way")]
+    UnderWay {
+        /// What it is for.
+        purpose: String,
+    },
+    /// A transaction is not deep enough in the chain yet.
+    #[error("`{purpose}` is not deep enough in the chain yet, as transaction {transaction}")]
+    Waiting {
+        /// What it is for.
+        purpose: String,
+        /// The hash of its newest variant.
+        transaction: String,
+    },
+    /// A transaction was mined and failed.
+    #[error("`{purpose}` failed in transaction {transaction}: {reason}")]
+    Failed {
+        /// What it was for.
+        purpose: String,
+        /// Its hash.
+        transaction: String,
+        /// What doing it again says.
+        reason: String,
+    },
+    /// A transaction was replaced by one that does nothing.
+    #[error("`{purpose}` was cancelled")]
+    Cancelled {
+        /// What it was for.
+        purpose: String,
+    },
+    /// Somebody else used the nonce of a transaction.
+    #[error("`{purpose}` did not happen: transaction {nonce} of {account} is another one")]
+    NonceUsed {
+        /// What it was for.
+        purpose: String,
+        /// The account.
+        account: String,
+        /// The nonce.
+        nonce: u64,
+    },
+    /// The chain does not know what was done last.
+    #[error("{chain} knows {nonce} transactions of the account, and not that `{purpose}` was done")]
+    Behind {
+        /// Which chain.
+        chain: String,
+        /// What was done last.
+        purpose: String,
+        /// What it says the next nonce is.
+        nonce: u64,
+    },
     /// A file cannot be read or written.
     #[error("cannot {action} {file}: {what}")]
     File {
@@ -116,6 +166,12 @@ impl ChainError {
             Self::Settle(error) => error.code(),
             Self::Address { .. } => "STL-ADDRESS",
             Self::TooDear { .. } => "STL-FEES",
+            Self::UnderWay { .. } => "STL-UNDER-WAY",
+            Self::Waiting { .. } => "STL-WAITING",
+            Self::Failed { .. } => "STL-FAILED",
+            Self::Cancelled { .. } => "STL-CANCELLED",
+            Self::NonceUsed { .. } => "STL-NONCE",
+            Self::Behind { .. } => "STL-BEHIND",
             Self::File { .. } => "STL-FILE",
             Self::Broken { .. } => "STL-BROKEN",
         }
@@ -134,6 +190,14 @@ impl ChainError {
             Self::Settle(error) => error.hint(),
             Self::Address { .. } => "name it as http://host:port or https://host/path",
             Self::TooDear { .. } => "wait until the chain is quieter, or allow more",
+            Self::UnderWay { .. } => "finish that first: what was begun is sent again, and nothing is sent twice",
+            Self::Waiting { .. } => "try again: the waiting goes on where it was; allowing higher fees may shorten it",
+            Self::Failed { .. } => "it cost its gas and did nothing else; do it again when the reason is gone",
+            Self::Cancelled { .. } => "nothing happened but that its gas was paid; do it again if it is still wanted",
+            Self::NonceUsed { .. } => "another program uses this account: give each its own, then do it again",
+            Self::Behind { .. } => {
+                "the node is behind, or the chain was reorganised deeper than was waited for: wait, or ask another node"
+            }
             Self::File { .. } => "check the folder, its rights and the space on its disk",
             Self::Broken { .. } => "put it back from a copy",
         }
