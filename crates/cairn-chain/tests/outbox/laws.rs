@@ -61,7 +61,7 @@ fn may_end_in(error: &ChainError, history: &History) -> bool {
 
 /// Does some purposes, one after the other, beginning again after every error.
 fn live(seed: u64, history: &History) {
-    let confirmations = seed % 5;
+    let confirmations = seed % 10;
     let world = World::new(seed, history.faults, confirmations);
     for purpose in 0..3u64 {
         let mut beginnings = 0;

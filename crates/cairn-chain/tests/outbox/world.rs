@@ -1,7 +1,7 @@
 //! A simulated chain, disk and clock, all moved by one seed.
 //!
-//! What it may do: drop transactions, mine any variant, take blocks back (no more than were asked for on top), answer late,
-//! lose an answer after the deed, refuse, fail what it mines, raise fees, and crash who asks before or after anything that
+//! What it may do: drop transactions, mine any variant, take blocks back (no more than were asked for on top) and still tell
+//! of what was in them, answer late, lose an answer after the deed, refuse, fail what it mines, raise fees, and crash who asks before or after anything that
 //! he does. What it never does is take back more blocks than that.
 
 use std::collections::BTreeMap;
@@ -59,6 +59,8 @@ pub struct State {
     /// Every transaction that was ever taken.
     taken: Vec<SignedTransaction>,
     late: BTreeMap<Word, u64>,
+    /// Receipts of blocks that were taken back, each given once more.
+    stale: BTreeMap<Word, (u64, Word, bool)>,
     pub base_fee: u128,
     /// Steps until a crash; at 0 it is over until somebody begins again.
     pub fuse: Option<u64>,
@@ -167,7 +169,9 @@ impl State {
         let depth = depth.min(self.blocks.len() as u64 - 1);
         for _ in 0..depth {
             let block = self.blocks.pop().unwrap();
-            for (transaction, _) in block.transactions {
+            let number = self.blocks.len() as u64;
+            for (transaction, succeeded) in block.transactions {
+                self.stale.insert(transaction.hash(), (number, block.hash, succeeded));
                 let nonce = transaction.transaction().nonce;
                 let variants: Vec<_> =
                     self.taken.iter().filter(|one| one.transaction().nonce == nonce).cloned().collect();
@@ -224,6 +228,7 @@ impl World {
             pool: Vec::new(),
             taken: Vec::new(),
             late: BTreeMap::new(),
+            stale: BTreeMap::new(),
             base_fee: 100,
             fuse: None,
             documents: BTreeMap::new(),
@@ -240,7 +245,7 @@ impl World {
         Options {
             confirmations: self.state().confirmations,
             poll: Duration::from_secs(1),
-            patience: Duration::from_secs(7),
+            patience: Duration::from_secs(5),
             give_up: Duration::from_secs(120),
             max_fee_wei: 1_000_000,
             ..Options::default()
@@ -422,6 +427,7 @@ impl Chain for World {
             let found = block.transactions.iter().find(|(one, _)| one.hash() == *transaction)?;
             Some((number as u64, block.hash, found.1))
         });
+        let found = found.or_else(|| state.stale.remove(transaction));
         let Some((block, block_hash, succeeded)) = found else { return Ok(None) };
         if let Some(late) = state.late.get_mut(transaction).filter(|late| **late > 0) {
             *late -= 1;
