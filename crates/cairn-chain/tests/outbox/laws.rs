@@ -126,7 +126,7 @@ fn each_purpose_has_its_effect_once_whenever_the_process_crashes() {
 #[test]
 fn each_purpose_has_its_effect_once_where_somebody_cancels_or_uses_the_account() {
     for seed in seeds() {
-        let faults = Faults { foreign: 20, ..ROUGH };
+        let faults = Faults { foreign: 50, reorganise: 150, drop: 300, ..ROUGH };
         live(seed, &History { faults, crash_within: 120, cancel: 100 });
     }
 }

@@ -1,8 +1,8 @@
 //! A simulated chain, disk and clock, all moved by one seed.
 //!
 //! What it may do: drop transactions, mine any variant, take blocks back (no more than were asked for on top) and still tell
-//! of what was in them, answer late, lose an answer after the deed, refuse, fail what it mines, raise fees, and crash who asks before or after anything that
-//! he does. What it never does is take back more blocks than that.
+//! of what was in them, answer late, lose an answer after the deed, refuse, fail what it mines, raise fees, and crash who
+//! asks before or after anything that he does. What it never does is take back more blocks than that.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
