@@ -72,7 +72,7 @@ fn live(seed: u64, history: &History) {
                 let mut state = world.state();
                 let fuse = 1 + state.random() % history.crash_within.max(1);
                 // Every fourth beginning lives as long as it wants.
-                let crashes = history.crash_within > 0 && state.random() % 4 > 0;
+                let crashes = history.crash_within > 0 && !state.random().is_multiple_of(4);
                 state.fuse = crashes.then_some(fuse);
                 (state.happens(history.cancel), state.happens(100))
             };
