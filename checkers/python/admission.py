@@ -9,16 +9,18 @@ them are not.
 from __future__ import annotations
 
 from formats import EPOCH, OBSERVATION, REPORT, STATEMENT, Malformed, Observation, Report, Statement, Void, parse_epoch
-from formats import COSE, EIP712, LINE
+from formats import COSE, EIP712, LINE, parse_deposit
 from names import Key, cell_resolution, device_name, sha256, split_account
-from policy import KNOWN_CLASSES, Policy, tomllib
-from state import Names, State
+from policy import KNOWN_CLASSES, SOURCE_DEPOSITS, Policy, tomllib
+from state import NATIVE, Names, State
 
 VALUE_MAX = 10**12
 SPAN_MAX_MS = 31 * 86_400_000
 READINGS_MAX = 8_192
 BRIDGE, BUYER, ANCHOR = 1, 2, 4
 OBSERVATION_BYTES_MAX = 32_000
+# The most credit in one asset: half of what an amount can be.
+CREDIT_MAX = 2**127 - 1
 SIGNERS_MAX, FORMER_KEYS_MAX, DOMAINS_MAX = 3, 8, 16
 # The keys of a profile of `sensing/1`, by form: those that have to be there, those that may.
 PROFILE_KEYS = {
@@ -165,12 +167,45 @@ def admit_observation(state, observation):
     key = policy.observers.get((says["source"], observer)) if policy else None
     if key is None:
         raise Void("OBS-OBSERVER", f"the policy names no such observer of {says['source']}")
-    if says["round"] <= state.rounds.get((says["source"], observer), -1):
+    credited = None
+    if policy.credit_chains is not None and says["source"].startswith(SOURCE_DEPOSITS):
+        credited = admit_deposit(state, says)
+    elif says["round"] <= state.rounds.get((says["source"], observer), -1):
         raise Void("OBS-ROUND", f"round {says['round']} is not above the last")
     fits = key.algorithm == observation.sign1.algorithm
     if not fits or not key.holds(observation.message(state.network), observation.sign1.signature):
         raise Void("OBS-SIGNATURE", "the observer's signature does not verify")
-    state.rounds[says["source"], observer] = says["round"]
+    if credited is None:
+        state.rounds[says["source"], observer] = says["round"]
+        return
+    chain, asset, buyer, units = credited
+    state.counted[chain] = says["round"]
+    state.credits[asset, buyer] = state.credits.get((asset, buyer), 0) + units
+    if asset == NATIVE:
+        state.deposited += units
+
+
+def admit_deposit(state, says):
+    """A deposit is the next of its chain. The chain, what it is a credit of, whose, and base units."""
+    chain = says["source"][len(SOURCE_DEPOSITS) :]
+    if chain not in state.domains:
+        raise Void("OBS-CHAIN", f"{chain} is no settlement chain here")
+    due = state.counted.get(chain, 0) + 1
+    if says["round"] != due:
+        raise Void("OBS-ROUND", f"round {says['round']} of {says['source']}: {due} is next")
+    try:
+        buyer, token, units = parse_deposit(says["value"])
+    except Malformed as error:
+        raise Void("OBS-DEPOSIT", str(error)) from None
+    asset = f"{chain}/erc20:0x{token.hex()}"
+    own = state.domains[chain][3]
+    # A CAIP-19 id may be in mixed case behind `0x`, and nowhere else.
+    start = f"{chain}/erc20:0x"
+    if own.startswith(start) and start + own[len(start) :].lower() == asset:
+        asset = NATIVE
+    if state.credit_in(asset) + units > CREDIT_MAX:
+        raise Void("OBS-CREDIT", f"credit in {asset} would pass {CREDIT_MAX} base units")
+    return chain, asset, buyer, units
 
 
 def admit_epoch(state, body):

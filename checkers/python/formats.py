@@ -183,6 +183,15 @@ class Observation:
         return self.sign1.message("cairn/observation/1", network)
 
 
+def parse_deposit(value):
+    """What a deposit is of: the buyer, the token's address, and base units, of which there is at least one."""
+    read = row(uint, bstr_of(32), bstr_of(32), uint, bstr_of(32), bstr_of(20), amount, bstr_of(20), bstr_of(32))
+    _, _, _, _, buyer, asset, units, _, _ = read(value)
+    if units == 0:
+        raise Malformed("a deposit of nothing")
+    return buyer, asset, units
+
+
 # Statements.
 
 

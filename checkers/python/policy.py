@@ -19,6 +19,8 @@ else:
 BYTES_MAX = 24_000
 PPM = 1_000_000
 UINT_MAX = 2**63 - 1
+CREDIT_CHAINS_MAX = 16
+SOURCE_DEPOSITS = "deposits/"
 ENGINE_REVISION = 1
 # The classes and revisions of judges that exist; a policy that names another one is void.
 KNOWN_CLASSES = {"sensing/1": {1, 2}}
@@ -97,7 +99,7 @@ class Policy:
             _load(document),
             "the policy",
             ("engine", "asset", "epochs", "positions", "limits", "emission", "classes", "pools"),
-            ("observers",),
+            ("observers", "credit"),
         )
         if _uint(_table(root["engine"], "engine", ("revision",))["revision"], "engine.revision") != ENGINE_REVISION:
             raise Malformed("policy: engine.revision is not known here")
@@ -122,6 +124,7 @@ class Policy:
         self._read_classes(root["classes"])
         self._read_pools(root["pools"])
         self._read_observers(root.get("observers", []))
+        self._read_credit(root.get("credit"))
 
     def _read_emission(self, value):
         emission = _table(value, "emission", ("table",), ("max_supply_tokens",))
@@ -192,7 +195,7 @@ class Policy:
             split_account(canonical_account(to))
 
     def _read_observers(self, value):
-        self.observers, trusts = {}, {}
+        self.observers, self.trusts = {}, {}
         for item in _array(value, "observers"):
             line = _table(item, "observers", ("source", "key", "trust"))
             source = _text(line["source"], "observers.source", r"[a-z0-9./:-]{1,64}")
@@ -203,10 +206,27 @@ class Policy:
             if (
                 not key.enrolable()
                 or (source, key.key_id()) in self.observers
-                or trusts.setdefault(source, trust) != trust
+                or self.trusts.setdefault(source, trust) != trust
             ):
                 raise Malformed("policy: an observer repeats, or differs in trust from another of its source")
             self.observers[source, key.key_id()] = key
+
+    def _read_credit(self, value):
+        """Chains whose deposits count; `None` when none do."""
+        self.credit_chains = None
+        if value is None:
+            return
+        chains = _array(_table(value, "credit", ("chains",))["chains"], "credit.chains")
+        for chain in chains:
+            if type(chain) is not str or not chain.startswith("eip155:") or not is_domain(chain):
+                raise Malformed(f"policy: credit.chains holds {chain!r}")
+        if not 1 <= len(chains) <= CREDIT_CHAINS_MAX or len(set(chains)) != len(chains):
+            raise Malformed(f"policy: credit.chains is 1 to {CREDIT_CHAINS_MAX} chains, none twice")
+        for source, trust in self.trusts.items():
+            if source.startswith(SOURCE_DEPOSITS):
+                if source[len(SOURCE_DEPOSITS) :] not in chains or trust != "operator":
+                    raise Malformed(f"policy: {source} is on no chain of credit.chains, or not the operator's word")
+        self.credit_chains = set(chains)
 
     def names_known_classes(self):
         """Whether a judge exists for every class and revision that the policy names."""

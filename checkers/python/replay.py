@@ -13,8 +13,8 @@ from formats import EPOCH, EPOCH_FIELDS, OBSERVATION, PPM, REPORT, ROW_NAMES, ST
 from names import claim_account, claim_domain, device_name, sha256
 from policy import ENGINE_REVISION
 from rewards import allocate
-from state import Carried, State, in_force, parse_snapshot, record_name
-from strict_cbor import shown, split
+from state import CARRY, Carried, State, in_force, parse_snapshot, record_name
+from strict_cbor import encode, shown, split
 from trees import Frontier, claim_hash, claim_root, leaf_hash, root_of
 
 # How many entries may follow the end of an epoch without its statement.
@@ -37,6 +37,11 @@ class Difference(Exception):
     def as_dict(self):
         """The difference as a JSON object."""
         return {name: value for name, value in vars(self).items() if value is not None}
+
+
+def others(records):
+    """The records that are not what judges remember."""
+    return [record for record in records if not record.startswith(encode([CARRY, b"", b""])[:2])]
 
 
 class Replay:
@@ -146,12 +151,13 @@ class Replay:
         if policy:
             try:
                 payouts, pools, balance, totals = allocate(
-                    policy, epoch, state.start_ms(epoch), state.unallocated, state.minted, verdicts
+                    policy, epoch, state.start_ms(epoch), state.books(), verdicts
                 )
             except Malformed as error:
                 raise Difference("RWD-CLOSE", f"epoch {epoch}", str(error), epoch=epoch) from None
             state.minted += balance["minted"]
             state.unallocated = balance["unallocated"]
+            state.deposited = 0
         for account, units in totals.items():
             state.cumulative[account] = state.cumulative.get(account, 0) + units
         self.move_reports(epoch, fresh)
@@ -320,8 +326,8 @@ class Replay:
             stated = parse_snapshot(data)[1] if data is not None else []
         except Malformed:
             return
-        others = len(records) - len(self.state.carry)
-        if root_of(stated) == self.logged[epoch]["state_root"] and stated[:others] == records[:others]:
+        same = others(stated) == others(records)
+        if root_of(stated) == self.logged[epoch]["state_root"] and same:
             detail = "the served records are not the ones under the state root of the logged epoch statement"
             raise Difference("TBL-CARRY", f"epoch {epoch}, carry", detail, epoch=epoch)
 

@@ -7,10 +7,14 @@ from formats import PPM, Malformed, encode_payout
 BITS_128 = 1 << 128
 
 
-def allocate(policy, epoch, epoch_start_ms, opening, minted_before, verdicts):
-    """An epoch's payout rows (canonical bytes, sorted), pools, balance, and what each account gets."""
-    minted = policy.minted(epoch, minted_before)
-    pot = opening + minted
+def allocate(policy, epoch, epoch_start_ms, books, verdicts):
+    """An epoch's payout rows (canonical bytes, sorted), pools, balance, and what each account gets.
+
+    `books` is what the epoch found: `minted` by all epochs before, `unallocated` and `escrow` at the end of the last, and
+    what was `deposited` in this one.
+    """
+    minted = policy.minted(epoch, books["minted"])
+    pot = books["unallocated"] + minted
     if pot >= BITS_128:
         raise Malformed("the epoch's pot passes 128 bits")
     payouts, pools, left = [], [], pot
@@ -22,8 +26,10 @@ def allocate(policy, epoch, epoch_start_ms, opening, minted_before, verdicts):
         pools.append([pool["name"], size, weight_total, count, paid, len(rows)])
         payouts += rows
         left -= paid
-    balance = dict.fromkeys(("deposited", "refunded", "escrow", "vesting", "burned", "unallocated"), 0)
-    balance.update(opening=opening, minted=minted, paid=pot - left)
+    balance = dict.fromkeys(("refunded", "vesting", "burned", "unallocated"), 0)
+    escrow = books["escrow"] + books["deposited"]
+    balance.update(opening=books["unallocated"] + books["escrow"], deposited=books["deposited"], escrow=escrow)
+    balance.update(minted=minted, paid=pot - left)
     name, to = policy.residual["name"], policy.destination()
     residual = [name, left, 0, 0, 0, 0]
     if to == "burn":
@@ -88,5 +94,7 @@ def check_balance(balance):
     """`opening + minted + deposited = paid + refunded + burned + closing`."""
     came = sum(balance[name] for name in ("opening", "minted", "deposited"))
     went = sum(balance[name] for name in ("paid", "refunded", "burned", "escrow", "vesting", "unallocated"))
+    if came >= BITS_128:
+        raise Malformed("a side of the epoch's balance passes 128 bits")
     if came != went:
         raise Malformed(f"the epoch does not balance: {came} against {went}")

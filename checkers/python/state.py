@@ -7,13 +7,15 @@ from names import sha256
 from strict_cbor import Malformed, array_of, bstr, decode, row, tstr, uint
 
 NETWORK, DEVICE, NONCE, POLICY, PROFILE, PAYEE, CUMULATIVE, DENIAL = range(1, 9)
-APPEAL, CONFLICT, ROUND, PENDING, JUDGED, DOMAIN, AUDITORS, UNLOGGED, CARRY = range(9, 18)
+APPEAL, CONFLICT, ROUND, PENDING, JUDGED, DOMAIN, AUDITORS, UNLOGGED, CARRY, CREDIT, COUNTED = range(9, 20)
 TABLES = (
     "network device nonce policy profile payee cumulative denial "
-    "appeal conflict round pending judged domain auditors unlogged carry"
+    "appeal conflict round pending judged domain auditors unlogged carry credit counted"
 ).split()
 
 RANGES_MAX = 64
+# What credit in the network's own asset is called.
+NATIVE = "native"
 
 
 class Names:
@@ -60,6 +62,8 @@ class State:
         self.carry = []  # records of what judges remember, as served: nobody here judges
         self.successor = None
         self.minted = self.unallocated = 0
+        self.credits, self.counted = {}, {}  # by (asset, buyer); deposits that count, by chain
+        self.deposited = 0  # of the network's own asset, while this epoch has been open
 
     def start_ms(self, epoch):
         """When an epoch starts."""
@@ -80,6 +84,20 @@ class State:
     def owned(self, account):
         """How many devices an account owns, retired ones included."""
         return sum(device["owner"] == account for device in self.devices.values())
+
+    def credit_in(self, asset):
+        """What all buyers together hold of an asset."""
+        return sum(units for (held, _), units in self.credits.items() if held == asset)
+
+    def books(self):
+        """What the open epoch found, and what was paid in since it opened."""
+        escrow = self.credit_in(NATIVE) - self.deposited
+        return {
+            "minted": self.minted,
+            "unallocated": self.unallocated,
+            "escrow": escrow,
+            "deposited": self.deposited,
+        }
 
     def records(self):
         """Every record `[table, key, value]`, bytewise sorted."""
@@ -129,6 +147,10 @@ class State:
             put(AUDITORS, encode(first_epoch), encode(raw))
         for epoch, statement in self.unlogged.items():
             put(UNLOGGED, encode(epoch), encode(sha256(statement)))
+        for (asset, buyer), units in self.credits.items():
+            put(CREDIT, encode([asset, buyer]), encode(amount_bytes(units)))
+        for chain, counted in self.counted.items():
+            put(COUNTED, chain.encode(), encode(counted))
         return sorted(records + self.carry)
 
 

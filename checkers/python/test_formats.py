@@ -80,6 +80,21 @@ class GoldenFormats(unittest.TestCase):
         self.assertEqual(observation.sign1.key_id, operator.key_id())
         self.assertTrue(operator.holds(observation.message(self.network), observation.sign1.signature))
 
+    def test_a_deposit_is_what_the_observation_of_it_says(self):
+        deposit = decode(self.lines["deposit"])
+        self.assertEqual(encode(deposit), self.lines["deposit"])
+        buyer, asset, units = formats.parse_deposit(deposit)
+        self.assertEqual((buyer[12:], asset, units), (self.lines["wallet-address"], b"\4" * 20, 10**20))
+        observation = formats.Observation(self.lines["observation-deposit"])
+        self.assertEqual(observation.says["source"], "deposits/eip155:31337")
+        self.assertEqual((observation.says["round"], observation.says["value"]), (1, deposit))
+        for at, other in ((0, -1), (1, b""), (3, b""), (4, bytes(20)), (5, bytes(32)), (6, b""), (6, bytes(2)), (6, 5)):
+            with self.assertRaises(Malformed, msg=(at, other)):
+                formats.parse_deposit(deposit[:at] + [other] + deposit[at + 1 :])
+        for other in (deposit[:-1], deposit + [0], {}, 0, [deposit[0]] + [b"\1" * 17] * 8):
+            with self.assertRaises(Malformed):
+                formats.parse_deposit(other)
+
     def test_the_entry_holds_the_full_report(self):
         kind, received_ms, body = formats.parse_entry(self.lines["entry"])
         self.assertEqual((kind, received_ms), (formats.REPORT, 1_700_000_000_000))
@@ -194,16 +209,25 @@ class GoldenMoney(unittest.TestCase):
         return [bytes.fromhex(line) for line in text.splitlines() if line and not line.startswith("#")]
 
     def test_the_golden_epoch(self):
-        document = golden("cairn-reward", "goldens", "epoch.policy.toml").encode()
-        outcome = golden("cairn-reward", "goldens", "epoch.outcome.txt").splitlines()
+        self.check_golden("epoch", deposited=0)
+
+    def test_the_golden_epoch_with_deposits_in_its_books(self):
+        self.check_golden("credit", deposited=5 * 10**18)
+
+    def check_golden(self, name, deposited):
+        """Holds an outcome to the golden one; what was in escrow from before is what is at the end and was not deposited."""
+        document = golden("cairn-reward", "goldens", f"{name}.policy.toml").encode()
+        outcome = golden("cairn-reward", "goldens", f"{name}.outcome.txt").splitlines()
         facts = {line.split(" ")[0]: line.split(" ")[1] for line in outcome if line.count(" ") == 1}
         number = {name: int(value) for name, value in facts.items() if name != "policy"}
         policy = Policy(document)
         self.assertEqual(policy.hash.hex(), facts["policy"])
         verdicts = [formats.parse_verdict(row) for row in self.rows("epoch.verdicts.txt")]
-        payouts, pools, balance, totals = allocate(
-            policy, number["epoch"], number["epoch_start_ms"], number["opening"], number["minted_before"], verdicts
-        )
+        self.assertEqual(number["deposited"], deposited)
+        escrow = number["escrow"] - deposited
+        books = {"minted": number["minted_before"], "unallocated": number["opening"] - escrow, "escrow": escrow}
+        books["deposited"] = deposited
+        payouts, pools, balance, totals = allocate(policy, number["epoch"], number["epoch_start_ms"], books, verdicts)
         self.assertEqual(payouts, self.rows("epoch.payouts.txt"))
         self.assertEqual({name: number[name] for name in balance}, balance)
         shown = [
@@ -212,6 +236,32 @@ class GoldenMoney(unittest.TestCase):
         for line, pool in zip((line for line in outcome if line.startswith("pool ")), shown):
             self.assertIn(pool, line)
         self.assertEqual({f"total {account} {units}" for account, units in totals.items()}, set(totals_of(outcome)))
+
+    def test_a_section_of_credit_is_strict(self):
+        text = golden("cairn-reward", "goldens", "credit.policy.toml")
+        self.assertEqual(Policy(text.encode()).credit_chains, {"eip155:1", "eip155:84532"})
+        without = text.replace('[credit]\nchains = ["eip155:84532", "eip155:1"]\n', "")
+        self.assertIsNone(Policy(without.replace('trust = "operator"', 'trust = "median"').encode()).credit_chains)
+        many = ", ".join(f'"eip155:{chain}"' for chain in [84532, *range(1, 17)])
+        edits = [
+            ('chains = ["eip155:84532", ', "chains = ["),
+            ('chains = ["eip155:84532", ', 'chains = ["eip155:1", "eip155:84532", '),
+            ('chains = ["eip155:84532", ', 'chains = ["solana:x", "eip155:84532", '),
+            ('chains = ["eip155:84532", ', 'chains = ["eip155:084532", "eip155:84532", '),
+            ('chains = ["eip155:84532", ', 'chains = [1, "eip155:84532", '),
+            ('chains = ["eip155:84532", "eip155:1"]', f"chains = [{many}]"),
+            ('chains = ["eip155:84532", "eip155:1"]', "chains = []"),
+            ('chains = ["eip155:84532", "eip155:1"]', 'chains = "eip155:1"'),
+            ("[credit]", "[credit]\nmore = 1"),
+            ("[credit]", "[credits]"),
+            ('trust = "operator"', 'trust = "median"'),
+            ('source = "deposits/eip155:1"', 'source = "deposits/eip155:10"'),
+            ('source = "deposits/eip155:1"', 'source = "deposits/"'),
+        ]
+        for before, after in edits:
+            self.assertIn(before, text)
+            with self.assertRaises(Malformed, msg=after):
+                Policy(text.replace(before, after, 1).encode())
 
     def test_a_policy_is_strict(self):
         text = golden("cairn-reward", "goldens", "epoch.policy.toml")

@@ -5,6 +5,8 @@
 //! Of three networks in a row one is judged by revision 1 of sensing, one by revision 2, which remembers; in the third the
 //! operator changes policies and profiles as the dice fall, and often to ones that do not fit each other.
 
+mod deposits;
+
 use cairn_core::cbor::Value;
 use cairn_core::cose::{self, Purpose};
 use cairn_core::ed25519::SigningKey;
@@ -131,7 +133,8 @@ fn policy_at_random(dice: &mut Dice, revision: u32) -> String {
         ("future_ms", dice.pick(&[0, 300_000, DAY_MS]).to_string()),
         ("max_supply_tokens", dice.pick(&["\"250000\"", "\"20000000\"", "\"0.5\""]).to_owned()),
     ];
-    edits.iter().fold(policy(revision), |document, (key, value)| with(&document, key, value))
+    let document = edits.iter().fold(policy(revision), |document, (key, value)| with(&document, key, value));
+    deposits::policy_at_random(dice, &document)
 }
 
 impl Crowd {
@@ -142,7 +145,8 @@ impl Crowd {
         let first = revision.unwrap_or_else(|| dice.pick(&REVISIONS));
         let policy = policy_at_random(&mut dice, first);
         let profile = daily_profile(revision.unwrap_or_else(|| dice.pick(&REVISIONS)));
-        let network = MemoryNetwork::under(terms, &policy, profile, clock);
+        let mut network = MemoryNetwork::under(terms, &policy, profile, clock);
+        deposits::settle(&mut dice, &mut network);
         let owners = (0..OWNERS).map(owner).collect();
         let devices = (0..DEVICES).map(device).collect();
         Self { network, dice, owners, devices, denials: Vec::new(), terms, policy, revision }
@@ -150,7 +154,7 @@ impl Crowd {
 
     fn step(&mut self) {
         let at = self.dice.place(DEVICES);
-        match self.dice.below(40) {
+        match self.dice.below(46) {
             0..=5 => {
                 let waits_ms = [1, 3_600_000, DAY_MS / 2, DAY_MS, DAY_MS, 2 * DAY_MS, 9 * DAY_MS];
                 let time_ms = self.network.now_ms + self.dice.pick(&waits_ms);
@@ -171,7 +175,8 @@ impl Crowd {
             36 => self.change_policy(),
             37 => self.observe(),
             38 => self.repeat_statement(),
-            _ => self.operate_otherwise(),
+            39 => self.operate_otherwise(),
+            _ => self.pay_in(),
         }
     }
 
@@ -313,6 +318,15 @@ impl Crowd {
         let late_epochs = self.dice.below(6).to_string();
         let judge = self.judge();
         self.policy = with_revision(&self.policy, judge);
+        match self.dice.below(6) {
+            0 => self.policy = policy_at_random(&mut self.dice, judge),
+            1 => {
+                let document = deposits::spoil_policy(&mut self.dice, &self.policy).into_bytes();
+                self.operate(Body::Policy(PolicyDocument { first_epoch, document }));
+                return;
+            }
+            _ => {}
+        }
         let (key, value) = match self.dice.below(6) {
             0 => ("share_ppm", "400_001"),
             1 => ("share_ppm", "900_001"),
@@ -352,7 +366,7 @@ impl Crowd {
     fn operate_otherwise(&mut self) {
         let first_epoch = self.some_epoch();
         let byte = u8::try_from(self.dice.below(255)).expect("a byte");
-        let body = match self.dice.below(4) {
+        let body = match self.dice.below(6) {
             0 => Body::AuditorSet(AuditorSet { first_epoch, quorum: 1, auditors: vec![[byte; 20]] }),
             1 => Body::Successor(Successor { origin: "test.invalid/next".into(), log_key: [byte; 32] }),
             2 => {
@@ -361,8 +375,9 @@ impl Crowd {
                 Body::Profile(ProfileDocument { first_epoch, class, document })
             }
             _ => {
-                let domain = if self.dice.one_in(2) { chain() } else { solana() };
-                let terms = DomainTerms { domain, distributor: [byte; 32], token: String::new(), finality_blocks: 1 };
+                let (domain, token) = deposits::terms_at_random(&mut self.dice);
+                let (domain, token) = if self.dice.one_in(4) { (solana(), String::new()) } else { (domain, token) };
+                let terms = DomainTerms { domain, distributor: [byte; 32], token, finality_blocks: 1 };
                 Body::Domain(terms)
             }
         };
