@@ -9,6 +9,7 @@
 pub mod chain;
 pub mod contracts;
 pub mod deployment;
+pub mod embedded;
 mod error;
 pub mod outbox;
 pub mod paying;
@@ -21,6 +22,7 @@ pub mod transaction;
 pub use chain::{At, Block, Call, Chain, Fees, LogFilter, Logged, Receipt};
 pub use contracts::{Contracts, Reader};
 pub use deployment::Deployment;
+pub use embedded::Embedded;
 pub use error::ChainError;
 pub use outbox::Outbox;
 pub use rpc::Rpc;
