@@ -12,6 +12,7 @@ use std::time::Instant;
 use cairn_core::NetworkId;
 use cairn_core::epoch::EpochStatement;
 use cairn_core::key::PublicKey;
+use cairn_core::statement::AuditorSet;
 use cairn_fold::Fold;
 use cairn_merkle::note::Note;
 use rayon::prelude::*;
@@ -61,6 +62,8 @@ pub struct AuditOptions {
     pub unlogged_entries_max: u64,
     /// How many void entries are listed one by one.
     pub void_listed_max: usize,
+    /// Whether recomputed epochs are handed over, as [`Progress::Recomputed`].
+    pub keep: bool,
     /// Whether the snapshots served are compared too. They prove themselves when one starts from them, and are large.
     pub snapshots: bool,
 }
@@ -76,6 +79,7 @@ impl Default for AuditOptions {
             now_ms: None,
             unlogged_entries_max: 1_000,
             void_listed_max: 100,
+            keep: false,
             snapshots: false,
         }
     }
@@ -91,8 +95,22 @@ pub enum Progress<'a> {
         /// Under the checkpoint.
         of: u64,
     },
+    /// An epoch that was recomputed, and of which everything served is the same; before its [`Progress::Epoch`], and only
+    /// where the options ask for it. Its statement may yet turn out to be logged otherwise.
+    Recomputed(&'a KeptEpoch),
     /// An epoch was recomputed and compared.
     Epoch(&'a EpochLine),
+}
+
+/// What the entries imply of an epoch, for whoever vouches for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptEpoch {
+    /// Its statement.
+    pub statement: EpochStatement,
+    /// The auditors whose signatures count for it, if the log names any.
+    pub auditors: Option<AuditorSet>,
+    /// The snapshot of the state after it.
+    pub snapshot: Vec<u8>,
 }
 
 /// Recomputes a network from what a source serves, on the current rayon pool, and compares every byte.
@@ -236,7 +254,7 @@ fn run(
         let (compared_in, compared) = channel();
         scope.spawn(move || compare_all(source, &epochs, &compared_in));
         let book = KeyBook::of(fold.state());
-        let mut replay = Replay::from(fold, resumed, options.void_listed_max, options.snapshots, epochs_in);
+        let mut replay = Replay::from(fold, resumed, options, epochs_in);
         replay.watch = watch;
         let network = opened.network;
         let spent = Spent::default();
@@ -328,7 +346,12 @@ impl Run<'_, '_> {
 
     fn note(&mut self, compared: Compared) {
         let (mut line, stopped) = match compared {
-            Compared::Same(line) => (line, None),
+            Compared::Same { line, kept } => {
+                if let Some(kept) = &kept {
+                    (self.progress)(Progress::Recomputed(kept));
+                }
+                (line, None)
+            }
             Compared::Stopped { line, stop, tally } => {
                 let to = line.to;
                 (line, Some((stop, tally, to)))

@@ -39,7 +39,7 @@ mod time;
 mod watch;
 mod witnessed;
 
-pub use audit::{AuditOptions, Progress, Start, audit};
+pub use audit::{AuditOptions, KeptEpoch, Progress, Start, audit};
 pub use difference::Difference;
 pub use error::AuditError;
 pub use measure::{AuditRate, measure};

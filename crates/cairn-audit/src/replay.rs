@@ -7,6 +7,7 @@ use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::epoch::EpochStatement;
 use cairn_fold::{Checked, Closed, Effect, Fold, FoldError, Refusal, Snapshot};
 
+use crate::audit::{AuditOptions, KeptEpoch};
 use crate::bundle::Bundle;
 use crate::compare;
 use crate::difference::{Difference, Stop};
@@ -53,6 +54,7 @@ pub(crate) struct Replay {
     /// The epoch whose snapshot the audit rests on: its statement must be logged.
     resumed: Option<u64>,
     void_listed_max: usize,
+    keep: bool,
     snapshots: bool,
     tables: Option<SyncSender<Recomputed>>,
 }
@@ -62,8 +64,7 @@ impl Replay {
     pub(crate) fn from(
         fold: Fold,
         resumed: Option<&EpochStatement>,
-        void_listed_max: usize,
-        snapshots: bool,
+        options: &AuditOptions,
         tables: SyncSender<Recomputed>,
     ) -> Self {
         let closed_at = resumed.map_or(0, |statement| statement.to);
@@ -80,8 +81,9 @@ impl Replay {
             watch: None,
             awaited,
             resumed: resumed.map(|statement| statement.number),
-            void_listed_max,
-            snapshots,
+            void_listed_max: options.void_listed_max,
+            keep: options.keep,
+            snapshots: options.snapshots,
             tables: Some(tables),
         }
     }
@@ -177,6 +179,13 @@ impl Replay {
             ..EpochLine::of(&closed.statement, closed.hash.to_string(), verdicts, payouts)
         };
         self.awaited.insert(number, Awaited { bytes: Some(closed.bytes.clone()), closed_at: index });
+        let kept = self.keep.then(|| {
+            Box::new(KeptEpoch {
+                statement: closed.statement.clone(),
+                auditors: self.fold.state().auditors_for(number).cloned(),
+                snapshot: Snapshot::encode(&closed.bytes, &closed.records),
+            })
+        });
         let snapshot = self.snapshots.then(|| Snapshot::encode(&closed.bytes, &closed.records));
         let carry = closed.records.split_off(closed.records.len() - remembered);
         let recomputed = Recomputed {
@@ -186,6 +195,7 @@ impl Replay {
             payouts: closed.payouts,
             carry,
             snapshot,
+            kept,
             tally: self.tally.clone(),
         };
         let tables = self.tables.as_ref().expect("nothing is folded after the tables were closed");

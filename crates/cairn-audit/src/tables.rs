@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, Sender};
 
 use cairn_core::{Payout, Verdict};
 
+use crate::audit::KeptEpoch;
 use crate::compare::{self, Remembered};
 use crate::difference::Stop;
 use crate::replay::Tally;
@@ -24,6 +25,8 @@ pub(crate) struct Recomputed {
     pub carry: Vec<Vec<u8>>,
     /// The snapshot, when snapshots are compared.
     pub snapshot: Option<Vec<u8>>,
+    /// What is handed over once it was compared, when that is asked for.
+    pub kept: Option<Box<KeptEpoch>>,
     /// What had been folded when it closed.
     pub tally: Tally,
 }
@@ -31,7 +34,12 @@ pub(crate) struct Recomputed {
 /// An epoch that was compared.
 pub(crate) enum Compared {
     /// Everything served is what was recomputed.
-    Same(EpochLine),
+    Same {
+        /// The epoch's line.
+        line: EpochLine,
+        /// What the entries imply of it, when that is asked for.
+        kept: Option<Box<KeptEpoch>>,
+    },
     /// Something is not, or could not be read.
     Stopped {
         /// The epoch's line, not in order.
@@ -51,7 +59,7 @@ pub(crate) fn compare_all(source: &dyn Source, epochs: &Receiver<Recomputed>, do
             continue;
         }
         let compared = match compare_one(source, &mut epoch) {
-            Ok(()) => Compared::Same(epoch.line),
+            Ok(()) => Compared::Same { line: epoch.line, kept: epoch.kept },
             Err(stop) => {
                 stopped = true;
                 Compared::Stopped { line: EpochLine { ok: false, ..epoch.line }, stop, tally: epoch.tally }

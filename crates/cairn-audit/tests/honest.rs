@@ -21,6 +21,7 @@ fn an_eventful_network_passes_and_the_report_says_what_was_there() {
     let options = AuditOptions { network: Some(network.id), snapshots: true, ..AuditOptions::default() };
     let report = audit(&served, &options, &mut |progress| match progress {
         Progress::Epoch(line) => epochs.push(line.clone()),
+        Progress::Recomputed(_) => unreachable!("nobody asked for it"),
         Progress::Entries { done, of } => {
             assert!(done >= last && of == network.entries.len() as u64);
             last = done;

@@ -89,7 +89,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         }
         // A closed standard output is noticed when the report is printed.
         Progress::Epoch(line) if !output.json => bar.suspend(|| drop(output.print(&epoch_text(line)))),
-        Progress::Epoch(_) => {}
+        Progress::Epoch(_) | Progress::Recomputed(_) => {}
     });
     bar.finish_and_clear();
     let mut report = report.map_err(undone)?;
