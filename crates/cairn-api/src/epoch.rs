@@ -62,7 +62,7 @@ pub struct BalanceInfo {
     pub refunded: String,
     /// Destroyed.
     pub burned: String,
-    /// Closing: locked for orders.
+    /// Closing: paid in by buyers and not spent.
     pub escrow: String,
     /// Closing: earned and not yet free.
     pub vesting: String,

@@ -4,12 +4,14 @@
 //! and accounts have the texts of `cairn-core`; times are milliseconds since 1970 UTC. Every document that shows a number
 //! of an epoch names the epoch statement it comes from.
 
+mod credit;
 mod epoch;
 mod explain;
 mod network;
 mod signing;
 mod submit;
 
+pub use credit::{CreditInfo, CreditList};
 pub use epoch::{
     AccountEpoch, AccountInfo, BalanceInfo, ClaimInfo, ClassInfo, DomainInfo, EpochInfo, EpochList, PayoutInfo,
     PayoutList, PoolInfo, ReasonInfo, VerdictInfo, VerdictList,

@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use cairn_api::{
-    AccountInfo, DeviceInfo, EpochInfo, EpochList, EpochSignatures, Explanation, Health, NetworkInfo, PayoutList,
-    SignatureKept, SignaturePost, VerdictList,
+    AccountInfo, CreditList, DeviceInfo, EpochInfo, EpochList, EpochSignatures, Explanation, Health, NetworkInfo,
+    PayoutList, SignatureKept, SignaturePost, VerdictList,
 };
 use cairn_core::{Account, DeviceId, Hash};
 use cairn_merkle::TilePath;
@@ -88,6 +88,14 @@ impl Client {
     /// [`ClientError`].
     pub fn account(&self, account: &Account) -> Result<AccountInfo, ClientError> {
         self.transport.json(&format!("/v1/accounts/{account}"), JSON_BYTES_MAX)
+    }
+
+    /// What a buyer has paid in and not spent.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn credits(&self, buyer: &[u8; 32]) -> Result<CreditList, ClientError> {
+        self.transport.json(&format!("/v1/credits/{}", Hash(*buyer)), JSON_BYTES_MAX)
     }
 
     /// Closed epochs, newest first, those below `before`; at most `limit`, if the gateway allows as many.

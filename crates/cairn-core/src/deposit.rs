@@ -16,8 +16,9 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use thiserror::Error;
 
 use crate::cbor::{self, CborError, Decoder, Encoder, Value};
+use crate::id::BadName;
 use crate::observation::ObservationBody;
-use crate::{Amount, Domain};
+use crate::{Account, Address, Amount, Domain};
 
 /// What the sources of deposits begin with; the chain's CAIP-2 id follows.
 pub const SOURCE_DEPOSITS: &str = "deposits/";
@@ -69,6 +70,30 @@ pub struct Deposit {
     pub payer: [u8; 20],
     /// What the buyer said with it: an order's hash, anything, or zeros.
     pub memo: [u8; 32],
+}
+
+/// The buyer in a text: a CAIP-10 account, an EVM address (`0x` and 40 digits), or 32 bytes in hexadecimal (64 digits, `0x` or
+/// not before them). Digits may be of either case.
+///
+/// # Errors
+/// [`BadName`] for anything else.
+pub fn parse_buyer(text: &str) -> Result<[u8; 32], BadName> {
+    if let Ok(account) = Account::parse(text) {
+        return Ok(account.address().claim_word());
+    }
+    let decode = |hex: &str| HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok();
+    let bytes = text.strip_prefix("0x").map_or_else(
+        // Twenty bytes without `0x` are too easily half of something else.
+        || decode(text).filter(|bytes| bytes.len() == 32),
+        decode,
+    );
+    let expected = "a buyer: a CAIP-10 account, `0x` and 40 hex digits, or 64 hex digits";
+    let bad = || BadName { text: text.to_owned(), expected };
+    let bytes = bytes.ok_or_else(bad)?;
+    match <[u8; 20]>::try_from(bytes.as_slice()) {
+        Ok(address) => Ok(Address::Evm(address).claim_word()),
+        Err(_) => bytes.try_into().map_err(|_| bad()),
+    }
 }
 
 /// An event that no deposit can be made of.
@@ -310,6 +335,22 @@ mod tests {
         let elsewhere = own.replace("31337", "1");
         assert_ne!(CreditAsset::of(&chain(), [0xab; 20], &elsewhere), CreditAsset::Native);
         assert_ne!(CreditAsset::of(&chain(), [0xac; 20], &own), CreditAsset::Native);
+    }
+
+    #[test]
+    fn a_buyer_has_three_texts_and_no_others() {
+        let word = "00".repeat(12) + &"ab".repeat(20);
+        let padded = parse_buyer(&word).unwrap();
+        let address = format!("0x{}", "Ab".repeat(20));
+        for text in [format!("0x{word}"), word.to_uppercase(), address.clone(), format!("eip155:1:{address}")] {
+            assert_eq!(parse_buyer(&text), Ok(padded), "{text}");
+        }
+        let key = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp:7S3P4HxJpyyigGzodYwHtCxZyUQe9JiBMHyRWXArAaKv";
+        assert_eq!(parse_buyer(key).map(|key| key[0] == 0), Ok(false));
+        for text in ["", "0x", &address[2..], &word[1..], "eip155:1", "me", &format!("0X{word}"), &format!("{word}00")]
+        {
+            assert!(parse_buyer(text).is_err(), "{text}");
+        }
     }
 
     #[test]

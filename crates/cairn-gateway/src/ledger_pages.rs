@@ -7,7 +7,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use cairn_api::{AccountInfo, DeviceInfo, Explanation, NetworkInfo, Problem};
+use cairn_api::{AccountInfo, CreditList, DeviceInfo, Explanation, NetworkInfo, Problem};
+use cairn_core::deposit::parse_buyer;
 use cairn_core::id::BadName;
 use cairn_core::{Account, DeviceId, Hash};
 use cairn_ledger::Ledger;
@@ -72,6 +73,17 @@ pub(crate) async fn device_epoch(
 pub(crate) async fn account(State(front): Shared, Path(id): Path<String>) -> Result<Json<AccountInfo>, Refused> {
     let account = Account::parse(&id).map_err(|error| bad_name(&error))?;
     front.read(move |_, ledger| Ok(Json(ledger.account_info(&account)?))).await
+}
+
+/// What a buyer has paid in on chains and not spent, per asset. Only the network's own asset is in the epochs' balances.
+#[utoipa::path(get, path = "/v1/credits/{buyer}", tag = "accounts",
+    params(("buyer" = String, Path,
+        description = "The buyer: a CAIP-10 account, an EVM address (`0x...`), or the 32 bytes that the deposit named.")),
+    responses((status = 200, description = "The credit.", body = CreditList),
+        (status = "default", description = "Refused.", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn credits(State(front): Shared, Path(buyer): Path<String>) -> Result<Json<CreditList>, Refused> {
+    let buyer = parse_buyer(&buyer).map_err(|error| bad_name(&error))?;
+    front.read(move |_, ledger| Ok(Json(ledger.credit_list(&buyer)))).await
 }
 
 /// The policy in force: the document whose hash every epoch statement carries.

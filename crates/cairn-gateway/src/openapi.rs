@@ -37,6 +37,7 @@ impl ToSchema for Binary {}
         crate::ledger_pages::device,
         crate::ledger_pages::device_epoch,
         crate::ledger_pages::account,
+        crate::ledger_pages::credits,
         crate::ledger_pages::policy,
         crate::ledger_pages::policy_by_hash,
         crate::ledger_pages::profile_by_hash,

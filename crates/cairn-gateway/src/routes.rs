@@ -47,6 +47,7 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
         .route("/v1/devices/{id}", get(ledger_pages::device))
         .route("/v1/devices/{id}/epochs/{n}", get(ledger_pages::device_epoch))
         .route("/v1/accounts/{id}", get(ledger_pages::account))
+        .route("/v1/credits/{buyer}", get(ledger_pages::credits))
         .route("/v1/epochs", get(epochs::epochs))
         .route("/v1/epochs/{n}", get(epochs::epoch))
         .route("/v1/epochs/{n}/verdicts", get(epochs::verdicts))

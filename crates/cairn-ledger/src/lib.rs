@@ -5,6 +5,7 @@
 //! and nowhere else. Not here: HTTP, limits, other people's keys.
 
 mod clock;
+mod credits;
 mod error;
 mod explain;
 mod follow;

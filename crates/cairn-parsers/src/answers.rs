@@ -3,7 +3,7 @@
 use core::fmt::Debug;
 
 use cairn_api::{
-    AccountInfo, DeviceInfo, EpochInfo, EpochList, Explanation, Health, NetworkInfo, PayoutList, Problem,
+    AccountInfo, CreditList, DeviceInfo, EpochInfo, EpochList, Explanation, Health, NetworkInfo, PayoutList, Problem,
     SubmitResponse, VerdictList,
 };
 use serde::Serialize;
@@ -17,6 +17,7 @@ pub fn answers(bytes: &[u8]) {
     read_as::<Health>(bytes);
     read_as::<DeviceInfo>(bytes);
     read_as::<AccountInfo>(bytes);
+    read_as::<CreditList>(bytes);
     read_as::<Explanation>(bytes);
     read_as::<EpochInfo>(bytes);
     read_as::<EpochList>(bytes);

@@ -59,6 +59,8 @@ enum Command {
     Device(command::device::Args),
     /// Show what an account was given, and its claim.
     Account(command::account::Args),
+    /// Show what buyers paid in and have not spent.
+    Credit(command::credit::Args),
     /// Show closed epochs.
     Epoch(command::epoch::Args),
     /// Say why a device got what it got in an epoch, with proofs verified here.
@@ -142,6 +144,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Status(args) => command::status::run(&args, output),
         Command::Device(args) => command::device::run(&args, output),
         Command::Account(args) => command::account::run(&args, output),
+        Command::Credit(args) => command::credit::run(&args, output),
         Command::Epoch(args) => command::epoch::run(&args, output),
         Command::Explain(args) => command::explain::run(&args, output),
         Command::Export(args) => command::export::run(&args, output),

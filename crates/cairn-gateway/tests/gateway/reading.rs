@@ -400,6 +400,7 @@ fn every_documented_route_is_served_and_every_index_line_is_documented() {
                 &if path.contains("accounts") { devices[0].owner().to_string() } else { devices[0].id().to_string() },
             )
             .replace("{hash}", if path.contains("policies") { &policy } else { &profile })
+            .replace("{buyer}", &devices[0].owner().to_string())
             .replace("{path}", "0/000")
             .replace("{n}", "0")
             .replace("{index}", "0");

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod audit;
 pub mod bench;
+pub mod credit;
 pub mod demo;
 pub mod device;
 pub mod doctor;

@@ -153,6 +153,7 @@ fn a_call_that_is_wrong_exits_2_and_a_gateway_that_is_gone_exits_3() {
         "proof verify x --vkey x",
         "explain dev1nonsense 0",
         "account nonsense",
+        "credit show nonsense",
         "device nonsense",
         "audit nowhere",
         "audit . --network nonsense",

@@ -134,6 +134,8 @@ fn look(terminal: &mut Transcript, off: &str) {
     terminal.run("device dev1aaaaaaaaaaaaaaaaaaaaaaaaaa");
     terminal.run(&format!("account {TREASURY}"));
     terminal.json(&format!("account {TREASURY}"), "");
+    terminal.run(&format!("credit show {TREASURY}"));
+    terminal.json(&format!("credit show 0x{}", "ab".repeat(20)), "");
     terminal.run("epoch list");
     terminal.json("epoch list --limit 1", "");
     terminal.run("epoch show 0");
