@@ -154,6 +154,13 @@ impl From<cairn_witness::WitnessError> for Failure {
     }
 }
 
+impl From<cairn_auditor::AuditorError> for Failure {
+    fn from(error: cairn_auditor::AuditorError) -> Self {
+        let exit = if error.is_wrong() { Exit::Wrong } else { Exit::Failed };
+        Self { exit, ..Self::failed(error.code(), &error) }.maybe_hint(error.hint())
+    }
+}
+
 impl From<cairn_gateway::GatewayError> for Failure {
     fn from(error: cairn_gateway::GatewayError) -> Self {
         Self::failed(error.code(), &error).maybe_hint(error.hint())

@@ -157,6 +157,14 @@ impl Key {
     }
 }
 
+/// The key of an account, from a file that Cairn keeps keys in.
+///
+/// # Errors
+/// `NET-KEY` for another form or kind, and for a file that others can read.
+pub fn wallet_from(path: &Path) -> Result<WalletKey, Failure> {
+    Key::read(path)?.wallet()
+}
+
 /// Bytes from the system's randomness.
 ///
 /// # Errors

@@ -69,6 +69,8 @@ enum Command {
     Export(command::export::Args),
     /// Recompute a whole network from what it serves, and compare every byte.
     Audit(command::audit::Args),
+    /// Be an auditor: recompute every epoch and sign what is right, for settlement chains.
+    Auditor(command::auditor::Args),
     /// Be a witness: cosign the checkpoints of logs that are seen to grow.
     Witness(command::witness::Args),
     /// Prove that an entry stands in the log.
@@ -96,7 +98,7 @@ enum Command {
 pub fn reference() -> String {
     let mut page = String::from(
         "# The command line\n\nGenerated from the program: `CAIRN_BLESS=1 cargo test -p cairn --test cli` writes it again.\n\n\
-         With `--json` standard output carries exactly one JSON document. Exit codes: 0 done, 1 the input or the checked\n\
+         With `--json` standard output carries exactly one JSON document (`cairn auditor run`: one after the other). Exit codes: 0 done, 1 the input or the checked\n\
          thing is wrong, 2 the call is wrong, 3 Cairn failed. A failure has a stable code and, where there is one, a way out\n\
          on a `hint:` line. Commands that ask a gateway take its address from `--url`, else from `CAIRN_URL`.\n",
     );
@@ -149,6 +151,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Explain(args) => command::explain::run(&args, output),
         Command::Export(args) => command::export::run(&args, output),
         Command::Audit(args) => command::audit::run(&args, output),
+        Command::Auditor(args) => command::auditor::run(&args, output),
         Command::Witness(args) => command::witness::run(&args, output),
         Command::Proof(args) => command::proof::run(&args, output),
         Command::Evidence(args) => command::evidence::run(&args, output),

@@ -31,6 +31,20 @@ impl Output {
         self.print(&printed)
     }
 
+    /// Prints one of many documents: a line of JSON, or what `text` makes of it.
+    ///
+    /// # Errors
+    /// When standard output is closed.
+    pub fn line<T: Serialize>(self, document: &T, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
+        let printed = if self.json {
+            serde_json::to_string(document)
+                .map_err(|error| Failure::failed("NET-JSON", format!("cannot write JSON: {error}")))?
+        } else {
+            text(document)
+        };
+        self.print(&printed)
+    }
+
     /// Prints a document, a JSON object, of which something is wrong, and hands back the failure that the command ends
     /// with. With `--json` document and error are printed as one.
     ///

@@ -98,7 +98,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         report.ahead_ms = None;
     }
     if let Some(difference) = report.difference() {
-        let failure = Failure::wrong(difference.code.clone(), sentence(difference)).hint(hint(&report, difference));
+        let failure = failure_of(&report, difference);
         let failure = args.with_proof_of_fork(&*source, &report, difference, failure);
         return output.show_wrong(&report, text, failure);
     }
@@ -124,21 +124,10 @@ impl Args {
         else {
             return failure;
         };
-        if difference.code == "LOG-ROLLBACK" {
-            // The same bytes would be there if the smaller checkpoint were simply the older one.
-            return failure.hint("keep both checkpoints: a rollback alone is no portable proof, for no checkpoint says when it was signed");
+        match std::fs::read_to_string(remembered) {
+            Ok(remembered) => proof_of_fork(source, &checkpoint.note, (&remembered, folder), difference, failure),
+            Err(error) => proof_kept(failure, Err(Failure::io("read", remembered, &error))),
         }
-        if difference.code != "LOG-FORK" {
-            return failure;
-        }
-        let kept = std::fs::read_to_string(remembered)
-            .map_err(|error| Failure::io("read", remembered, &error))
-            .and_then(|remembered| {
-                let served = Served::under(source, checkpoint.note.clone())?;
-                let evidence = Evidence::fork(&served.genesis()?, &remembered, &checkpoint.note, &served.hashes())?;
-                keep(&evidence, folder)
-            });
-        proof_kept(failure, kept)
     }
 
     /// Holds promises against the log that was audited; the failure when one of them is broken, or else when
@@ -255,6 +244,37 @@ fn ask_witnesses(policy: &TrustPolicy) -> Result<Vec<Shown>, Failure> {
         }
     }
     Ok(all)
+}
+
+/// What a failed audit ends with.
+pub fn failure_of(report: &AuditReport, difference: &Difference) -> Failure {
+    Failure::wrong(difference.code.clone(), sentence(difference)).hint(hint(report, difference))
+}
+
+/// A failed audit's failure, with the portable proof that the log forked between a remembered checkpoint and the one served
+/// beside it, where that is what failed. The proof is written into `folder`.
+pub fn proof_of_fork(
+    source: &dyn Source,
+    served: &str,
+    (remembered, folder): (&str, &Path),
+    difference: &Difference,
+    failure: Failure,
+) -> Failure {
+    if difference.code == "LOG-ROLLBACK" {
+        // The same bytes would be there if the smaller checkpoint were simply the older one.
+        return failure.hint(
+            "keep both checkpoints: a rollback alone is no portable proof, for no checkpoint says when it was signed",
+        );
+    }
+    if difference.code != "LOG-FORK" {
+        return failure;
+    }
+    let proof = || {
+        let under = Served::under(source, served.to_owned())?;
+        let evidence = Evidence::fork(&under.genesis()?, remembered, served, &under.hashes())?;
+        keep(&evidence, folder)
+    };
+    proof_kept(failure, proof())
 }
 
 fn is_recorded(rehearsed: &[String]) -> bool {

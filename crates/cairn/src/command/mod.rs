@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod auditor;
 pub mod bench;
 pub mod credit;
 pub mod demo;

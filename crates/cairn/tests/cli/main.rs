@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod auditor;
 mod bench;
 mod evidence;
 mod liar;
