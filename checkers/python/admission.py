@@ -181,7 +181,7 @@ def admit_observation(state, observation):
     chain, asset, buyer, units = credited
     state.counted[chain] = says["round"]
     state.credits[asset, buyer] = state.credits.get((asset, buyer), 0) + units
-    if asset == NATIVE:
+    if asset.endswith(NATIVE):
         state.deposited += units
 
 
@@ -202,7 +202,7 @@ def admit_deposit(state, says):
     # A CAIP-19 id may be in mixed case behind `0x`, and nowhere else.
     start = f"{chain}/erc20:0x"
     if own.startswith(start) and start + own[len(start) :].lower() == asset:
-        asset = NATIVE
+        asset = chain + NATIVE
     if state.credit_in(asset) + units > CREDIT_MAX:
         raise Void("OBS-CREDIT", f"credit in {asset} would pass {CREDIT_MAX} base units")
     return chain, asset, buyer, units

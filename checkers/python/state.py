@@ -14,8 +14,8 @@ TABLES = (
 ).split()
 
 RANGES_MAX = 64
-# What credit in the network's own asset is called.
-NATIVE = "native"
+# What credit in the network's own asset is called, behind the chain that it was paid in on.
+NATIVE = "/native"
 
 
 class Names:
@@ -86,8 +86,11 @@ class State:
         return sum(device["owner"] == account for device in self.devices.values())
 
     def credit_in(self, asset):
-        """What all buyers together hold of an asset."""
-        return sum(units for (held, _), units in self.credits.items() if held == asset)
+        """What all buyers together hold of an asset: of the network's own, on all chains."""
+        own = asset.endswith(NATIVE)
+        return sum(
+            units for (held, _), units in self.credits.items() if held == asset or (own and held.endswith(NATIVE))
+        )
 
     def books(self):
         """What the open epoch found, and what was paid in since it opened."""

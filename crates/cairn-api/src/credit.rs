@@ -8,8 +8,8 @@ use crate::EpochRef;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CreditInfo {
-    /// `native` for the network's own asset, which is part of the escrow in the epochs' balances; else the CAIP-19 id of a
-    /// token, which is in no balance.
+    /// `<chain>/native` for the network's own asset, paid in on that chain, which is part of the escrow in the epochs' balances;
+    /// else the CAIP-19 id of a token, which is in no balance.
     pub asset: String,
     /// The symbol of the network's own asset; absent for others.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -183,8 +183,9 @@ impl Deposit {
 /// What a credit is of.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CreditAsset {
-    /// The network's own asset, on whichever chain it was paid in: the log counts it as one.
-    Native,
+    /// The network's own asset, paid in on a chain: in the books it is one asset, and what is given back goes to the chain
+    /// that it came from.
+    Native(Domain),
     /// Another token, by its chain and address.
     Token(Domain, [u8; 20]),
 }
@@ -195,25 +196,31 @@ impl CreditAsset {
     #[must_use]
     pub fn of(chain: &Domain, asset: [u8; 20], own: &str) -> Self {
         match erc20_on(chain, own) {
-            Some(address) if address == asset => Self::Native,
+            Some(address) if address == asset => Self::Native(chain.clone()),
             _ => Self::Token(chain.clone(), asset),
         }
+    }
+
+    /// Whether it is the network's own asset.
+    #[must_use]
+    pub const fn is_native(&self) -> bool {
+        matches!(self, Self::Native(_))
     }
 
     /// Reads the text that it is written as, and no other.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        if text == NATIVE {
-            return Some(Self::Native);
-        }
-        let (chain, _) = text.split_once('/')?;
-        let chain = Domain::parse(chain).ok()?;
-        let asset = Self::Token(chain.clone(), erc20_on(&chain, text)?);
+        let (chain, rest) = text.split_once('/')?;
+        let chain = Domain::parse(chain).ok().filter(|chain| chain.evm_chain().is_some())?;
+        let asset = match rest {
+            NATIVE => Self::Native(chain),
+            _ => Self::Token(chain.clone(), erc20_on(&chain, text)?),
+        };
         (asset.to_string() == text).then_some(asset)
     }
 }
 
-/// The text of [`CreditAsset::Native`]; no CAIP-19 id is without a colon.
+/// What follows the chain in the text of [`CreditAsset::Native`]; in a CAIP-19 id a colon does.
 const NATIVE: &str = "native";
 
 /// The address in a CAIP-19 id of an ERC-20 token on `chain`, either case.
@@ -224,10 +231,10 @@ fn erc20_on(chain: &Domain, caip19: &str) -> Option<[u8; 20]> {
 }
 
 impl fmt::Display for CreditAsset {
-    /// `native`, or the token's CAIP-19 id in lower case.
+    /// `<chain>/native`, or the token's CAIP-19 id in lower case.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Native => f.write_str(NATIVE),
+            Self::Native(chain) => write!(f, "{chain}/{NATIVE}"),
             Self::Token(chain, address) => write!(f, "{chain}/erc20:0x{}", data_encoding::HEXLOWER.encode(address)),
         }
     }
@@ -321,10 +328,10 @@ mod tests {
     }
 
     #[test]
-    fn the_networks_own_token_is_one_asset_on_every_chain_and_any_other_token_is_itself() {
+    fn the_networks_own_token_is_native_and_any_other_token_is_itself() {
         let own = format!("eip155:31337/erc20:0x{}", "aB".repeat(20));
         let cases = [
-            (own.as_str(), CreditAsset::Native),
+            (own.as_str(), CreditAsset::Native(chain())),
             ("", CreditAsset::Token(chain(), [0xab; 20])),
             ("eip155:31337/erc20:0xabab", CreditAsset::Token(chain(), [0xab; 20])),
             ("eip155:31337/slip44:60", CreditAsset::Token(chain(), [0xab; 20])),
@@ -333,8 +340,8 @@ mod tests {
             assert_eq!(CreditAsset::of(&chain(), [0xab; 20], token), asset, "{token}");
         }
         let elsewhere = own.replace("31337", "1");
-        assert_ne!(CreditAsset::of(&chain(), [0xab; 20], &elsewhere), CreditAsset::Native);
-        assert_ne!(CreditAsset::of(&chain(), [0xac; 20], &own), CreditAsset::Native);
+        assert!(!CreditAsset::of(&chain(), [0xab; 20], &elsewhere).is_native());
+        assert!(!CreditAsset::of(&chain(), [0xac; 20], &own).is_native());
     }
 
     #[test]
@@ -356,11 +363,22 @@ mod tests {
     #[test]
     fn assets_of_credit_have_one_text() {
         let token = CreditAsset::Token(chain(), [0xab; 20]);
-        for asset in [CreditAsset::Native, token.clone()] {
+        for asset in [CreditAsset::Native(chain()), token.clone()] {
             assert_eq!(CreditAsset::parse(&asset.to_string()), Some(asset));
         }
         let upper = token.to_string().replace("ab", "AB");
-        for text in ["", "Native", "erc20:0x01", "eip155:1/erc20:0x01", "solana:x/erc20:0x01", upper.as_str()] {
+        for text in [
+            "",
+            "native",
+            "solana:x/native",
+            "eip155:1/Native",
+            "eip155:01/native",
+            "eip155:1/native/",
+            "erc20:0x01",
+            "eip155:1/erc20:0x01",
+            "solana:x/erc20:0x01",
+            upper.as_str(),
+        ] {
             assert_eq!(CreditAsset::parse(text), None, "{text}");
         }
     }

@@ -1,7 +1,6 @@
 //! What a valid entry does to the state.
 
 use cairn_core::DeviceId;
-use cairn_core::deposit::CreditAsset;
 use cairn_core::report::Report;
 use cairn_core::statement::{Body, Statement};
 use cairn_core::{Account, Hash, NetworkId};
@@ -101,7 +100,7 @@ impl State {
         let added = self.credits.add(asset, buyer, *amount);
         assert!(added, "admit found room for the deposit");
         self.credits.count(chain.clone(), self.credits.counted(chain) + 1);
-        if *asset == CreditAsset::Native {
+        if asset.is_native() {
             self.deposited = self.deposited.checked_add(*amount).expect("a part is at most the total");
         }
     }

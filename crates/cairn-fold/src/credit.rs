@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use cairn_core::deposit::CreditAsset;
 use cairn_core::{Amount, Domain};
 
-/// The most that all buyers together hold of one asset: half of what an amount can be, so that emission has the other half and
+/// The most that all buyers together hold of one asset, the network's own on all chains being one: half of what an amount can be, so that emission has the other half and
 /// no deposit keeps an epoch from closing.
 pub const CREDIT_MAX: Amount = Amount(u128::MAX / 2);
 
@@ -57,6 +57,13 @@ impl Credits {
         self.assets.get(asset).map_or(Amount::ZERO, |held| held.total)
     }
 
+    /// What all buyers together hold of the network's own asset, on whichever chain it was paid in.
+    #[must_use]
+    pub fn native(&self) -> Amount {
+        let held = self.assets.iter().filter(|(asset, _)| asset.is_native()).map(|(_, held)| held.total);
+        Amount::checked_sum(held).expect("all of it together is at most CREDIT_MAX")
+    }
+
     /// What a buyer holds, by asset: only what is not zero.
     pub fn of<'a>(&'a self, buyer: &'a Buyer) -> impl Iterator<Item = (&'a CreditAsset, Amount)> {
         self.assets.iter().filter_map(move |(asset, held)| Some((asset, *held.buyers.get(buyer)?)))
@@ -72,18 +79,22 @@ impl Credits {
         self.counted.iter().map(|(chain, counted)| (chain, *counted))
     }
 
-    /// What all buyers would hold of an asset with so much more of it; `None` past [`CREDIT_MAX`].
-    pub(crate) fn with(&self, asset: &CreditAsset, amount: Amount) -> Option<Amount> {
-        self.total(asset).checked_add(amount).filter(|total| *total <= CREDIT_MAX)
+    /// Whether there may be so much more of an asset: its chains count together, where it is the network's own.
+    pub(crate) fn has_room(&self, asset: &CreditAsset, amount: Amount) -> bool {
+        let held = if asset.is_native() { self.native() } else { self.total(asset) };
+        held.checked_add(amount).is_some_and(|total| total <= CREDIT_MAX)
     }
 
     /// Adds to what a buyer holds; `false`, and nothing is added, past [`CREDIT_MAX`].
     pub(crate) fn add(&mut self, asset: &CreditAsset, buyer: &Buyer, amount: Amount) -> bool {
-        let Some(total) = self.with(asset, amount) else { return false };
+        if !self.has_room(asset, amount) {
+            return false;
+        }
         let held = self.assets.entry(asset.clone()).or_default();
-        held.total = total;
         let own = held.buyers.entry(*buyer).or_default();
-        *own = own.checked_add(amount).expect("a part is at most the total");
+        for sum in [&mut held.total, own] {
+            *sum = sum.checked_add(amount).expect("there is room");
+        }
         true
     }
 
@@ -100,13 +111,17 @@ mod tests {
     #[test]
     fn totals_are_sums_and_end_where_no_epoch_could_close() {
         let chain = Domain::parse("eip155:1").unwrap();
-        let (native, token) = (CreditAsset::Native, CreditAsset::Token(chain.clone(), [1; 20]));
+        let elsewhere = CreditAsset::Native(Domain::parse("eip155:2").unwrap());
+        let (native, token) = (CreditAsset::Native(chain.clone()), CreditAsset::Token(chain.clone(), [1; 20]));
         let mut credits = Credits::default();
         assert!(credits.add(&native, &[1; 32], Amount(5)) && credits.add(&native, &[2; 32], Amount(7)));
         assert!(credits.add(&token, &[1; 32], CREDIT_MAX) && credits.add(&native, &[1; 32], Amount(1)));
         assert_eq!(credits.of(&[1; 32]).collect::<Vec<_>>(), [(&native, Amount(6)), (&token, CREDIT_MAX)]);
         assert_eq!((credits.total(&native), credits.total(&token)), (Amount(13), CREDIT_MAX));
+        assert!(credits.add(&elsewhere, &[1; 32], Amount(CREDIT_MAX.0 - 13)));
+        assert_eq!((credits.native(), credits.total(&native)), (CREDIT_MAX, Amount(13)));
         let before = credits.clone();
+        assert!(!credits.add(&native, &[3; 32], Amount(1)), "chains count together");
         assert!(!credits.add(&token, &[3; 32], Amount(1)), "one more than there may be");
         assert!(!credits.add(&native, &[3; 32], Amount(u128::MAX)), "more than an amount holds");
         assert_eq!(credits, before);

@@ -292,7 +292,7 @@ impl State {
         for device in state.devices.values() {
             *state.owned.entry(device.owner.clone()).or_default() += 1;
         }
-        if state.deposited > state.credits.total(&CreditAsset::Native) {
+        if state.deposited > state.credits.native() {
             return Err(RecordError::Deposited { deposited: state.deposited });
         }
         // Of a record that another one took the place of, nothing stays.

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use cairn_core::deposit::CreditAsset;
 use cairn_core::epoch::EpochClock;
 use cairn_core::key::PublicKey;
 use cairn_core::report::ReportName;
@@ -177,7 +176,7 @@ impl State {
     /// What was in escrow when the epoch opened: credit in the network's own asset that was paid in before.
     #[must_use]
     pub fn opening_escrow(&self) -> Amount {
-        let held = self.credits.total(&CreditAsset::Native);
+        let held = self.credits.native();
         held.checked_sub(self.deposited).expect("what was paid in is part of what is held")
     }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use cairn_core::cbor::{Decoder, Encoder, Value};
-use cairn_core::deposit::{CreditAsset, Deposit, Place};
+use cairn_core::deposit::{Deposit, Place};
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::key::SecretKey;
 use cairn_core::observation::{ObservationBody, sign_observation};
@@ -102,7 +102,8 @@ fn deposits_that_break_a_rule_are_void_with_its_code_and_change_nothing() {
     assert_eq!(code(network.pay_in(&observer(), &first, 2, &deposit(3, OWN, CREDIT_MAX.0 - 14))), "OBS-CREDIT");
     assert_eq!(code(network.pay_in(&observer(), &first, 2, &deposit(3, OWN, u128::MAX))), "OBS-CREDIT");
     let foreign = format!("{third}/erc20:0x{}", "ab".repeat(20));
-    let expected = [("native".to_owned(), 1, 15), (foreign, 2, CREDIT_MAX.0)];
+    let native = |chain: &Domain| format!("{chain}/native");
+    let expected = [(native(&second), 1, 5), (native(&first), 1, 10), (foreign, 2, CREDIT_MAX.0)];
     assert_eq!(credits(network.fold.state()), expected);
 }
 
@@ -114,7 +115,7 @@ fn a_deposit_needs_a_policy_that_takes_it_and_a_settlement_chain() {
     assert_eq!(code(network.pay_in(&observer(), &elsewhere, 0, &deposit(1, OWN, 5))), "OBS-CHAIN");
     settle_on(&mut network, &elsewhere, token_on(&elsewhere));
     assert_eq!(code(network.pay_in(&observer(), &elsewhere, 0, &deposit(1, OWN, 5))), "valid");
-    assert_eq!(network.fold.state().credits.total(&CreditAsset::Native), Amount(5));
+    assert_eq!(network.fold.state().credits.native(), Amount(5));
 }
 
 #[test]
@@ -145,7 +146,7 @@ fn what_was_paid_in_stays_what_it_was_when_the_networks_token_changes() {
     let balance = network.closed[0].statement.asset.1;
     assert_eq!((balance.deposited, balance.escrow, balance.balances()), (Amount(5), Amount(5), true));
     let foreign = format!("{first}/erc20:0x{}", "ab".repeat(20));
-    assert_eq!(credits(network.fold.state()), [("native".to_owned(), 1, 5), (foreign, 1, 7)]);
+    assert_eq!(credits(network.fold.state()), [(format!("{first}/native"), 1, 5), (foreign, 1, 7)]);
 }
 
 #[test]
@@ -185,7 +186,7 @@ fn a_record_of_credit_has_one_form_and_says_something() {
     let record =
         |table: u64, key: &[u8], value: &[u8]| Encoder::empty().array(3).uint(table).bytes(key).bytes(value).take();
     let key = |asset: &str, buyer: &[u8]| Encoder::empty().array(2).text(asset).bytes(buyer).take();
-    let native = key("native", &[1; 32]);
+    let native = key("eip155:1/native", &[1; 32]);
     let most = [&[0x50][..], &CREDIT_MAX.0.to_be_bytes()].concat();
     let token = format!("eip155:1/erc20:0x{}", "ab".repeat(20));
     let good = [
@@ -200,8 +201,9 @@ fn a_record_of_credit_has_one_form_and_says_something() {
     let bad = [
         ("nothing", record(18, &native, &[0x40])),
         ("too much", record(18, &native, &[&[0x50][..], &(CREDIT_MAX.0 + 1).to_be_bytes()].concat())),
-        ("a short buyer", record(18, &key("native", &[1; 20]), &[0x41, 1])),
+        ("a short buyer", record(18, &key("eip155:1/native", &[1; 20]), &[0x41, 1])),
         ("no asset", record(18, &key("", &[1; 32]), &[0x41, 1])),
+        ("no chain", record(18, &key("native", &[1; 32]), &[0x41, 1])),
         ("upper case", record(18, &key(&token.to_uppercase(), &[1; 32]), &[0x41, 1])),
         ("a key that goes on", record(18, &[&native[..], &[0]].concat(), &[0x41, 1])),
         ("a value that goes on", record(18, &native, &[0x41, 1, 0])),
@@ -213,7 +215,7 @@ fn a_record_of_credit_has_one_form_and_says_something() {
     for (what, bad) in bad {
         assert!(State::from_records(&[bad]).is_err(), "{what}");
     }
-    let two = [record(18, &native, &most), record(18, &key("native", &[2; 32]), &[0x41, 1])];
+    let two = [record(18, &native, &most), record(18, &key("eip155:10/native", &[2; 32]), &[0x41, 1])];
     assert!(State::from_records(&two).is_err(), "together too much");
 }
 
@@ -254,7 +256,7 @@ struct Books {
 impl Books {
     fn asset(chain: usize, asset: [u8; 20]) -> String {
         if asset == OWN && chain < 2 {
-            return "native".to_owned();
+            return format!("{}/native", chains()[chain]);
         }
         format!("{}/erc20:0x{}", chains()[chain], asset.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
     }
@@ -266,8 +268,12 @@ impl Books {
             return false;
         }
         let counted = self.counted.entry(*chain).or_default();
-        let sum = self.sums.entry(Self::asset(*chain, deposit.asset)).or_default();
-        let fits = sum.checked_add(deposit.amount.0).is_some_and(|sum| sum <= CREDIT_MAX.0);
+        let asset = Self::asset(*chain, deposit.asset);
+        // The network's own asset is one, wherever it is paid in.
+        let is_one = |other: &str| other == asset || (other.ends_with("/native") && asset.ends_with("/native"));
+        let held: u128 = self.sums.iter().filter(|(other, _)| is_one(other)).map(|(_, sum)| sum).sum();
+        let fits = held.checked_add(deposit.amount.0).is_some_and(|sum| sum <= CREDIT_MAX.0);
+        let sum = self.sums.entry(asset).or_default();
         if number != counted.len() as u64 || deposit.amount.0 == 0 || !fits {
             return false;
         }
@@ -324,9 +330,10 @@ proptest! {
             prop_assert_eq!(Some(balance.escrow), escrow.checked_add(balance.deposited));
             (escrow, unallocated) = (balance.escrow, balance.unallocated);
             let held = State::from_records(&closed.records).unwrap();
-            prop_assert_eq!(held.credits.total(&CreditAsset::Native), escrow);
+            prop_assert_eq!(held.credits.native(), escrow);
         }
-        prop_assert_eq!(sums.get("native").copied().unwrap_or(0), escrow.0);
+        let native = sums.iter().filter(|(asset, _)| asset.ends_with("/native")).map(|(_, sum)| sum);
+        prop_assert_eq!(native.sum::<u128>(), escrow.0);
     }
 
     #[test]

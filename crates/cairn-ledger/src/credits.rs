@@ -14,7 +14,7 @@ impl Ledger {
         let state = self.state();
         let own = state.policy().map(|policy| &policy.read.asset);
         let info = |(asset, amount): (&CreditAsset, Amount)| {
-            let own = own.filter(|_| *asset == CreditAsset::Native);
+            let own = own.filter(|_| asset.is_native());
             CreditInfo {
                 asset: asset.to_string(),
                 symbol: own.map(|own| own.symbol.clone()),

@@ -71,7 +71,7 @@ fn what_a_buyer_paid_in_is_served_by_every_name_of_the_buyer_and_survives_a_rest
     let word = format!("{}{}", "0".repeat(24), &address[2..]);
     let expected = [
         CreditInfo {
-            asset: "native".to_owned(),
+            asset: format!("{CHAIN}/native"),
             symbol: Some("WALK".to_owned()),
             decimals: Some(18),
             amount: "42".to_owned(),

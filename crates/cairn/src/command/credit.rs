@@ -46,7 +46,10 @@ fn text(list: &CreditList) -> String {
     let mut text = format!("{}\n", list.buyer);
     for credit in &list.credits {
         let amount = match (&credit.symbol, credit.decimals) {
-            (Some(symbol), Some(decimals)) => tokens(&credit.amount, decimals, symbol),
+            (Some(symbol), Some(decimals)) => {
+                let chain = credit.asset.split('/').next().unwrap_or_default();
+                format!("{}, paid in on {chain}", tokens(&credit.amount, decimals, symbol))
+            }
             _ => format!("{} base units of {}", credit.amount, credit.asset),
         };
         text.push_str(&format!("  holds {amount}\n"));
