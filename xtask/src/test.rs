@@ -1,7 +1,8 @@
 //! `cargo xtask test`: everything that has to hold, step by step.
 //!
-//! Rust is all it needs. The checkers in Python and Go are run, and the contracts are compiled anew, where the tools for it
-//! are installed; where they are not, it says what was left out, and with `CI=true` that is a failure.
+//! Rust is all it needs. The checkers in Python and Go are run, and the contracts are compiled anew and tried over a real
+//! node, where the tools for it are installed; where they are not, it says what was left out, and with `CI=true` that is a
+//! failure.
 
 use crate::run::{Done, Failure, Program, Scratch, cargo, json_text, root, wrong};
 use crate::{docs, links};
@@ -16,12 +17,13 @@ struct Step {
 /// What was left out, with the reason.
 type LeftOut = Vec<String>;
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step { name: "fmt", what: "the code is formatted", run: fmt },
     Step { name: "links", what: "links between documents lead somewhere", run: |_| links::check() },
     Step { name: "clippy", what: "no warnings, in any target", run: clippy },
     Step { name: "rust", what: "all Rust tests: units, laws, goldens, generated pages", run: rust },
     Step { name: "contracts", what: "the committed contracts are what their sources compile to", run: contracts },
+    Step { name: "node", what: "the contracts and what is sent to them, over a real node", run: node },
     Step {
         name: "python",
         what: "the second implementation, over goldens, tampered logs and random networks",
@@ -33,6 +35,9 @@ const STEPS: [Step; 8] = [
 
 /// How many random networks both implementations must agree on, of the seeds from 1 on.
 const RANDOM_NETWORKS: &str = "40";
+
+/// Builds the tests over a real node, which plain `cargo test` leaves out.
+const NODE: &str = "cairn-chain/node";
 
 /// The steps, for people.
 pub fn steps_help() -> String {
@@ -71,7 +76,7 @@ fn fmt(_: &mut LeftOut) -> Done {
 }
 
 fn clippy(_: &mut LeftOut) -> Done {
-    Program::of(&cargo(), ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()
+    Program::of(&cargo(), ["clippy", "--workspace", "--all-targets", "--features", NODE, "--", "-D", "warnings"]).run()
 }
 
 /// The tests of the crates hold the generated pages to the code; without blessing, whatever the environment says.
@@ -89,6 +94,22 @@ fn contracts(left_out: &mut LeftOut) -> Done {
     let test = "artifacts::the_committed_artefacts_are_what_the_sources_compile_to";
     let arguments = ["test", "--package", "cairn-settle", "--test", "evm", test, "--", "--ignored", "--exact"];
     Program::of(&cargo(), arguments).run()
+}
+
+/// Runs the tests of the contracts again, and those of the outbox, on chains of foundry's anvil: `CAIRN_ANVIL`, else the one
+/// that is installed beside the contracts.
+fn node(left_out: &mut LeftOut) -> Done {
+    let installed = root().join("contracts/evm/node_modules/.bin/anvil").to_string_lossy().into_owned();
+    let anvil = std::env::var("CAIRN_ANVIL").unwrap_or(installed);
+    if !Program::of(&anvil, ["--version"]).works() {
+        left_out.push(
+            "everything over a real node: needs anvil, which `npm ci` in contracts/evm installs (CAIRN_ANVIL names another)"
+                .to_owned(),
+        );
+        return Ok(());
+    }
+    let arguments = ["test", "--package", "cairn-chain", "--features", NODE, "--test", "node"];
+    Program::of(&cargo(), arguments).env("CAIRN_ANVIL", &anvil).env_without(docs::BLESS).run()
 }
 
 /// Python with the packages that the checker needs: `CAIRN_PYTHON`, else `python3`.
