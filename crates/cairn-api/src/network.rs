@@ -1,5 +1,7 @@
 //! The network and its devices.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// An epoch statement by its number and hash: the source that a number cites.
@@ -100,6 +102,9 @@ pub struct NetworkInfo {
     pub h3_resolution: u8,
     /// Settlement chains (CAIP-2), the first one being the default for accounts.
     pub domains: Vec<String>,
+    /// How many of each chain's deposits the log has counted as credit; absent where there are none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deposits: BTreeMap<String, u64>,
     /// The classes judged.
     pub classes: Vec<ClassRules>,
     /// What is logged of the rules of each class: as of the open epoch, and from every later epoch that has others.

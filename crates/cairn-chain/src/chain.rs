@@ -193,6 +193,14 @@ pub trait Chain: Send + Sync {
     /// [`ChainError`].
     fn receipt(&self, transaction: &Word) -> Result<Option<Receipt>, ChainError>;
 
+    /// Gives an account coin where coin comes out of nothing, a rehearsal's; `false` where it does not.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    fn endow(&self, _account: EvmAddress, _wei: u128) -> Result<bool, ChainError> {
+        Ok(false)
+    }
+
     /// Events, in the order of the chain.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //! Each contract's address follows from the deployer and its nonces, so what is there already can be told from the chain
 //! alone: whoever begins again goes on where the chain is. Nothing else may be sent from the deployer's account meanwhile.
 
-use cairn_core::{Hash, NetworkId};
+use cairn_core::Hash;
 use cairn_settle::{Contract, EvmAddress};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,10 @@ pub struct Deployment {
     pub deployer: String,
     /// The nonce of the first contract.
     pub first_nonce: u64,
+    /// The first epoch that is settled there.
+    pub first_epoch: u64,
+    /// Hash of the statement before it, hexadecimal.
+    pub first_previous: String,
     /// Creation code and arguments of each contract, hashed: the same terms go on, others are refused.
     pub creation_hash: String,
     /// Before which block nothing of this network is on the chain.
@@ -55,6 +59,7 @@ impl Step {
 pub struct Plan {
     deployer: EvmAddress,
     first_nonce: u64,
+    terms: Terms,
     addresses: Addresses,
     creations: [Vec<u8>; 7],
 }
@@ -82,7 +87,7 @@ impl Plan {
             code.append(arguments);
             *arguments = code;
         }
-        Self { deployer, first_nonce, addresses, creations }
+        Self { deployer, first_nonce, terms: terms.clone(), addresses, creations }
     }
 
     /// Where the contracts will be.
@@ -93,17 +98,25 @@ impl Plan {
 
     /// What is to be kept before the first transaction is sent.
     #[must_use]
-    pub fn record(&self, chain_id: u64, network: &NetworkId, from_block: u64) -> Deployment {
+    pub fn record(&self, chain_id: u64, from_block: u64) -> Deployment {
         let named = Contract::ALL.into_iter().zip(self.addresses.in_order());
         Deployment {
             chain_id,
-            network_id: network.0.to_hex(),
+            network_id: self.terms.network.0.to_hex(),
             deployer: hex_address(&self.deployer),
             first_nonce: self.first_nonce,
+            first_epoch: self.terms.settlement.first_epoch,
+            first_previous: self.terms.settlement.first_previous.to_hex(),
             creation_hash: Hash::of(&self.creations.concat()).to_hex(),
             from_block,
             contracts: named.map(|(contract, address)| (contract.name().to_owned(), hex_address(&address))).collect(),
         }
+    }
+
+    /// Every contract, in the order of deployment.
+    pub fn steps(&self) -> impl Iterator<Item = Step> {
+        let named = Contract::ALL.into_iter().zip(self.addresses.in_order()).zip(&self.creations);
+        named.map(|((contract, address), creation)| Step { contract, call: Call::deploy(creation.clone()), address })
     }
 
     /// The next contract that is not on the chain yet; `None` when all are.
@@ -111,26 +124,28 @@ impl Plan {
     /// # Errors
     /// [`ChainError::Elsewhere`] when the deployer's account was used for something else meanwhile.
     pub fn next(&self, chain: &dyn Chain) -> Result<Option<Step>, ChainError> {
-        let steps = Contract::ALL.into_iter().zip(self.addresses.in_order()).zip(&self.creations);
-        for (nonce, ((contract, address), creation)) in (self.first_nonce..).zip(steps) {
-            if chain.has_code(address)? {
+        for (nonce, step) in (self.first_nonce..).zip(self.steps()) {
+            if chain.has_code(step.address)? {
                 continue;
             }
             let used = chain.nonce(self.deployer)?;
             if used != nonce {
-                return Err(ChainError::Elsewhere {
-                    account: hex_address(&self.deployer),
-                    nonce: used,
-                    expected: nonce,
-                });
+                let account = hex_address(&self.deployer);
+                return Err(ChainError::Elsewhere { account, nonce: used, expected: nonce });
             }
-            return Ok(Some(Step { contract, call: Call::deploy(creation.clone()), address }));
+            return Ok(Some(step));
         }
         Ok(None)
     }
 }
 
 impl Deployment {
+    /// Whether another record is of the very same deployment, wherever the chain stood when it was written.
+    #[must_use]
+    pub fn is_of(&self, other: &Self) -> bool {
+        Self { from_block: other.from_block, ..self.clone() } == *other
+    }
+
     /// The address of a contract.
     ///
     /// # Errors

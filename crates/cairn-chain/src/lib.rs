@@ -9,6 +9,7 @@
 pub mod chain;
 pub mod contracts;
 pub mod deployment;
+pub mod deposits;
 pub mod embedded;
 mod error;
 pub mod keystore;

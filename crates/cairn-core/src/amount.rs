@@ -75,6 +75,24 @@ impl Amount {
         if part.is_empty() { whole.to_owned() } else { format!("{whole}.{part}") }
     }
 
+    /// Reads tokens as people write them, `1250` or `0.25`, as base units: `None` for more than `decimals` places, for zeros
+    /// ahead, and past 128 bits.
+    #[must_use]
+    pub fn parse_tokens(text: &str, decimals: u8) -> Option<Self> {
+        let (whole, part) = match text.split_once('.') {
+            Some((whole, part)) if !part.is_empty() => (whole, part),
+            Some(_) => return None,
+            None => (text, ""),
+        };
+        let is_plain = whole == "0" || !whole.starts_with('0');
+        let places = usize::from(decimals);
+        if whole.is_empty() || !is_plain || part.len() > places {
+            return None;
+        }
+        // Digits alone remain, or the amount is refused: the point only shifts them.
+        Self::parse(&format!("{whole}{part:0<places$}")).ok()
+    }
+
     /// Parses decimal base units.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The documents of the HTTP API, made from the state and from closed epochs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cairn_api::{
     AccountEpoch, AccountInfo, AssetInfo, BalanceInfo, ClaimInfo, ClassInfo, ClassRules, DeviceEpoch, DeviceInfo,
@@ -62,6 +62,7 @@ impl Ledger {
             policy_hash: policy.map(|policy| policy.read.hash().to_hex()),
             h3_resolution: policy.map_or(0, |policy| policy.read.h3_resolution),
             domains: state.domains.keys().map(ToString::to_string).collect(),
+            deposits: deposits(state),
             classes: policy.map_or_else(Vec::new, |policy| policy.read.classes.iter().map(class).collect()),
             rules: rules(state),
             devices: state.devices.values().filter(|device| device.retired_index().is_none()).count() as u64,
@@ -348,6 +349,12 @@ impl Ledger {
             root: hex(&tree.root()),
         }))
     }
+}
+
+/// How many deposits of each chain were counted, where some were.
+fn deposits(state: &State) -> BTreeMap<String, u64> {
+    let counted = state.domains.keys().map(|chain| (chain.to_string(), state.credits.counted(chain)));
+    counted.filter(|(_, count)| *count > 0).collect()
 }
 
 /// The rules of every class from the open epoch on: a row for each class and epoch from which policy or profile change.

@@ -22,6 +22,8 @@ pub mod signature {
     pub const PAY_MANY: &str = "payMany(uint64,address[],uint256[],bytes32[],bool[])";
     /// `LogAnchor`: advances to the last final epoch.
     pub const ADVANCE: &str = "advance(bytes32[])";
+    /// `Token`: moves tokens of the caller.
+    pub const TRANSFER: &str = "transfer(address,uint256)";
     /// `Auditors`: another set.
     pub const PROPOSE: &str = "propose(uint32,address[],uint8,bytes)";
     /// `Auditors`: puts the pending set in force.
@@ -82,6 +84,12 @@ pub fn advance(proof: &[Hash]) -> Vec<u8> {
     Arguments::new().words(proof.iter().map(|hash| hash.0)).call(signature::ADVANCE)
 }
 
+/// Moves tokens of the caller.
+#[must_use]
+pub fn transfer(to: EvmAddress, amount: u128) -> Vec<u8> {
+    Arguments::new().address(to).uint(amount).call(signature::TRANSFER)
+}
+
 /// Proposes a set of auditors.
 #[must_use]
 pub fn propose(message: &AuditorsMessage, signatures: &[u8]) -> Vec<u8> {
@@ -114,6 +122,7 @@ mod tests {
             (Contract::Settlement, vec![POST, HALT]),
             (Contract::Payout, vec![OPEN, CLAIM_FOR, PAY_MANY]),
             (Contract::LogAnchor, vec![ADVANCE]),
+            (Contract::Token, vec![TRANSFER]),
             (Contract::Auditors, vec![PROPOSE, ACTIVATE, SLASH]),
         ];
         for (contract, signatures) in calls {

@@ -289,7 +289,11 @@ impl Config {
     pub fn clock(&self) -> NetworkClock {
         match self.network.clock {
             ClockKind::Wall => NetworkClock::Wall,
-            ClockKind::Recorded => NetworkClock::Recorded { start_ms: self.network.epoch_zero_ms.unwrap_or_default() },
+            ClockKind::Recorded => {
+                // A moment before epoch 0, so that what is to rule from its first can be said before it begins.
+                let zero_ms = self.network.epoch_zero_ms.unwrap_or_default();
+                NetworkClock::Recorded { start_ms: zero_ms.saturating_sub(1) }
+            }
         }
     }
 

@@ -154,6 +154,21 @@ impl From<cairn_witness::WitnessError> for Failure {
     }
 }
 
+impl From<cairn_chain::ChainError> for Failure {
+    fn from(error: cairn_chain::ChainError) -> Self {
+        use cairn_chain::ChainError::{Answer, File, Unreachable};
+        let exit =
+            if matches!(error, Answer { .. } | File { .. } | Unreachable { .. }) { Exit::Failed } else { Exit::Wrong };
+        Self { exit, ..Self::failed(error.code(), &error) }.hint(error.hint())
+    }
+}
+
+impl From<cairn_chain::keystore::KeystoreError> for Failure {
+    fn from(error: cairn_chain::keystore::KeystoreError) -> Self {
+        Self::wrong(error.code(), &error).hint(error.hint())
+    }
+}
+
 impl From<cairn_auditor::AuditorError> for Failure {
     fn from(error: cairn_auditor::AuditorError) -> Self {
         let exit = if error.is_wrong() { Exit::Wrong } else { Exit::Failed };

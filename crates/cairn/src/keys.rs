@@ -8,9 +8,11 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use cairn_chain::Keystore;
 use cairn_core::key::SecretKey;
 use cairn_core::wallet::WalletKey;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 
@@ -108,11 +110,7 @@ impl Key {
             Failure::wrong("NET-KEY", format!("{}: {what}", path.display())).hint("make keys with `cairn keygen`")
         };
         let text = std::fs::read_to_string(path).map_err(|error| Failure::io("read", path, &error))?;
-        let metadata = std::fs::metadata(path).map_err(|error| Failure::io("read", path, &error))?;
-        if metadata.permissions().mode() & 0o077 != 0 {
-            return Err(Failure::wrong("NET-KEY", format!("{} can be read by others", path.display()))
-                .hint(format!("chmod 600 {}", path.display())));
-        }
+        only_for_its_owner(path)?;
         Self::parse(&text).map_err(bad)
     }
 
@@ -157,12 +155,38 @@ impl Key {
     }
 }
 
-/// The key of an account, from a file that Cairn keeps keys in.
+/// The key of a wallet: from a key file, or from a keystore (Web3 Secret Storage 3) that the password in a file opens.
 ///
 /// # Errors
-/// `NET-KEY` for another form or kind, and for a file that others can read.
-pub fn wallet_from(path: &Path) -> Result<WalletKey, Failure> {
-    Key::read(path)?.wallet()
+/// `NET-KEY` for what is neither, `STL-PASSWORD` for another password, and when a file cannot be read.
+pub fn wallet_from(path: &Path, password_file: Option<&Path>) -> Result<WalletKey, Failure> {
+    let Some(password_file) = password_file else { return Key::read(path)?.wallet() };
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::io("read", path, &error))?;
+    Ok(Keystore::open(&text, &password(password_file)?)?)
+}
+
+/// The password in a file: all of it but the end of its line.
+///
+/// # Errors
+/// `NET-KEY` for an empty one, and for a file that others can read.
+pub fn password(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    only_for_its_owner(path)?;
+    let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|error| Failure::io("read", path, &error))?;
+    let line = text.trim_end_matches(['\r', '\n']);
+    if line.is_empty() {
+        return Err(Failure::wrong("NET-KEY", format!("{}: no password in it", path.display())));
+    }
+    Ok(Zeroizing::new(line.to_owned()))
+}
+
+/// Whether a file of secrets is readable by its owner alone.
+fn only_for_its_owner(path: &Path) -> Result<(), Failure> {
+    let metadata = std::fs::metadata(path).map_err(|error| Failure::io("read", path, &error))?;
+    if metadata.permissions().mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(Failure::wrong("NET-KEY", format!("{} can be read by others", path.display()))
+        .hint(format!("chmod 600 {}", path.display())))
 }
 
 /// Bytes from the system's randomness.

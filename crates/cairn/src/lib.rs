@@ -16,6 +16,7 @@ mod propose;
 mod readings;
 mod rules;
 mod served;
+mod settle;
 mod submission;
 mod words;
 
@@ -71,6 +72,12 @@ enum Command {
     Audit(command::audit::Args),
     /// Be an auditor: recompute every epoch and sign what is right, for settlement chains.
     Auditor(command::auditor::Args),
+    /// Deploy, see and serve the contracts that pay what the log says.
+    Chain(command::chain::Args),
+    /// Be paid what the log granted an account.
+    Claim(command::claim::Args),
+    /// Keep the key of an account sealed, and see and send what it holds.
+    Wallet(command::wallet::Args),
     /// Be a witness: cosign the checkpoints of logs that are seen to grow.
     Witness(command::witness::Args),
     /// Prove that an entry stands in the log.
@@ -152,6 +159,9 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Export(args) => command::export::run(&args, output),
         Command::Audit(args) => command::audit::run(&args, output),
         Command::Auditor(args) => command::auditor::run(&args, output),
+        Command::Chain(args) => command::chain::run(&args, output),
+        Command::Claim(args) => command::claim::run(&args, output),
+        Command::Wallet(args) => command::wallet::run(&args, output),
         Command::Witness(args) => command::witness::run(&args, output),
         Command::Proof(args) => command::proof::run(&args, output),
         Command::Evidence(args) => command::evidence::run(&args, output),

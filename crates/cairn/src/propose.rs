@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use cairn_api::NetworkInfo;
+use cairn_client::Client;
 use cairn_core::Hash;
 use cairn_core::statement::{Body, Draft};
 use cairn_ledger::wall_ms;
@@ -14,7 +15,7 @@ use crate::failure::Failure;
 use crate::keys::Key;
 use crate::output::Output;
 use crate::rules::Misfit;
-use crate::submission::accepted_index;
+use crate::submission::accepted_indices;
 
 /// How long the statement stays valid: a day, by the network's time.
 const EXPIRY_MS: u64 = 86_400_000;
@@ -75,18 +76,10 @@ impl Proposal {
     ) -> Result<Proposed, Failure> {
         let folder = Folder::at(&self.dir);
         let config = Config::read(&folder)?;
-        let operator = Key::read(&folder.key("operator"))?.signing()?;
         let client = Connect::to(self.url.clone()).or_listening(&config).client()?;
         let network = client.network()?;
-        if network.operator != operator.public().did() {
-            return Err(Failure::wrong("NET-KEYS", format!("{} has another operator", network.name))
-                .hint("name the network's own folder with --dir, or its gateway with --url"));
-        }
-        let expiry_ms = network.time_ms.max(wall_ms()).saturating_add(EXPIRY_MS);
-        let draft = Draft::of(Some(network_id(&network)?), body, wall_ms(), expiry_ms);
-        let submitted = client.submit_statement(&draft.signed_by(&operator).finish().encode())?;
         Ok(Proposed {
-            index: accepted_index(&submitted)?,
+            index: by_operator(&folder, &client, &network, vec![body])?,
             first_epoch: self.from,
             hash: hash.to_hex(),
             misfits: misfits(&network),
@@ -94,4 +87,21 @@ impl Proposal {
             rehearsed: network.rehearsed,
         })
     }
+}
+
+/// Signs statements with the operator's key of a network's folder, and has them logged, in order; the last one's entry.
+///
+/// # Errors
+/// When the folder has no operator's key, or that of another network, or the gateway refuses one.
+pub fn by_operator(folder: &Folder, client: &Client, network: &NetworkInfo, bodies: Vec<Body>) -> Result<u64, Failure> {
+    let operator = Key::read(&folder.key("operator"))?.signing()?;
+    if network.operator != operator.public().did() {
+        return Err(Failure::wrong("NET-KEYS", format!("{} has another operator", network.name))
+            .hint("name the network's own folder with --dir, or its gateway with --url"));
+    }
+    let (id, now_ms) = (network_id(network)?, wall_ms());
+    let expiry_ms = network.time_ms.max(now_ms).saturating_add(EXPIRY_MS);
+    let signed = |(nonce, body)| Draft::of(Some(id), body, nonce, expiry_ms).signed_by(&operator).finish().encode();
+    let statements: Vec<Vec<u8>> = (now_ms..).zip(bodies).map(signed).collect();
+    accepted_indices(&client.submit_statements(&statements)?)
 }

@@ -191,6 +191,11 @@ fn events(state: &State, number: u64) -> Result<Vec<Logged>, ChainError> {
 }
 
 impl Chain for Embedded {
+    fn endow(&self, account: EvmAddress, wei: u128) -> Result<bool, ChainError> {
+        self.fund(account, wei)?;
+        Ok(true)
+    }
+
     fn id(&self) -> u64 {
         self.chain_id
     }

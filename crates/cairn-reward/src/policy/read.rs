@@ -142,21 +142,7 @@ fn emission(root: &Table<'_>, decimals: u8) -> Result<Emission, RewardError> {
 /// Decimal tokens as base units, exactly: `"0.25"` with 6 decimals is 250,000.
 fn tokens(field: &Field<'_>, decimals: u8) -> Result<Amount, RewardError> {
     let text = field.text()?;
-    let units = || {
-        let (whole, part) = match text.split_once('.') {
-            Some((whole, part)) if !part.is_empty() => (whole, part),
-            Some(_) => return None,
-            None => (text, ""),
-        };
-        let is_plain = whole == "0" || !whole.starts_with('0');
-        let places = usize::from(decimals);
-        if whole.is_empty() || !is_plain || part.len() > places {
-            return None;
-        }
-        // Digits alone remain, or the amount is refused: the point only shifts them.
-        Amount::parse(&format!("{whole}{part:0<places$}")).ok()
-    };
-    units().ok_or_else(|| {
+    Amount::parse_tokens(text, decimals).ok_or_else(|| {
         field
             .refused(text, format!("a decimal amount of tokens with at most {decimals} places, below 2^128 base units"))
     })

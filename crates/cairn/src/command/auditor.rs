@@ -48,9 +48,12 @@ enum Command {
 /// Whose key and folder.
 #[derive(Debug, clap::Args)]
 struct Own {
-    /// The auditor's key, of `cairn keygen --algorithm secp256k1`.
+    /// The auditor's key, of `cairn keygen --algorithm secp256k1`, or a keystore.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+    /// A file with the keystore's password.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
     /// The auditor's folder: the record of what was signed. It must not be lost, and no key may have two.
     #[arg(long, value_name = "DIR", default_value = "auditor")]
     dir: PathBuf,
@@ -58,7 +61,7 @@ struct Own {
 
 impl Own {
     fn open(&self) -> Result<Auditor, Failure> {
-        let key = wallet_from(&self.key)?;
+        let key = wallet_from(&self.key, self.password_file.as_deref())?;
         Ok(Auditor::open(disk(&self.dir)?, disk(&self.documents())?, key)?)
     }
 

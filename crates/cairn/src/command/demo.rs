@@ -13,8 +13,8 @@ use serde::Serialize;
 use crate::config::{Folder, duration_ms};
 use crate::dataset::{BadRow, Dataset};
 use crate::demo::{
-    AttackerLine, Balance, Books, Cast, Line, Plan, Tallies, Tampered, enrol, flip_a_byte, grouped, replay, table,
-    tokens,
+    AttackerLine, Balance, Books, Cast, Line, Parts, Plan, Settled, Tallies, Tampered, enrol, flip_a_byte, grouped,
+    replay, table, tokens,
 };
 use crate::failure::Failure;
 use crate::keys::Key;
@@ -82,6 +82,7 @@ struct Summary {
     attackers: Vec<AttackerLine>,
     audit: &'static str,
     audit_report: AuditReport,
+    settlement: Settled,
     #[serde(skip_serializing_if = "Option::is_none")]
     tampered: Option<Tampered>,
     seconds: Seconds,
@@ -92,6 +93,7 @@ struct Summary {
 struct Seconds {
     replay: f64,
     audit: f64,
+    settlement: f64,
     all: f64,
 }
 
@@ -126,9 +128,10 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let replaying = Instant::now();
     let chain = Domain::parse(CHAIN).map_err(|error| Failure::usage("NET-CONFIG", error))?;
     let mut cast = Cast::of(&dataset, &stage.plan.per_station, &chain, !args.no_attackers)?;
+    let parts = Parts::cast(&stage.folder, &stage.client, &chain)?;
     let tallies = stage.play(&mut cast)?;
     seconds.replay = replaying.elapsed().as_secs_f64();
-    let summary = stage.finish(args, &dataset, &cast, &tallies, &url, begun, seconds)?;
+    let summary = stage.finish(args, &dataset, &cast, &parts, &tallies, &url, begun, seconds)?;
     let Some(found) = found_by(&summary.audit_report) else {
         output.show(&summary, text)?;
         return linger(args, running, output);
@@ -176,8 +179,8 @@ fn fresh_folder(args: &Args) -> Result<PathBuf, Failure> {
 fn configuration(args: &Args, plan: &Plan, folder: &Folder) -> super::init::Args {
     let mut rehearsed = vec![
         "recorded readings: stations did not sign them; the demo makes their keys and owners".to_owned(),
-        "one operator plays every part, and audits itself".to_owned(),
-        format!("development chain {CHAIN}: claim roots are computed, no contract is attached"),
+        "one operator plays every part, also those of three auditors".to_owned(),
+        format!("embedded chain {CHAIN} in the network's folder: the contracts' own bytecode, coin out of nothing"),
     ];
     if !args.no_attackers {
         rehearsed.push("simulated attackers, labelled in the summary".to_owned());
@@ -238,6 +241,7 @@ impl Stage {
         args: &Args,
         dataset: &Dataset,
         cast: &Cast,
+        parts: &Parts,
         tallies: &Tallies,
         url: &str,
         begun: Instant,
@@ -249,6 +253,9 @@ impl Stage {
         let auditing = Instant::now();
         let mut audit_report = self.audit(network, info.epoch)?;
         seconds.audit = auditing.elapsed().as_secs_f64();
+        let settling = Instant::now();
+        let settlement = parts.settle(&self.folder, url, self.output)?;
+        seconds.settlement = settling.elapsed().as_secs_f64();
         let mut tampered = None;
         if args.tamper {
             tampered = Some(self.tamper(info.size / 2)?);
@@ -284,6 +291,7 @@ impl Stage {
             attackers: if args.no_attackers { Vec::new() } else { books.attackers(cast, tallies) },
             audit: if audit_report.passed() { "PASS" } else { "FAIL" },
             audit_report,
+            settlement,
             tampered,
             seconds,
         })
@@ -407,12 +415,28 @@ fn text(summary: &Summary) -> String {
         }
     }
     let _ = writeln!(text, "\nAudit, from nothing but what is served: {}", audit_line(summary));
+    text.push_str(&settled_text(&summary.settlement, &summary.symbol, summary.decimals));
+    let seconds = &summary.seconds;
     let _ = write!(
         text,
-        "\nTook {:.1} s: replay {:.1} s, audit {:.1} s\n",
-        summary.seconds.all, summary.seconds.replay, summary.seconds.audit
+        "\nTook {:.1} s: replay {:.1} s, audit {:.1} s, settlement {:.1} s\n",
+        seconds.all, seconds.replay, seconds.audit, seconds.settlement
     );
     text + &next_commands(summary)
+}
+
+fn settled_text(settled: &Settled, symbol: &str, decimals: u8) -> String {
+    let amount = |units: &str| tokens(cairn_core::Amount::parse(units).unwrap_or_default(), decimals);
+    let Settled { auditors, posted, epoch, accounts, below, tampered, gas, .. } = settled;
+    let agrees = if settled.agrees { "as the log granted, to the base unit" } else { "NOT WHAT THE LOG GRANTED" };
+    let (paid, left, balances) = (amount(&settled.paid), amount(&settled.left), amount(&settled.balances));
+    format!(
+        "\nSettled on {}, a rehearsal\n  {auditors} auditors of one operator recomputed every epoch and signed; the contract took {posted} epochs, \
+         the last is {epoch}\n  pushed {paid} {symbol} to {accounts} accounts; {below} small ones may claim {left}\n  \
+         read back from the token: {balances} {symbol}, {agrees}\n  gas: {} to post an epoch, {} to push to an account\n  \
+         a statement of epoch {} with one token more: refused by an auditor ({}) and by the contract ({})\n",
+        settled.chain, gas.post, gas.push, tampered.epoch, tampered.auditor, tampered.contract
+    )
 }
 
 fn balance_line(summary: &Summary) -> String {

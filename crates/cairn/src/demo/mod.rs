@@ -6,11 +6,13 @@
 mod cast;
 mod plan;
 mod replay;
+mod settle;
 mod summary;
 mod tamper;
 
 pub use cast::Cast;
 pub use plan::Plan;
 pub use replay::{Tallies, enrol, replay};
+pub use settle::{Parts, Settled};
 pub use summary::{AttackerLine, Balance, Books, Line, grouped, table, tokens};
 pub use tamper::{Tampered, flip_a_byte};

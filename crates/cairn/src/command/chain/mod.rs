@@ -1,0 +1,58 @@
+//! `cairn chain`: the contracts of a network on a settlement chain: deploy them, see them, post to them, pay by them.
+
+mod anchor;
+mod deploy;
+mod observe;
+mod pay;
+mod post;
+mod status;
+mod terms;
+mod watch;
+
+use clap::Subcommand;
+
+pub use self::deploy::{deploy_all, keep_record};
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Arguments of `cairn chain`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the terms of a deployment, to be read and changed.
+    Terms(terms::Args),
+    /// Deploy a network's contracts, and have its log name them.
+    Deploy(deploy::Args),
+    /// Show where settling stands on a chain.
+    Status(status::Args),
+    /// Post the epochs that a quorum of auditors signed. Anyone may.
+    Post(post::Args),
+    /// Open the last final epoch and push what it grants to every account. Anyone may.
+    Pay(pay::Args),
+    /// Log what buyers deposited on a chain, once it is final there; by an observer that the policy names.
+    Observe(observe::Args),
+    /// Advance the log's anchor on a chain to the last final epoch. Anyone may.
+    Anchor(anchor::Args),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Those of the subcommand.
+pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
+    match &args.command {
+        Command::Terms(args) => terms::run(args, output),
+        Command::Deploy(args) => deploy::run(args, output),
+        Command::Status(args) => status::run(args, output),
+        Command::Post(args) => post::run(args, output),
+        Command::Pay(args) => pay::run(args, output),
+        Command::Observe(args) => observe::run(args, output),
+        Command::Anchor(args) => anchor::run(args, output),
+    }
+}

@@ -1,0 +1,50 @@
+//! `cairn chain post`: epochs that a quorum signed.
+
+use super::watch::Watch;
+use crate::connect::Connect;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::settle::network::Network;
+use crate::settle::place::{Place, Purse};
+use crate::settle::steps::{Posted, Settler};
+
+/// Arguments of `cairn chain post`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    connect: Connect,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    purse: Purse,
+    #[command(flatten)]
+    watch: Watch,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When gateway or chain cannot be asked, or the chain refuses an epoch.
+pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
+    let chain = args.place.open()?;
+    args.watch.each(output, || {
+        let network = Network::of(&args.connect, chain.as_ref())?;
+        let mut sender = args.purse.at(chain.as_ref())?;
+        let contracts = network.contracts(chain.as_ref())?;
+        let account = sender.account;
+        let mut send = |purpose: &str, call: &_| sender.send(purpose, call);
+        let mut settler =
+            Settler { chain: chain.as_ref(), network: &network, contracts, account, batch: 1, send: &mut send };
+        let closed = network.info.last_closed.as_ref().map_or(0, |last| last.number + 1);
+        let bar = output.progress("posting", closed);
+        let posted = settler.post(&mut |epoch| bar.set_position(epoch + 1))?;
+        bar.finish_and_clear();
+        output.show(&posted, text)
+    })
+}
+
+fn text(posted: &Posted) -> String {
+    let mut text: String = posted.sent.iter().map(|sent| format!("{}\n", sent.text())).collect();
+    text.push_str(&format!("{} epochs posted; then {}", posted.epochs.len(), posted.waits_for));
+    text
+}

@@ -1,0 +1,39 @@
+//! `cairn chain terms`: a document to start from.
+
+use cairn_chain::deployment::parse_address;
+
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::settle::terms::template;
+
+/// Arguments of `cairn chain terms`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where bonds and deposits go, and who guards at first: `0x` and 40 hexadecimal digits
+    #[arg(long, value_name = "ADDRESS")]
+    treasury: String,
+    /// An auditor; given once for each
+    #[arg(long = "auditor", value_name = "ADDRESS", required = true)]
+    auditors: Vec<String>,
+    /// Terms for a rehearsal: fewer auditors will do, and no bonds and windows
+    #[arg(long)]
+    rehearsal: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// `STL-ADDRESS`.
+pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
+    let address = |text: &String| {
+        parse_address(text).ok_or_else(|| {
+            Failure::usage("STL-ADDRESS", format!("`{text}` is no address"))
+                .hint("an address is 0x and 40 hexadecimal digits")
+        })
+    };
+    let mut auditors = args.auditors.iter().map(address).collect::<Result<Vec<_>, _>>()?;
+    auditors.sort_unstable();
+    let text = template(args.rehearsal, &auditors, &address(&args.treasury)?);
+    let document = serde_json::json!({ "document": text });
+    output.show(&document, |_| text.clone())
+}

@@ -1,0 +1,101 @@
+//! `cairn claim`: what the log granted an account and nobody pushed to it.
+
+use cairn_chain::deployment::{hex_address, parse_address};
+use cairn_chain::paying;
+use cairn_core::Amount;
+use serde::Serialize;
+
+use crate::connect::Connect;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::settle::network::Network;
+use crate::settle::place::{Place, Purse};
+use crate::settle::steps::Sent;
+
+/// Arguments of `cairn claim`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Whom to pay: `0x` and 40 hexadecimal digits [default: the wallet's own account]
+    account: Option<String>,
+    #[command(flatten)]
+    connect: Connect,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    purse: Purse,
+}
+
+#[derive(Debug, Serialize)]
+struct Claimed {
+    account: String,
+    /// The epoch by which it is paid; absent while none is open on the chain.
+    epoch: Option<u64>,
+    /// Base units that were owed before.
+    owed: String,
+    /// Tokens of the account now, base units.
+    balance: String,
+    symbol: String,
+    #[serde(skip)]
+    decimals: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent: Option<Sent>,
+    rehearsal: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When gateway or chain cannot be asked, or the contract refuses.
+pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
+    let named = args.account.as_ref().map(|text| {
+        parse_address(text).ok_or_else(|| {
+            Failure::usage("STL-ADDRESS", format!("`{text}` is no address"))
+                .hint("an address is 0x and 40 hexadecimal digits")
+        })
+    });
+    let named = named.transpose()?;
+    let chain = args.place.open()?;
+    let network = Network::of(&args.connect, chain.as_ref())?;
+    let contracts = network.contracts(chain.as_ref())?;
+    let mut sender = args.purse.at(chain.as_ref())?;
+    let account = named.unwrap_or(sender.account);
+    let reader = contracts.reader(chain.as_ref());
+    let opened = reader.opened()?;
+    let (mut owed, mut sent) = (0, None);
+    if let Some(opened) = opened {
+        let claims = network.claims(&network.statement(opened.epoch)?)?;
+        if let Some((call, due)) = paying::claim(&reader, &contracts, opened.epoch, &claims, account)? {
+            owed = due;
+            let purpose = format!("claim for {} by epoch {}", hex_address(&account), opened.epoch);
+            sent = Some(sender.send(&purpose, &call)?);
+        }
+    }
+    let asset = network.info.asset.clone();
+    let claimed = Claimed {
+        account: hex_address(&account),
+        epoch: opened.map(|opened| opened.epoch),
+        owed: owed.to_string(),
+        balance: reader.balance(account)?.to_string(),
+        symbol: asset.as_ref().map_or_else(String::new, |asset| asset.symbol.clone()),
+        decimals: asset.map_or(0, |asset| asset.decimals),
+        sent,
+        rehearsal: chain.rehearsed() || reader.is_rehearsal()?,
+    };
+    output.show(&claimed, text)
+}
+
+fn text(claimed: &Claimed) -> String {
+    let tokens = |units: &str| {
+        format!("{} {}", Amount::parse(units).unwrap_or_default().display(claimed.decimals), claimed.symbol)
+    };
+    let balance = tokens(&claimed.balance);
+    match (&claimed.sent, claimed.epoch) {
+        (_, None) => "no epoch is open on this chain yet: `cairn chain pay` opens the last final one".to_owned(),
+        (None, Some(epoch)) => {
+            format!("{} is owed nothing by epoch {epoch}; it holds {balance}", claimed.account)
+        }
+        (Some(sent), Some(_)) => {
+            format!("{}\n{} was owed {}; it holds {balance}", sent.text(), claimed.account, tokens(&claimed.owed))
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! `cairn wallet`: the key of an account under a password, what it holds, and sending it.
+//!
+//! No key and no password is ever an argument or printed: both are in files that their owner alone can read.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use cairn_chain::deployment::{hex_address, parse_address};
+use cairn_chain::keystore::Cost;
+use cairn_chain::{Call, Keystore};
+use cairn_core::Amount;
+use cairn_core::wallet::WalletKey;
+use cairn_settle::calls;
+use clap::Subcommand;
+use serde::Serialize;
+
+use crate::connect::Connect;
+use crate::failure::Failure;
+use crate::keys::{Algorithm, Key, password, random};
+use crate::output::Output;
+use crate::settle::network::Network;
+use crate::settle::place::{Place, Purse, address_of};
+use crate::settle::steps::Sent;
+
+/// Decimals of an EVM chain's coin.
+const COIN_DECIMALS: u8 = 18;
+
+/// Arguments of `cairn wallet`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make an account, its key sealed under a password (a keystore, as other wallets read it).
+    New(SealArgs),
+    /// Seal the key of a key file under a password.
+    Import(ImportArgs),
+    /// Show the account of a keystore or key file.
+    Show(ShowArgs),
+    /// Show what an account holds on a chain.
+    Balance(BalanceArgs),
+    /// Send tokens of the network, or the chain's coin.
+    Send(SendArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct SealArgs {
+    /// Where the keystore goes; it must not exist
+    file: PathBuf,
+    /// A file with the password, which its owner alone can read
+    #[arg(long, value_name = "FILE")]
+    password_file: PathBuf,
+    /// Memory that opening it takes: 2 to this power, in KiB
+    #[arg(long, value_name = "N", default_value_t = 18, value_parser = clap::value_parser!(u8).range(10..=19))]
+    cost: u8,
+}
+
+#[derive(Debug, clap::Args)]
+struct ImportArgs {
+    /// A key file of `cairn keygen --algorithm secp256k1`
+    key: PathBuf,
+    #[command(flatten)]
+    seal: SealArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct ShowArgs {
+    /// A keystore or key file
+    file: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct BalanceArgs {
+    /// The account: `0x` and 40 hexadecimal digits
+    account: String,
+    #[command(flatten)]
+    connect: Connect,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, clap::Args)]
+struct SendArgs {
+    /// To whom: `0x` and 40 hexadecimal digits
+    to: String,
+    /// How much, in whole tokens or coins, such as 12.5
+    amount: String,
+    /// Send the chain's coin instead of the network's token
+    #[arg(long)]
+    coin: bool,
+    #[command(flatten)]
+    connect: Connect,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    purse: Purse,
+}
+
+#[derive(Debug, Serialize)]
+struct Shown {
+    file: PathBuf,
+    address: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Held {
+    account: String,
+    chain: String,
+    coin_wei: String,
+    token: String,
+    symbol: String,
+    #[serde(skip)]
+    decimals: u8,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When a file cannot be read or written, or the chain cannot be asked or refuses.
+pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
+    match &args.command {
+        Command::New(args) => seal(&Key::generate(Algorithm::Secp256k1)?.wallet()?, args, output),
+        Command::Import(args) => seal(&Key::read(&args.key)?.wallet()?, &args.seal, output),
+        Command::Show(args) => show(&args.file, output),
+        Command::Balance(args) => balance(args, output),
+        Command::Send(args) => send(args, output),
+    }
+}
+
+fn seal(key: &WalletKey, args: &SealArgs, output: Output) -> Result<(), Failure> {
+    let sealed = Keystore::seal(key, &password(&args.password_file)?, Cost { log_n: args.cost }, &random()?)?;
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&args.file);
+    let mut file = opened.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Failure::wrong("NET-KEY-EXISTS", format!("{} exists; keys are never overwritten", args.file.display()))
+                .hint("choose another file, or move the old key away")
+        }
+        _ => Failure::io("write", &args.file, &error),
+    })?;
+    let written = file.write_all(sealed.as_bytes()).and_then(|()| file.sync_all());
+    written.map_err(|error| Failure::io("write", &args.file, &error))?;
+    let shown = Shown { file: args.file.clone(), address: hex_address(&address_of(key)) };
+    output.show(&shown, |shown| {
+        format!(
+            "{} holds the key of {}; keep it and its password apart, and a copy of both",
+            shown.file.display(),
+            shown.address
+        )
+    })
+}
+
+fn show(path: &Path, output: Output) -> Result<(), Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::io("read", path, &error))?;
+    let address = if text.trim_start().starts_with('{') {
+        Keystore::address(&text)?.ok_or_else(|| {
+            Failure::wrong("STL-KEYSTORE", format!("{} does not say its address", path.display()))
+                .hint("`cairn wallet send --dry-run` opens it with its password")
+        })?
+    } else {
+        address_of(&Key::read(path)?.wallet()?)
+    };
+    let shown = Shown { file: path.to_owned(), address: hex_address(&address) };
+    output.show(&shown, |shown| shown.address.clone())
+}
+
+fn address(text: &str) -> Result<cairn_settle::EvmAddress, Failure> {
+    parse_address(text).ok_or_else(|| {
+        Failure::usage("STL-ADDRESS", format!("`{text}` is no address"))
+            .hint("an address is 0x and 40 hexadecimal digits")
+    })
+}
+
+fn balance(args: &BalanceArgs, output: Output) -> Result<(), Failure> {
+    let account = address(&args.account)?;
+    let chain = args.place.open()?;
+    let network = Network::of(&args.connect, chain.as_ref())?;
+    let contracts = network.contracts(chain.as_ref())?;
+    let asset = network.info.asset.clone();
+    let held = Held {
+        account: hex_address(&account),
+        chain: network.domain.to_string(),
+        coin_wei: chain.balance(account)?.to_string(),
+        token: contracts.reader(chain.as_ref()).balance(account)?.to_string(),
+        symbol: asset.as_ref().map_or_else(String::new, |asset| asset.symbol.clone()),
+        decimals: asset.map_or(0, |asset| asset.decimals),
+    };
+    output.show(&held, |held| {
+        let units = |text: &str, decimals| Amount::parse(text).unwrap_or_default().display(decimals);
+        format!(
+            "{} on {}\n  {} {}\n  {} of the chain's coin",
+            held.account,
+            held.chain,
+            units(&held.token, held.decimals),
+            held.symbol,
+            units(&held.coin_wei, COIN_DECIMALS)
+        )
+    })
+}
+
+fn send(args: &SendArgs, output: Output) -> Result<(), Failure> {
+    let to = address(&args.to)?;
+    let chain = args.place.open()?;
+    let mut sender = args.purse.at(chain.as_ref())?;
+    let amount = |decimals| {
+        Amount::parse_tokens(&args.amount, decimals).filter(|amount| *amount > Amount::ZERO).ok_or_else(|| {
+            Failure::usage("STL-AMOUNT", format!("`{}` is no amount", args.amount))
+                .hint(format!("write a number above zero with at most {decimals} places"))
+        })
+    };
+    let (call, what) = if args.coin {
+        let call = Call { to: Some(to), value: amount(COIN_DECIMALS)?.0, data: Vec::new() };
+        (call, "coin".to_owned())
+    } else {
+        let network = Network::of(&args.connect, chain.as_ref())?;
+        let contracts = network.contracts(chain.as_ref())?;
+        let asset = network.info.asset.clone();
+        let units = amount(asset.as_ref().map_or(0, |asset| asset.decimals))?;
+        let symbol = asset.map_or_else(String::new, |asset| asset.symbol);
+        (Call::to(contracts.token, calls::transfer(to, units.0)), symbol)
+    };
+    let sent = sender.send(&format!("send {} {what} to {}", args.amount, hex_address(&to)), &call)?;
+    output.show(&sent, Sent::text)
+}

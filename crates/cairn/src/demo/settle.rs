@@ -1,0 +1,344 @@
+//! The demo's end: auditors sign what they recomputed, contracts take it, and what the log granted is on its accounts.
+//!
+//! Everything here is what the commands do (`cairn auditor run`, `cairn chain deploy`, `post` and `pay`), against the gateway
+//! over HTTP and a chain in the network's folder. Three auditors of one operator are a rehearsal, and so is the chain.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cairn_api::SignaturePost;
+use cairn_audit::{HttpSource, Source, SourceError};
+use cairn_auditor::{Auditor, LookOptions, Standing};
+use cairn_chain::deployment::{Plan, hex_address};
+use cairn_chain::terms::Addresses;
+use cairn_chain::{At, Call, Chain, ChainError, Contracts, Outbox};
+use cairn_client::Client;
+use cairn_core::epoch::EpochStatement;
+use cairn_core::statement::{AuditorSet, Body, DomainTerms};
+use cairn_core::wallet::WalletKey;
+use cairn_core::{Amount, Domain, Hash};
+use cairn_log::StdDisk;
+use cairn_merkle::TilePath;
+use cairn_reward::Policy;
+use cairn_settle::abi::address_word;
+use cairn_settle::calls::account_of;
+use cairn_settle::{EpochMessage, EvmAddress, calls};
+use data_encoding::HEXLOWER;
+use serde::Serialize;
+
+use crate::command::chain::{deploy_all, keep_record};
+use crate::config::Folder;
+use crate::connect::Connect;
+use crate::failure::Failure;
+use crate::keys::{Algorithm, Key};
+use crate::output::Output;
+use crate::propose::by_operator;
+use crate::settle::network::Network;
+use crate::settle::place::{Sender, address_of, open_embedded, outbox_folder};
+use crate::settle::steps::{Paid, Posted, Settler};
+use crate::settle::terms::{Document, OfNetwork, template};
+
+/// How many auditors the demo plays.
+const AUDITORS: u64 = 3;
+
+/// Who plays what at the end.
+pub struct Parts {
+    settler: WalletKey,
+    auditors: Vec<WalletKey>,
+}
+
+/// What became of it.
+#[derive(Debug, Serialize)]
+pub struct Settled {
+    /// The chain, in words.
+    pub chain: String,
+    /// Auditors, all of whom signed.
+    pub auditors: u64,
+    /// Signatures that the gateway keeps.
+    pub signatures: u64,
+    /// The contract that pays.
+    pub payout: String,
+    /// The token.
+    pub token: String,
+    /// Epochs that the contract took.
+    pub posted: usize,
+    /// The last of them.
+    pub epoch: u64,
+    /// Accounts that were pushed to.
+    pub accounts: usize,
+    /// Base units pushed.
+    pub paid: String,
+    /// Accounts below the threshold of pushing, which may claim.
+    pub below: usize,
+    /// Base units that they may claim.
+    pub left: String,
+    /// Base units on the accounts, read back from the token.
+    pub balances: String,
+    /// Whether every account holds what it was pushed, to the base unit, and the token's supply is what was granted.
+    pub agrees: bool,
+    /// Gas of the last epoch's posting, and of all pushes for each account.
+    pub gas: Gas,
+    /// A statement that was changed, and who refused it.
+    pub tampered: TamperedStatement,
+}
+
+/// What it costs.
+#[derive(Debug, Serialize)]
+pub struct Gas {
+    /// Posting an epoch.
+    pub post: u64,
+    /// Paying an account, by a push.
+    pub push: u64,
+}
+
+/// A statement that grants one token more than the log does, and who refused it.
+#[derive(Debug, Serialize)]
+pub struct TamperedStatement {
+    /// The epoch.
+    pub epoch: u64,
+    /// What an auditor found, by its code; it signed nothing.
+    pub auditor: String,
+    /// What the contract answered to it with the auditors' signatures over the true one.
+    pub contract: String,
+}
+
+impl Parts {
+    /// Makes the keys, and has the log name auditors and contract before epoch 0 begins.
+    ///
+    /// # Errors
+    /// When a key cannot be written, or the gateway refuses a statement.
+    pub fn cast(folder: &Folder, client: &Client, chain: &Domain) -> Result<Self, Failure> {
+        let settler = make(folder, "settler", "deploys, posts and pays on the demo's chain")?;
+        let auditors = (1..=AUDITORS).map(|n| make(folder, &format!("auditor-{n}"), "an auditor's signatures"));
+        let parts = Self { settler, auditors: auditors.collect::<Result<_, _>>()? };
+        let at = Addresses::foretold(address_of(&parts.settler), 0);
+        let terms = DomainTerms {
+            domain: chain.clone(),
+            distributor: address_word(at.payout),
+            token: format!("{chain}/erc20:{}", hex_address(&at.token)),
+            finality_blocks: 0,
+        };
+        let set = AuditorSet { first_epoch: 0, quorum: AUDITORS, auditors: parts.members() };
+        by_operator(folder, client, &client.network()?, vec![Body::Domain(terms), Body::AuditorSet(set)])?;
+        Ok(parts)
+    }
+
+    fn members(&self) -> Vec<EvmAddress> {
+        let mut members: Vec<EvmAddress> = self.auditors.iter().map(address_of).collect();
+        members.sort_unstable();
+        members
+    }
+
+    /// Has the auditors sign, and settles what they signed.
+    ///
+    /// # Errors
+    /// When an auditor refuses the log as it is, or the chain refuses what a quorum signed.
+    pub fn settle(&self, folder: &Folder, url: &str, output: Output) -> Result<Settled, Failure> {
+        let chain = open_embedded(&folder.root().join("chain"))?;
+        let connect = Connect::to(Some(url.to_owned()));
+        let network = Network::of(&connect, &chain)?;
+        let last = network.info.last_closed.as_ref().map_or(0, |last| last.number);
+        let refusal = self.tempt(folder, &network, last)?;
+        let signatures = self.sign(folder, &network, output)?;
+
+        let key = folder.key("settler");
+        let account = address_of(&self.settler);
+        chain.fund(account, 1_000_000_000_000_000_000_000)?;
+        let options = cairn_chain::outbox::Options { confirmations: 0, ..cairn_chain::outbox::Options::default() };
+        let outbox = Outbox::open(&outbox_folder(&key, chain.id()), &chain, self.settler.clone(), options)?;
+        let mut sender = Sender::by(outbox, &chain);
+        let plan = self.plan(folder, &network)?;
+        keep_record(folder, &plan, &chain)?;
+        deploy_all(&plan, &chain, &mut sender, output)?;
+        let contracts = Contracts::of(&chain, plan.addresses().payout, &network.id)?;
+        let contract = tempt_contract(&network, &chain, &contracts, account, last)?;
+
+        let mut send = |purpose: &str, call: &Call| sender.send(purpose, call);
+        let mut settler = Settler { chain: &chain, network: &network, contracts, account, batch: 50, send: &mut send };
+        let bar = output.progress("settling", last + 1);
+        let posted = settler.post(&mut |epoch| bar.set_position(epoch + 1))?;
+        let paid = settler.pay(&mut |_, _| {})?;
+        bar.finish_and_clear();
+        let tampered = TamperedStatement { epoch: last, auditor: refusal, contract };
+        tell(&network, &chain, &contracts, signatures, &posted, &paid, tampered)
+    }
+
+    /// Shows an auditor the last epoch's statement with one token more in it; what it finds.
+    fn tempt(&self, folder: &Folder, network: &Network, last: u64) -> Result<String, Failure> {
+        let source = HttpSource::of(network.client().clone());
+        let forged = Forged { source, epoch: last, bytes: one_token_more(network.statement(last)?).encode() };
+        let mut auditor = self.auditor(folder, 0)?;
+        let options = LookOptions { network: Some(network.id), ..LookOptions::default() };
+        let mut signed = false;
+        let look = auditor.look(&forged, &options, &mut |vouched| signed |= vouched.epoch == last, &mut |_| {})?;
+        match look.report.difference() {
+            Some(difference) if !signed => Ok(difference.code.clone()),
+            _ => Err(Failure::failed("NET-DEMO", "an auditor signed a statement that was changed")
+                .hint("keep the folder, and report this")),
+        }
+    }
+
+    /// Every auditor recomputes the network and publishes what it signs; how many signatures.
+    fn sign(&self, folder: &Folder, network: &Network, output: Output) -> Result<u64, Failure> {
+        let source = HttpSource::of(network.client().clone());
+        let mut signatures = 0;
+        let bar = output.progress("signing", AUDITORS);
+        for place in 0..self.auditors.len() {
+            let mut auditor = self.auditor(folder, place)?;
+            let options = LookOptions { network: Some(network.id), ..LookOptions::default() };
+            let mut vouched = Vec::new();
+            let look = auditor.look(&source, &options, &mut |one| vouched.push(one.clone()), &mut |_| {})?;
+            if let Some(difference) = look.report.difference() {
+                return Err(Failure::wrong("AUD-FAIL", format!("an auditor refuses to sign: {difference}"))
+                    .hint("keep the folder, and report this"));
+            }
+            for one in vouched {
+                let Standing::Signed { signed, .. } = one.standing else { continue };
+                let signature = format!("0x{}", HEXLOWER.encode(&signed.signature));
+                let post = SignaturePost { revision: signed.message.revision, signature, message: None };
+                network.client().submit_signature(one.epoch, &post)?;
+                signatures += 1;
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(signatures)
+    }
+
+    fn auditor(&self, folder: &Folder, place: usize) -> Result<Auditor, Failure> {
+        let own = folder.root().join("auditors").join((place + 1).to_string());
+        let disk =
+            |path: PathBuf| StdDisk::create(&path).map(Arc::new).map_err(|error| Failure::io("make", &path, &error));
+        Ok(Auditor::open(disk(own.clone())?, disk(own.join("signatures"))?, self.auditors[place].clone())?)
+    }
+
+    fn plan(&self, folder: &Folder, network: &Network) -> Result<Plan, Failure> {
+        let account = address_of(&self.settler);
+        let text = template(true, &self.members(), &account);
+        let path = folder.root().join("chain.toml");
+        std::fs::write(&path, &text).map_err(|error| Failure::io("write", &path, &error))?;
+        let policy = Policy::parse(network.client().policy(None)?.as_bytes())?;
+        let of = OfNetwork {
+            network: network.id,
+            info: &network.info,
+            policy: &policy,
+            first_epoch: 0,
+            first_previous: Hash::ZERO,
+        };
+        Ok(Plan::of(&Document::parse(&text)?.terms(&of)?, account, 0))
+    }
+}
+
+fn make(folder: &Folder, name: &str, purpose: &str) -> Result<WalletKey, Failure> {
+    let key = Key::generate(Algorithm::Secp256k1)?;
+    key.write(&folder.key(name), purpose)?;
+    key.wallet()
+}
+
+/// The statement with one token more in the first chain's total.
+fn one_token_more(mut statement: EpochStatement) -> EpochStatement {
+    if let Some(row) = statement.domains.first_mut() {
+        row.cumulative = Amount(row.cumulative.0.saturating_add(1_000_000_000_000_000_000));
+    }
+    statement
+}
+
+/// Shows the contract the changed statement of the first epoch with the auditors' signatures over the true one; what it
+/// answers. The chain takes epochs in order, so it is the first that it would take.
+fn tempt_contract(
+    network: &Network,
+    chain: &dyn Chain,
+    contracts: &Contracts,
+    account: EvmAddress,
+    _last: u64,
+) -> Result<String, Failure> {
+    let message = EpochMessage::of(&one_token_more(network.statement(0)?), 0).map_err(ChainError::from)?;
+    let signatures: Vec<Vec<u8>> = network.signatures(0)?.into_iter().map(|signature| signature.bytes).collect();
+    let call = Call::to(contracts.settlement, calls::post(&message, &signatures.concat()));
+    match chain.call(account, &call, At::Latest) {
+        Err(ChainError::Reverted { reason }) => Ok(reason),
+        Err(error) => Err(error.into()),
+        Ok(_) => Err(Failure::failed("NET-DEMO", "the contract took a statement that was changed")
+            .hint("keep the folder, and report this")),
+    }
+}
+
+/// Reads back what is on the chain, and holds it against the log.
+fn tell(
+    network: &Network,
+    chain: &dyn Chain,
+    contracts: &Contracts,
+    signatures: u64,
+    posted: &Posted,
+    paid: &Paid,
+    tampered: TamperedStatement,
+) -> Result<Settled, Failure> {
+    let reader = contracts.reader(chain);
+    let epoch = paid.epoch.unwrap_or_default();
+    let statement = network.statement(epoch)?;
+    let (mut balances, mut granted, mut agrees) = (0u128, 0u128, true);
+    for leaf in network.claims(&statement)? {
+        let account = account_of(&leaf);
+        let (balance, known) = (reader.balance(account)?, reader.account(account)?.paid);
+        balances += balance;
+        granted += leaf.cumulative;
+        agrees &= balance == known && (known == leaf.cumulative || known == 0);
+    }
+    agrees &= reader.supply()? == granted && reader.proven()? == granted && reader.minted()? == granted;
+    let gas = |part: &[crate::settle::steps::Sent], what: &str| {
+        let of = part.iter().filter(|sent| sent.purpose.starts_with(what));
+        of.filter_map(|sent| sent.gas_used).sum::<u64>()
+    };
+    let posts = posted.sent.last().and_then(|sent| sent.gas_used).unwrap_or_default();
+    Ok(Settled {
+        chain: format!("eip155:{} in {}", chain.id(), chain.name()),
+        auditors: AUDITORS,
+        signatures,
+        payout: hex_address(&contracts.payout),
+        token: hex_address(&contracts.token),
+        posted: posted.epochs.len(),
+        epoch,
+        accounts: paid.accounts,
+        paid: paid.amount.clone(),
+        below: paid.below,
+        left: paid.left.clone(),
+        balances: balances.to_string(),
+        agrees,
+        gas: Gas { post: posts, push: gas(&paid.sent, "pay").checked_div(paid.accounts as u64).unwrap_or_default() },
+        tampered,
+    })
+}
+
+/// A source that serves one epoch's statement otherwise.
+struct Forged {
+    source: HttpSource,
+    epoch: u64,
+    bytes: Vec<u8>,
+}
+
+impl Source for Forged {
+    fn name(&self) -> String {
+        self.source.name()
+    }
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, SourceError> {
+        self.source.checkpoint()
+    }
+    fn tile(&self, tile: TilePath) -> Result<Option<Vec<u8>>, SourceError> {
+        self.source.tile(tile)
+    }
+    fn statement(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        if epoch == self.epoch { Ok(Some(self.bytes.clone())) } else { self.source.statement(epoch) }
+    }
+    fn verdicts(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        self.source.verdicts(epoch)
+    }
+    fn payouts(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        self.source.payouts(epoch)
+    }
+    fn carry(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        self.source.carry(epoch)
+    }
+    fn snapshot(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        self.source.snapshot(epoch)
+    }
+}

@@ -1,0 +1,124 @@
+//! What a settler needs of a network, as its gateway serves it. What is served is held to hashes before anything is sent: a
+//! statement to what the chain has, claims to the state root and the claim root of their statement.
+
+use cairn_api::NetworkInfo;
+use cairn_chain::posting::Signature;
+use cairn_chain::{Chain, Contracts};
+use cairn_client::Client;
+use cairn_core::epoch::EpochStatement;
+use cairn_core::{Domain, NetworkId};
+use cairn_fold::Snapshot;
+use cairn_merkle::ClaimLeaf;
+use cairn_settle::EvmAddress;
+use data_encoding::HEXLOWER_PERMISSIVE;
+
+use crate::connect::{Connect, network_id};
+use crate::failure::Failure;
+
+/// A network, and the chain of it that is settled.
+pub struct Network {
+    client: Client,
+    /// Its id.
+    pub id: NetworkId,
+    /// What the gateway says of it.
+    pub info: NetworkInfo,
+    /// The chain.
+    pub domain: Domain,
+}
+
+fn answer(what: impl std::fmt::Display) -> Failure {
+    Failure::failed("NET-ANSWER", what)
+}
+
+impl Network {
+    /// The network behind a gateway.
+    ///
+    /// # Errors
+    /// When the gateway cannot be asked.
+    pub fn of(connect: &Connect, chain: &dyn Chain) -> Result<Self, Failure> {
+        let client = connect.client()?;
+        let info = client.network()?;
+        let domain = Domain::parse(&format!("eip155:{}", chain.id())).map_err(answer)?;
+        Ok(Self { id: network_id(&info)?, client, info, domain })
+    }
+
+    /// The client of the gateway.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// A closed epoch's statement.
+    ///
+    /// # Errors
+    /// `NET-ANSWER` for another network's, or what is none.
+    pub fn statement(&self, epoch: u64) -> Result<EpochStatement, Failure> {
+        let bytes = self.client.epoch_bytes(epoch)?;
+        let statement = EpochStatement::decode(&bytes).map_err(|error| answer(format!("epoch {epoch}: {error}")))?;
+        if statement.network != self.id || statement.number != epoch {
+            return Err(answer(format!("epoch {epoch}: the gateway served the statement of another")));
+        }
+        Ok(statement)
+    }
+
+    /// The contract that pays on this chain, as the last closed epoch names it.
+    ///
+    /// # Errors
+    /// `STL-NO-CONTRACT` where it names none.
+    pub fn payout(&self) -> Result<EvmAddress, Failure> {
+        let none = |what: String| {
+            Failure::wrong("STL-NO-CONTRACT", what).hint(
+                "`cairn chain deploy` deploys the contracts and has the log name them; an epoch must close after it",
+            )
+        };
+        let last = self.info.last_closed.as_ref().ok_or_else(|| none("no epoch is closed yet".to_owned()))?;
+        let statement = self.statement(last.number)?;
+        let row = statement.domains.iter().find(|row| row.domain == self.domain);
+        let row = row.ok_or_else(|| none(format!("epoch {} names no contract on {}", last.number, self.domain)))?;
+        let mut address = [0; 20];
+        address.copy_from_slice(&row.distributor[12..]);
+        if address == [0; 20] {
+            return Err(none(format!("no contract is attached on {}", self.domain)));
+        }
+        Ok(address)
+    }
+
+    /// The contracts on this chain.
+    ///
+    /// # Errors
+    /// `STL-NO-CONTRACT`, or what the chain answers.
+    pub fn contracts(&self, chain: &dyn Chain) -> Result<Contracts, Failure> {
+        Ok(Contracts::of(chain, self.payout()?, &self.id)?)
+    }
+
+    /// The claims of an epoch on this chain, those of the very statement given.
+    ///
+    /// # Errors
+    /// `STL-CLAIMS` where the gateway serves others.
+    pub fn claims(&self, statement: &EpochStatement) -> Result<Vec<ClaimLeaf>, Failure> {
+        let wrong = |what: String| Failure::wrong("STL-CLAIMS", what).hint("audit the network: `cairn audit`");
+        let epoch = statement.number;
+        let bytes = self.client.snapshot(epoch)?;
+        let snapshot = Snapshot::decode(&bytes).map_err(|error| wrong(format!("epoch {epoch}: {error}")))?;
+        if snapshot.statement != *statement {
+            return Err(wrong(format!("epoch {epoch}: the gateway's snapshot is of another statement")));
+        }
+        let claims = snapshot.claims(&self.domain).map_err(|error| wrong(error.to_string()))?;
+        claims.ok_or_else(|| wrong(format!("epoch {epoch} names no contract on {}", self.domain)))
+    }
+
+    /// What auditors published of an epoch.
+    ///
+    /// # Errors
+    /// When the gateway cannot be asked.
+    pub fn signatures(&self, epoch: u64) -> Result<Vec<Signature>, Failure> {
+        let served = self.client.signatures(epoch)?;
+        let read = |info: cairn_api::SignatureInfo| {
+            let hex = info.signature.strip_prefix("0x").unwrap_or(&info.signature).as_bytes();
+            let bytes = HEXLOWER_PERMISSIVE.decode(hex).ok();
+            bytes.map(|bytes| Signature { revision: info.revision, bytes })
+        };
+        let all: Option<Vec<Signature>> = served.signatures.into_iter().map(read).collect();
+        all.ok_or_else(|| answer(format!("epoch {epoch}: a signature is not hexadecimal")))
+    }
+}

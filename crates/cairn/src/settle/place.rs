@@ -1,0 +1,188 @@
+//! Which chain, and whose wallet pays there.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cairn_chain::deployment::hex_address;
+use cairn_chain::{Call, Chain, Fees};
+use cairn_chain::{Embedded, Outbox, Rpc, embedded, outbox, rpc};
+use cairn_core::Address;
+use cairn_core::wallet::WalletKey;
+use cairn_settle::EvmAddress;
+use data_encoding::HEXLOWER;
+
+use super::steps::{Sent, Unsigned};
+use crate::failure::Failure;
+use crate::keys;
+
+/// The environment variable that names the chain's JSON-RPC address: one with a secret in it does not belong on a command
+/// line.
+pub const RPC_VARIABLE: &str = "CAIRN_RPC";
+
+/// Coin that a wallet is given on a chain where coin comes out of nothing, wei; and below how much it is given more.
+const ENDOWMENT_WEI: u128 = 1_000_000_000_000_000_000_000;
+
+/// Which chain.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Place {
+    /// The chain's JSON-RPC address [default: the environment's CAIRN_RPC]
+    #[arg(long, value_name = "URL", conflicts_with = "embedded")]
+    rpc: Option<String>,
+    /// The folder of an embedded chain instead: a rehearsal, with the contracts' own bytecode
+    #[arg(long, value_name = "DIR")]
+    embedded: Option<PathBuf>,
+}
+
+impl Place {
+    /// Opens the chain.
+    ///
+    /// # Errors
+    /// `STL-CHAIN` where none is named, and what the chain answers.
+    pub fn open(&self) -> Result<Box<dyn Chain>, Failure> {
+        let of_environment = || std::env::var(RPC_VARIABLE).ok().filter(|address| !address.is_empty());
+        if let Some(folder) = &self.embedded {
+            return Ok(Box::new(open_embedded(folder)?));
+        }
+        let Some(url) = self.rpc.clone().or_else(of_environment) else {
+            return Err(Failure::usage("STL-CHAIN", "no chain is named")
+                .hint(format!("name one by --rpc URL, {RPC_VARIABLE}, or --embedded DIR")));
+        };
+        Ok(Box::new(Rpc::open(&url, rpc::Options::default())?))
+    }
+}
+
+/// The embedded chain in a folder, by the system's clock.
+///
+/// # Errors
+/// When the folder cannot be used, or another process does.
+pub fn open_embedded(folder: &Path) -> Result<Embedded, Failure> {
+    let clock = Arc::new(|| cairn_ledger::wall_ms() / 1_000);
+    Ok(Embedded::open(folder, embedded::Options::new(clock))?)
+}
+
+/// Whose wallet pays.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Purse {
+    /// The wallet that sends and pays the gas: a key file, or a keystore
+    #[arg(long, value_name = "FILE")]
+    wallet: PathBuf,
+    /// A file with the keystore's password
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Send nothing; print what would be sent
+    #[arg(long)]
+    dry_run: bool,
+    /// The most that a unit of gas may cost, in wei
+    #[arg(long, value_name = "WEI")]
+    max_fee: Option<u128>,
+    /// Blocks on top of a transaction before it counts
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    confirmations: u64,
+}
+
+/// A wallet at a chain: who sends, and how.
+pub struct Sender<'a> {
+    /// The account.
+    pub account: EvmAddress,
+    chain: &'a dyn Chain,
+    outbox: Option<Outbox<'a>>,
+    /// Transactions shown on a dry run.
+    shown: u64,
+}
+
+impl Purse {
+    /// The wallet at a chain. What an earlier run left under way is finished first.
+    ///
+    /// # Errors
+    /// When the wallet cannot be read, or what was under way cannot be finished.
+    pub fn at<'a>(&self, chain: &'a dyn Chain) -> Result<Sender<'a>, Failure> {
+        let key = keys::wallet_from(&self.wallet, self.password_file.as_deref())?;
+        let account = address_of(&key);
+        if self.dry_run {
+            return Ok(Sender { account, chain, outbox: None, shown: 0 });
+        }
+        if chain.rehearsed() && chain.balance(account)? < ENDOWMENT_WEI {
+            chain.endow(account, ENDOWMENT_WEI)?;
+        }
+        let folder = outbox_folder(&self.wallet, chain.id());
+        let outbox = Outbox::open(&folder, chain, key, self.options(chain))?;
+        outbox.resume()?;
+        Ok(Sender::by(outbox, chain))
+    }
+}
+
+impl Purse {
+    /// How it is waited: a rehearsal's blocks come at once, and those of a chain in a folder stay.
+    fn options(&self, chain: &dyn Chain) -> outbox::Options {
+        let usual = outbox::Options::default();
+        let poll = if chain.rehearsed() { Duration::from_millis(100) } else { usual.poll };
+        let max_fee_wei = self.max_fee.unwrap_or(usual.max_fee_wei);
+        outbox::Options { confirmations: self.confirmations, poll, max_fee_wei, ..usual }
+    }
+}
+
+impl<'a> Sender<'a> {
+    /// Sends by an outbox.
+    #[must_use]
+    pub fn by(outbox: Outbox<'a>, chain: &'a dyn Chain) -> Self {
+        Self { account: outbox.account(), chain, outbox: Some(outbox), shown: 0 }
+    }
+}
+
+impl Sender<'_> {
+    /// Whether anything is sent: not on a dry run.
+    #[must_use]
+    pub const fn sends(&self) -> bool {
+        self.outbox.is_some()
+    }
+
+    /// Sends a call and waits until it counts; on a dry run says what would be sent.
+    ///
+    /// # Errors
+    /// When the chain refuses it, or cannot be asked.
+    pub fn send(&mut self, purpose: &str, call: &Call) -> Result<Sent, Failure> {
+        match &self.outbox {
+            Some(outbox) => Ok(Sent::of(purpose, call, &outbox.execute(purpose, call)?)),
+            None => self.show(purpose, call),
+        }
+    }
+
+    fn show(&mut self, purpose: &str, call: &Call) -> Result<Sent, Failure> {
+        // What stands on a transaction that is not sent either cannot be tried.
+        let gas = self.chain.estimate(self.account, call).ok().filter(|_| self.shown == 0);
+        let nonce = self.chain.nonce(self.account)? + self.shown;
+        let max_fee = match self.chain.fees()? {
+            Fees::Dynamic { max, .. } => max,
+            Fees::Legacy { price } => price,
+        };
+        self.shown += 1;
+        let unsigned = Unsigned {
+            chain_id: self.chain.id(),
+            from: hex_address(&self.account),
+            nonce,
+            value_wei: call.value.to_string(),
+            data: format!("0x{}", HEXLOWER.encode(&call.data)),
+            gas_limit: gas,
+            max_fee_wei: max_fee.to_string(),
+        };
+        Ok(Sent::shown(purpose, call, unsigned))
+    }
+}
+
+/// What a wallet has under way on a chain lies beside it: its nonces are used by one program at a time.
+#[must_use]
+pub fn outbox_folder(wallet: &Path, chain_id: u64) -> PathBuf {
+    let mut name = wallet.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".sent-{chain_id}"));
+    wallet.with_file_name(name)
+}
+
+/// The EVM account of a wallet's key.
+#[must_use]
+pub fn address_of(key: &WalletKey) -> EvmAddress {
+    match key.address() {
+        Address::Evm(address) => address,
+        Address::Solana(_) => unreachable!("a secp256k1 key has an EVM address"),
+    }
+}

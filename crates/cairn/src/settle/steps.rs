@@ -1,0 +1,252 @@
+//! The steps of settling: post what a quorum signed, open what is final, push what is owed.
+//!
+//! Each step is planned from what the chain says at that moment, so any of them may be taken twice, by anyone, and whoever
+//! begins again goes on where the chain is.
+
+use cairn_chain::deployment::hex_address;
+use cairn_chain::paying::{self, Push};
+use cairn_chain::posting::Posting;
+use cairn_chain::{Call, Chain, Contracts, Reader, Receipt};
+use cairn_settle::EvmAddress;
+use data_encoding::HEXLOWER;
+use serde::Serialize;
+
+use super::network::Network;
+use crate::failure::Failure;
+
+/// Sends a call and waits until it counts, or shows it.
+pub type Send<'a> = dyn FnMut(&str, &Call) -> Result<Sent, Failure> + 'a;
+
+/// One transaction, or what would be one.
+#[derive(Debug, Clone, Serialize)]
+pub struct Sent {
+    /// What it is for.
+    pub purpose: String,
+    /// The contract.
+    pub to: Option<String>,
+    /// Its hash; absent on a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<String>,
+    /// Gas used; absent on a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gas_used: Option<u64>,
+    /// What would be signed and sent, on a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsigned: Option<Unsigned>,
+}
+
+/// A transaction that nobody signed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Unsigned {
+    /// The chain.
+    pub chain_id: u64,
+    /// Who is to sign.
+    pub from: String,
+    /// The account's nonce.
+    pub nonce: u64,
+    /// Coin that goes with it, wei.
+    pub value_wei: String,
+    /// The call's bytes.
+    pub data: String,
+    /// Gas, with a margin; absent where it cannot be told before the transactions ahead of it are sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gas_limit: Option<u64>,
+    /// The most that a unit of gas costs, wei.
+    pub max_fee_wei: String,
+}
+
+impl Sent {
+    /// A call that was sent.
+    #[must_use]
+    pub fn of(purpose: &str, call: &Call, receipt: &Receipt) -> Self {
+        Self {
+            purpose: purpose.to_owned(),
+            to: call.to.as_ref().map(hex_address),
+            transaction: Some(format!("0x{}", HEXLOWER.encode(&receipt.transaction))),
+            gas_used: Some(receipt.gas_used),
+            unsigned: None,
+        }
+    }
+
+    /// A call that is only shown.
+    #[must_use]
+    pub fn shown(purpose: &str, call: &Call, unsigned: Unsigned) -> Self {
+        let to = call.to.as_ref().map(hex_address);
+        Self { purpose: purpose.to_owned(), to, transaction: None, gas_used: None, unsigned: Some(unsigned) }
+    }
+
+    /// Whether it was sent.
+    #[must_use]
+    pub const fn is_sent(&self) -> bool {
+        self.transaction.is_some()
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn text(&self) -> String {
+        if let (Some(hash), Some(gas)) = (&self.transaction, self.gas_used) {
+            return format!("{}: {hash}, {gas} gas", self.purpose);
+        }
+        let Some(unsigned) = &self.unsigned else { return self.purpose.clone() };
+        format!(
+            "{}: not sent\n  to {} from {}, nonce {}, gas {}, at most {} wei each, with {} wei, on chain {}\n  {}",
+            self.purpose,
+            self.to.as_deref().unwrap_or("a new contract"),
+            unsigned.from,
+            unsigned.nonce,
+            unsigned.gas_limit.map_or("unknown".to_owned(), |gas| gas.to_string()),
+            unsigned.max_fee_wei,
+            unsigned.value_wei,
+            unsigned.chain_id,
+            unsigned.data
+        )
+    }
+}
+
+/// What became of posting.
+#[derive(Debug, Clone, Serialize)]
+pub struct Posted {
+    /// Epochs that were posted, in order.
+    pub epochs: Vec<u64>,
+    /// The transactions.
+    pub sent: Vec<Sent>,
+    /// The epoch that is waited for, and why.
+    pub next: u64,
+    /// Why it is not posted yet.
+    pub waits_for: String,
+}
+
+/// What became of paying.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Paid {
+    /// The epoch that is paid by; absent while none is final.
+    pub epoch: Option<u64>,
+    /// The transactions.
+    pub sent: Vec<Sent>,
+    /// Accounts that were pushed to.
+    pub accounts: usize,
+    /// Base units pushed.
+    pub amount: String,
+    /// Accounts below the threshold of pushing, which claim.
+    pub below: usize,
+    /// Accounts that wait for the breaker.
+    pub held: usize,
+    /// Base units owed to both.
+    pub left: String,
+}
+
+/// Settles one network on one chain from one account.
+pub struct Settler<'a> {
+    /// The chain.
+    pub chain: &'a dyn Chain,
+    /// The network.
+    pub network: &'a Network,
+    /// Its contracts there.
+    pub contracts: Contracts,
+    /// Who sends.
+    pub account: EvmAddress,
+    /// Accounts in one transaction.
+    pub batch: usize,
+    /// How it is sent.
+    pub send: &'a mut Send<'a>,
+}
+
+impl Settler<'_> {
+    fn reader(&self) -> Reader<'_> {
+        self.contracts.reader(self.chain)
+    }
+
+    /// Posts every epoch that is closed, signed by a quorum and due; `told` hears of each.
+    ///
+    /// # Errors
+    /// When the network or the chain cannot be asked, or the chain refuses an epoch.
+    pub fn post(&mut self, told: &mut dyn FnMut(u64)) -> Result<Posted, Failure> {
+        let mut posted = Posted { epochs: Vec::new(), sent: Vec::new(), next: 0, waits_for: String::new() };
+        self.answer_halt(&mut posted)?;
+        loop {
+            let next = self.reader().next()?;
+            posted.next = next;
+            let closed = self.network.info.last_closed.as_ref().is_some_and(|last| last.number >= next);
+            if !closed {
+                posted.waits_for = format!("epoch {next} is not closed");
+                return Ok(posted);
+            }
+            let statement = self.network.statement(next)?;
+            let published = self.network.signatures(next)?;
+            match Posting::of(&self.reader(), &self.contracts, self.account, &statement, &published)? {
+                Posting::Ready { call, .. } => {
+                    let sent = (self.send)(&format!("post epoch {next}"), &call)?;
+                    let shown_only = !sent.is_sent();
+                    posted.sent.push(sent);
+                    if shown_only {
+                        posted.waits_for = "nothing was sent".to_owned();
+                        return Ok(posted);
+                    }
+                    posted.epochs.push(next);
+                    told(next);
+                }
+                Posting::Waits { signed, threshold } => {
+                    posted.waits_for = format!("{} of {threshold} auditors have signed epoch {next}", signed.len());
+                    return Ok(posted);
+                }
+                Posting::TooEarly => {
+                    posted.waits_for = format!("epoch {next} or the window of the epoch before it is not over");
+                    return Ok(posted);
+                }
+            }
+        }
+    }
+
+    /// Where the last epoch is halted and a quorum has answered by a higher revision, posts the answer.
+    fn answer_halt(&mut self, posted: &mut Posted) -> Result<(), Failure> {
+        let Some(head) = self.reader().latest()? else { return Ok(()) };
+        if self.reader().halted()?.is_none() {
+            return Ok(());
+        }
+        let mut published = self.network.signatures(head.epoch)?;
+        published.retain(|signature| signature.revision > head.revision);
+        let statement = self.network.statement(head.epoch)?;
+        let answer = Posting::of(&self.reader(), &self.contracts, self.account, &statement, &published)?;
+        if let Posting::Ready { revision, call, .. } = answer {
+            let purpose = format!("answer the halt of epoch {} with revision {revision}", head.epoch);
+            let sent = (self.send)(&purpose, &call)?;
+            posted.sent.push(sent);
+            posted.epochs.push(head.epoch);
+        }
+        Ok(())
+    }
+
+    /// Opens the last final epoch and pushes what it grants; `told` hears of how many accounts of how many.
+    ///
+    /// # Errors
+    /// When the network or the chain cannot be asked, or the chain refuses.
+    pub fn pay(&mut self, told: &mut dyn FnMut(usize, usize)) -> Result<Paid, Failure> {
+        let mut paid = Paid { amount: "0".to_owned(), left: "0".to_owned(), ..Paid::default() };
+        let Some(head) = self.reader().latest_final()? else { return Ok(paid) };
+        let statement = self.network.statement(head.epoch)?;
+        paid.epoch = Some(head.epoch);
+        if let Some(call) = paying::opening(&self.reader(), &self.contracts, &head, &statement)? {
+            let sent = (self.send)(&format!("open epoch {}", head.epoch), &call)?;
+            let shown_only = !sent.is_sent();
+            paid.sent.push(sent);
+            if shown_only {
+                return Ok(paid);
+            }
+        }
+        let claims = self.network.claims(&statement)?;
+        let plan = paying::pushes(&self.reader(), &self.contracts, head.epoch, &claims, self.batch)?;
+        let whole = plan.pushes.iter().map(|push| push.pays.len()).sum();
+        let mut amount = 0u128;
+        for (place, Push { call, pays }) in plan.pushes.iter().enumerate() {
+            let sent = (self.send)(&format!("pay by epoch {}, part {}", head.epoch, place + 1), call)?;
+            paid.sent.push(sent);
+            paid.accounts += pays.len();
+            // Sums of what one row proves: below 2^112.
+            amount += pays.iter().map(|(_, amount)| amount).sum::<u128>();
+            told(paid.accounts, whole);
+        }
+        (paid.below, paid.held) = (plan.below, plan.held);
+        (paid.amount, paid.left) = (amount.to_string(), plan.left.to_string());
+        Ok(paid)
+    }
+}
