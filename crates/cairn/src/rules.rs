@@ -117,7 +117,7 @@ mod tests {
             asset: None,
             policy_hash: None,
             h3_resolution: 8,
-            deposits: std::collections::BTreeMap::new(),
+            deposits: BTreeMap::new(),
             domains: Vec::new(),
             classes: Vec::new(),
             rules,
