@@ -25,6 +25,16 @@ pub enum ChainError {
         /// What it answered.
         what: String,
     },
+    /// The state that is asked for is not kept.
+    #[error("{chain} knows the state after its last block, {last}, and not after block {block}")]
+    Past {
+        /// Which chain.
+        chain: String,
+        /// Which block was asked for.
+        block: u64,
+        /// The last block.
+        last: u64,
+    },
     /// A contract refuses the call.
     #[error("the contract refuses: {reason}")]
     Reverted {
@@ -159,6 +169,7 @@ impl ChainError {
         match self {
             Self::Unreachable { .. } => "STL-UNREACHABLE",
             Self::Answer { .. } => "STL-ANSWER",
+            Self::Past { .. } => "STL-PAST",
             Self::Reverted { .. } => "STL-REVERTED",
             Self::Refused { .. } => "STL-REFUSED",
             Self::Elsewhere { .. } => "STL-DEPLOYER",
@@ -183,6 +194,7 @@ impl ChainError {
         match self {
             Self::Unreachable { .. } => "try again: what was begun is finished then, and nothing is sent twice",
             Self::Answer { .. } => "check that the address is the JSON-RPC endpoint of the chain that is meant",
+            Self::Past { .. } => "ask about the last block",
             Self::Reverted { .. } => "`cairn chain status` shows what the contracts wait for",
             Self::Refused { .. } => "check the wallet's coin and the fees that are allowed",
             Self::Elsewhere { .. } => "another program uses this account: deploy from one of its own",

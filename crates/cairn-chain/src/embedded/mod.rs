@@ -233,8 +233,7 @@ impl Chain for Embedded {
         let state = self.state();
         let last = state.index.head();
         match at {
-            At::Block(number) if number != last => Err(self
-                .answer(format!("that it knows the state after its last block, {last}, and not after block {number}"))),
+            At::Block(block) if block != last => Err(ChainError::Past { chain: self.name(), block, last }),
             At::Block(_) | At::Latest => machine::call(&state.world, &state.next_place((self.clock)()), from, call),
         }
     }
