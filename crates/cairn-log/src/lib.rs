@@ -44,6 +44,7 @@ mod reader;
 mod recovery;
 mod repair;
 mod reserve;
+mod small;
 mod store;
 
 pub use cairn_merkle::promise::{self, Promise};
@@ -56,3 +57,4 @@ pub use publishing::{Begun, PendingCheckpoint};
 pub use reader::{EntryChunk, LogReader};
 pub use recovery::Recovery;
 pub use repair::{Repaired, repair};
+pub use small::{FileError, read_whole, replace_whole};

@@ -12,7 +12,8 @@ use crate::LogError;
 use crate::disk::{Disk, DiskFile};
 use crate::error::failed;
 use crate::format::{BUNDLES, CHECKPOINT, COMMITS_COPY, UNFINISHED, level_name};
-use crate::store::{Published, Shared, read_small, replace};
+use crate::small::replace_whole;
+use crate::store::{Published, Shared, read_small};
 
 /// What [`crate::Log::begin_checkpoint`] began.
 pub enum Begun {
@@ -67,10 +68,10 @@ pub fn swap_lock_record(
     if found.as_deref() != expected.map(|published| published.text.as_bytes()) {
         return Err(LogError::LockRecord);
     }
-    if let Err(error) = replace(disk, CHECKPOINT, next.text.as_bytes()) {
+    if let Err(error) = replace_whole(disk, CHECKPOINT, next.text.as_bytes()) {
         // The room that it takes is the log's to give back; a start removes it too.
         let _ = disk.remove(&format!("{CHECKPOINT}{UNFINISHED}"));
-        return Err(error);
+        return Err(error.into());
     }
     shared.change(|view| view.published = Some(next));
     Ok(())

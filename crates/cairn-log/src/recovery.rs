@@ -26,7 +26,8 @@ use crate::format::{
     level_count, level_name, parse_segment_name, segment_name,
 };
 use crate::reserve::written_bytes;
-use crate::store::{Published, Segment, View, read_small, replace};
+use crate::small::replace_whole;
+use crate::store::{Published, Segment, View, read_small};
 
 /// What was found and done when a log was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -105,7 +106,7 @@ fn begin(disk: &dyn Disk) -> Result<(), LogError> {
             disk.remove(&name).map_err(failed("remove", &name))?;
         }
     }
-    if known { Ok(()) } else { replace(disk, FORMAT, FORMAT_TEXT.as_bytes()) }
+    if known { Ok(()) } else { Ok(replace_whole(disk, FORMAT, FORMAT_TEXT.as_bytes())?) }
 }
 
 /// A file of ours that has not yet its name; those of others in a folder that is not ours are left alone.

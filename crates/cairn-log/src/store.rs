@@ -9,8 +9,9 @@ use cairn_merkle::{Checkpoint, HashReader, MerkleError, tree};
 
 use crate::LogError;
 use crate::disk::{Disk, DiskFile};
-use crate::error::{failed, unwritten};
+use crate::error::failed;
 use crate::format::{BUNDLE_ENTRIES, HASH_BYTES, level_name};
+use crate::small::read_whole;
 
 /// Read from a segment at once when walking through entries, in bytes.
 const WALK_BYTES: u64 = 1 << 20;
@@ -207,30 +208,9 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Makes `name` hold exactly `bytes`, durably, or leaves what it held: a new file is synced, then renamed into place.
-pub fn replace(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<(), LogError> {
-    let unfinished = format!("{name}{}", crate::format::UNFINISHED);
-    let file = disk.create(&unfinished).map_err(unwritten("create", &unfinished))?;
-    file.write_at(0, bytes).map_err(unwritten("write", &unfinished))?;
-    file.sync().map_err(failed("sync", &unfinished))?;
-    disk.rename(&unfinished, name).map_err(failed("rename", &unfinished))?;
-    disk.sync_folder().map_err(failed("sync the folder of", name))
-}
-
 /// The whole content of a small file; `None` if there is no such file.
 pub fn read_small(disk: &dyn Disk, name: &str) -> Result<Option<Vec<u8>>, LogError> {
-    let file = match disk.open(name) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("open", name)(error)),
-    };
-    let size = file.size().map_err(failed("read", name))?;
-    if size > SMALL_BYTES_MAX {
-        return Err(LogError::Damaged { file: name.to_owned(), offset: 0, entry: None, what: "it is far too long" });
-    }
-    let mut bytes = vec![0; usize::try_from(size).expect("at most SMALL_BYTES_MAX")];
-    file.read_at(0, &mut bytes).map_err(failed("read", name))?;
-    Ok(Some(bytes))
+    Ok(read_whole(disk, name, SMALL_BYTES_MAX)?)
 }
 
 /// A checkpoint with all its cosignatures is far below this.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cairn_merkle::note::{KeyKind, Note, NoteSignature};
 use cairn_merkle::witness::{SIZE_CONTENT_TYPE, log_id, parse_history, parse_lines, parse_size};
-use cairn_merkle::{AddCheckpoint, NoteVerifier};
+use cairn_merkle::{AddCheckpoint, MerkleError, NoteVerifier};
 use ureq::Agent;
 use ureq::http::header::CONTENT_TYPE;
 
@@ -104,6 +104,22 @@ impl WitnessClient {
         match answer.status {
             200 => parse_history(&answer.text).map_err(|error| self.lied(&url, error)),
             404 => Ok(Vec::new()),
+            _ => Err(answer.refused(&url)),
+        }
+    }
+
+    /// The checkpoint that the witness cosigned last of a log, as it shows it; `None` if it has cosigned none. Nothing of
+    /// it is verified.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn latest(&self, origin: &str, patience: Duration) -> Result<Option<Note>, ClientError> {
+        let url = format!("{}/{}/checkpoint", self.url, log_id(origin));
+        let got = self.agent.get(&url).config().timeout_global(Some(patience)).build().call();
+        let answer = self.read(&url, got, ANSWER_BYTES_MAX)?;
+        match answer.status {
+            200 => answer.text.parse().map(Some).map_err(|error: MerkleError| self.lied(&url, error)),
+            404 => Ok(None),
             _ => Err(answer.refused(&url)),
         }
     }

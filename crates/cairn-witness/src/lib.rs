@@ -39,4 +39,4 @@ pub use error::{ClientError, Refusal, WitnessError};
 pub use history::{History, PAGE_NOTES_MAX};
 pub use router::router;
 pub use server::{Running, ServerOptions, Signals, start};
-pub use witness::Witness;
+pub use witness::{ForkHearer, Witness};

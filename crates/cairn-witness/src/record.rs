@@ -2,13 +2,13 @@
 //!
 //! Both signatures are checked when it is read, so a turned bit anywhere is found.
 
-use cairn_log::Disk;
+use cairn_log::{Disk, FileError, read_whole, replace_whole};
 use cairn_merkle::note::{Note, NoteSignature};
 use cairn_merkle::witness::log_id;
 use cairn_merkle::{Checkpoint, NoteVerifier, SignedCheckpoint};
 
 use crate::WitnessError;
-use crate::files::{read_small, replace};
+use crate::files::SMALL_BYTES_MAX;
 
 /// The checkpoint of a log that was cosigned last.
 #[derive(Debug, Clone)]
@@ -34,9 +34,13 @@ impl Latest {
     /// Reads what was cosigned last, if there is such a file.
     pub fn read(disk: &dyn Disk, log: &NoteVerifier, own: &NoteVerifier) -> Result<Option<Self>, WitnessError> {
         let file = file_name(log.name());
-        let Some(bytes) = read_small(disk, &file)? else { return Ok(None) };
         let refuse =
             |reason: String| WitnessError::Record { file: file.clone(), origin: log.name().to_owned(), reason };
+        let bytes = match read_whole(disk, &file, SMALL_BYTES_MAX) {
+            Err(error @ FileError::TooLong { .. }) => return Err(refuse(error.to_string())),
+            read => read?,
+        };
+        let Some(bytes) = bytes else { return Ok(None) };
         let text = String::from_utf8(bytes).map_err(|_| refuse("it is not text".to_owned()))?;
         let signed = SignedCheckpoint::open(&text, log, core::slice::from_ref(own));
         let signed = signed.map_err(|error| refuse(error.to_string()))?;
@@ -49,6 +53,7 @@ impl Latest {
 
     /// Makes this the one cosigned last, durably.
     pub fn write(&self, disk: &dyn Disk) -> Result<(), WitnessError> {
-        replace(disk, &file_name(self.checkpoint.origin()), self.note.to_string().as_bytes())
+        let file = file_name(self.checkpoint.origin());
+        Ok(replace_whole(disk, &file, self.note.to_string().as_bytes())?)
     }
 }

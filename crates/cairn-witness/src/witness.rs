@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cairn_core::Hash;
-use cairn_log::{Disk, WriterLock};
+use cairn_log::{Disk, WriterLock, read_whole, replace_whole};
 use cairn_merkle::note::{Note, NoteSignature};
 use cairn_merkle::proof::verify_consistency;
 use cairn_merkle::tree::EMPTY_ROOT;
-use cairn_merkle::witness::{log_id, print_lines};
+use cairn_merkle::witness::{log_id, parse_history, print_lines};
 use cairn_merkle::{AddCheckpoint, Checkpoint, Cosigner, MerkleError, NoteVerifier, SignedCheckpoint};
 
-use crate::files::{failed, read_small, replace};
+use crate::files::{SMALL_BYTES_MAX, failed};
 use crate::history::History;
 use crate::record::{Latest, file_name};
 use crate::{Refusal, WitnessError};
@@ -22,6 +22,9 @@ const CLOCK_BEHIND_S_MAX: u64 = 60;
 /// In so many seconds at most one cosigned checkpoint is kept in a log's history.
 const HISTORY_EVERY_S: u64 = 60;
 
+/// Who is told of a fork: the log's key, and two checkpoints of one size that it signed.
+pub type ForkHearer = Box<dyn Fn(&NoteVerifier, &Note, &Note) + Send + Sync>;
+
 /// A witness of some logs.
 pub struct Witness {
     disk: Arc<dyn Disk>,
@@ -29,6 +32,7 @@ pub struct Witness {
     /// By the name under which they are served.
     logs: BTreeMap<String, Log>,
     stopped: AtomicBool,
+    hearer: Option<ForkHearer>,
     _writer: Box<dyn WriterLock>,
 }
 
@@ -37,6 +41,8 @@ struct Log {
     /// Held from the check until the answer is durable.
     latest: Mutex<Option<Latest>>,
     history: History,
+    /// Whether a fork of it was told of.
+    is_told: AtomicBool,
 }
 
 impl Witness {
@@ -60,7 +66,23 @@ impl Witness {
         }
         // A process that was killed may have renamed a record and not made that durable; what is read here is served.
         disk.sync_folder().map_err(failed("sync the folder of", "the records"))?;
-        Ok(Self { disk, cosigner, logs: known, stopped: AtomicBool::new(false), _writer: writer })
+        Ok(Self { disk, cosigner, logs: known, stopped: AtomicBool::new(false), hearer: None, _writer: writer })
+    }
+
+    /// The same, which tells of forks: of those whose proof its folder holds at once, of each further log's first when it
+    /// is shown one.
+    #[must_use]
+    pub fn telling(mut self, hearer: ForkHearer) -> Self {
+        for log in self.logs.values() {
+            let kept = read_whole(&*self.disk, &log.fork_file(), SMALL_BYTES_MAX).ok().flatten();
+            let pair = kept.and_then(|bytes| parse_history(&String::from_utf8(bytes).ok()?).ok());
+            if let Some([one, other]) = pair.as_deref() {
+                log.is_told.store(true, Ordering::SeqCst);
+                hearer(&log.verifier, one, other);
+            }
+        }
+        self.hearer = Some(hearer);
+        self
     }
 
     /// The witness's own key.
@@ -165,13 +187,19 @@ impl Witness {
 
     /// Keeps two checkpoints that the log's key signed for one size, the first pair of each log.
     fn keep_evidence(&self, log: &Log, latest: Option<&Latest>, other: &Note) {
-        let name = format!("fork-{}", log_id(log.verifier.name()));
+        let name = log.fork_file();
         report(&format_args!("`{}` is forked: proof is in {name}", log.verifier.name()));
-        if matches!(read_small(&*self.disk, &name), Ok(None)) {
+        if matches!(read_whole(&*self.disk, &name, SMALL_BYTES_MAX), Ok(None)) {
             let first = latest.map(|latest| latest.note.to_string()).unwrap_or_default();
-            if let Err(error) = replace(&*self.disk, &name, format!("{first}{other}").as_bytes()) {
-                self.outlast(&error);
+            if let Err(error) = replace_whole(&*self.disk, &name, format!("{first}{other}").as_bytes()) {
+                self.outlast(&error.into());
             }
+        }
+        // Once: checkpoints are public, and anybody may show them again and again.
+        if let (Some(hearer), Some(latest)) = (&self.hearer, latest)
+            && !log.is_told.swap(true, Ordering::SeqCst)
+        {
+            hearer(&log.verifier, &latest.note, other);
         }
     }
 
@@ -213,7 +241,11 @@ impl Log {
         if history.skipped_bytes() > 0 {
             report(&format_args!("{} bytes of the history of `{origin}` are damaged", history.skipped_bytes()));
         }
-        Ok(Self { verifier, latest: Mutex::new(latest), history })
+        Ok(Self { verifier, latest: Mutex::new(latest), history, is_told: AtomicBool::new(false) })
+    }
+
+    fn fork_file(&self) -> String {
+        format!("fork-{}", log_id(self.verifier.name()))
     }
 
     fn latest(&self) -> MutexGuard<'_, Option<Latest>> {
