@@ -203,7 +203,7 @@ fn begin<'a>(
         report.continues = Some(opened.continues(note)?);
     }
     let Some(snapshot) = snapshot else {
-        let watch = watch(source, options, &opened, &history.unwrap_or_default(), 0, report)?;
+        let watch = watch(source, options, &opened, history.unwrap_or_default(), 0, report)?;
         return Ok((opened, Fold::start(), None, watch));
     };
     let (fold, statement) = resume::resume(&opened, snapshot)?;
@@ -217,7 +217,7 @@ fn begin<'a>(
             statement.to, statement.number
         ),
     });
-    let watch = watch(source, options, &opened, &history.unwrap_or_default(), statement.to, report)?;
+    let watch = watch(source, options, &opened, history.unwrap_or_default(), statement.to, report)?;
     Ok((opened, fold, Some(statement), watch))
 }
 
@@ -226,7 +226,7 @@ fn watch(
     source: &dyn Source,
     options: &AuditOptions,
     opened: &Opened<'_>,
-    history: &[Note],
+    history: Vec<Note>,
     from: u64,
     report: &mut AuditReport,
 ) -> Result<Option<Watch>, Stop> {

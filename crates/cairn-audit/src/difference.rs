@@ -29,6 +29,9 @@ pub struct Difference {
     /// The device concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// Another checkpoint of the log that the audited one does not fit, a signed note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
     /// What should be there.
     pub expected: String,
     /// What is there.
@@ -45,6 +48,7 @@ impl Difference {
             entry: None,
             epoch: None,
             device: None,
+            checkpoint: None,
             expected: String::new(),
             found: String::new(),
             detail: detail.into(),
@@ -61,6 +65,10 @@ impl Difference {
 
     pub(crate) fn epoch(self, number: u64) -> Self {
         Self { epoch: Some(number), ..self }
+    }
+
+    pub(crate) fn beside(self, checkpoint: String) -> Self {
+        Self { checkpoint: Some(checkpoint), ..self }
     }
 
     pub(crate) fn device(self, device: Option<String>) -> Self {

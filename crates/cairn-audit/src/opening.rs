@@ -133,13 +133,13 @@ impl Opened<'_> {
         if size > served {
             let detail = "the log was rolled back: it has fewer entries than it had".to_owned();
             let values = (format!("at least {size} entries"), format!("{served} entries"));
-            return Err(differs("LOG-ROLLBACK", detail).values(values.0, values.1).into());
+            return Err(differs("LOG-ROLLBACK", detail).values(values.0, values.1).beside(note.to_owned()).into());
         }
         let root = root_at(&TiledHashes::new(&self.tiles, served), size)?;
         if root != remembered.root() {
             let detail = format!("the log was forked: its first {size} entries are not those it had");
             let values = (format!("root {}", remembered.root()), format!("root {root}"));
-            return Err(differs("LOG-FORK", detail).values(values.0, values.1).into());
+            return Err(differs("LOG-FORK", detail).values(values.0, values.1).beside(note.to_owned()).into());
         }
         Ok(size)
     }

@@ -13,6 +13,10 @@
 //! log has grown, but only the network puts the answer into its own history, and an honest one asks for no cosignature
 //! over less than it has. So a network that leaves checkpoints out of its history is bound less there, and the report says
 //! how much: the widest gap, and the share of its time.
+//!
+//! *Whose copy.* Nothing signed tells the network's own history from one that a mirror made up of cosignatures that it got
+//! itself. So what a cosignature says of entries that were not there counts for nothing where a quorum had seen them by
+//! then; every difference names the checkpoint whose cosignature it rests on; and what remains is said in the threat model.
 
 use cairn_merkle::TrustPolicy;
 use serde::{Deserialize, Serialize};
@@ -22,6 +26,17 @@ use crate::difference::Difference;
 /// How far an entry's time may lie on the wrong side of a cosignature's, in seconds.
 pub const TOLERANCE_S: u64 = 300;
 
+/// Which checkpoint bears a cosignature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Bearer {
+    /// The audited one.
+    Audited,
+    /// The one of this number in the history that was served.
+    Served(usize),
+    /// The one of this number in the history that somebody else showed, by his number.
+    Elsewhere(usize, usize),
+}
+
 /// A witness saw so many entries at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Observation {
@@ -30,14 +45,17 @@ pub(crate) struct Observation {
     pub time_s: u64,
     /// Its number in the policy.
     pub witness: usize,
+    /// The checkpoint that shows it.
+    pub on: Bearer,
 }
 
-/// What a quorum says of a size, and the witness whose time it is.
+/// What a quorum says of a size, the witness whose time it is, and the checkpoint that it cosigned then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Bound {
     size: u64,
     time_s: u64,
     witness: usize,
+    on: Bearer,
 }
 
 /// How far the times in a log are bound.
@@ -65,6 +83,8 @@ pub struct TimeBound {
 #[derive(Debug, Default)]
 pub(crate) struct TimeCheck {
     names: Vec<String>,
+    /// Who showed what the network did not.
+    others: Vec<String>,
     /// By size, sizes and times rising: entries below the size are dated no later.
     below: Vec<Bound>,
     /// By size, sizes and times rising: entries from the size on are dated no earlier.
@@ -82,10 +102,15 @@ impl TimeCheck {
         let names = policy.witnesses().iter().map(|witness| witness.verifier.name().to_owned()).collect();
         let mut all = [served, elsewhere].concat();
         all.sort_unstable();
-        let mut own = served.to_vec();
-        own.sort_unstable();
         let mut below = bounds(policy, all.iter().rev(), u64::min, TrustPolicy::earliest);
         below.reverse();
+        // Who still cosigned fewer entries when a quorum had seen more was shown an old checkpoint, by whomever.
+        let is_shown_again = |seen: &Observation| {
+            let more = below.partition_point(|bound| bound.size <= seen.size);
+            below.get(more).is_some_and(|bound| bound.time_s < seen.time_s)
+        };
+        let mut own: Vec<Observation> = served.iter().filter(|seen| !is_shown_again(seen)).copied().collect();
+        own.sort_unstable();
         let above = bounds(policy, own.iter(), u64::max, TrustPolicy::latest);
         let tally = TimeBound {
             from_s: below.first().map(|bound| bound.time_s),
@@ -93,6 +118,11 @@ impl TimeCheck {
             ..TimeBound::default()
         };
         Self { names, below, above, tally, ..Self::default() }
+    }
+
+    /// The same, knowing the names of those who showed what the network did not.
+    pub fn with_others(self, others: impl Iterator<Item = String>) -> Self {
+        Self { others: others.collect(), ..self }
     }
 
     /// Takes the next entry.
@@ -133,7 +163,8 @@ impl TimeCheck {
         }
         let (name, size, time_ms) = (&self.names[bound.witness], bound.size, bound.time_s.saturating_mul(1_000));
         let detail = format!(
-            "it is dated after it was seen: witness {name}, and a quorum with it, cosigned {size} entries by {time_ms} ms"
+            "it is dated after it was seen: witness {name}, and a quorum with it, cosigned {size} entries by {time_ms} ms, as {} shows",
+            self.bearer(bound.on)
         );
         let dated = Difference::at("WIT-DATED-LATE", format!("entry {index}"), detail).entry(index);
         Err(Box::new(dated.values(format!("{latest_ms} ms or earlier"), format!("{received_ms} ms"))))
@@ -146,10 +177,22 @@ impl TimeCheck {
         }
         let (name, size, time_ms) = (&self.names[bound.witness], bound.size, bound.time_s.saturating_mul(1_000));
         let detail = format!(
-            "it is dated before it was there: witness {name}, and a quorum with it, still saw {size} entries at {time_ms} ms"
+            "it is dated before it was there: witness {name}, and a quorum with it, still saw {size} entries at {time_ms} ms, as {} shows",
+            self.bearer(bound.on)
         );
         let dated = Difference::at("WIT-DATED-EARLY", format!("entry {index}"), detail).entry(index);
         Err(Box::new(dated.values(format!("{earliest_ms} ms or later"), format!("{received_ms} ms"))))
+    }
+
+    fn bearer(&self, on: Bearer) -> String {
+        match on {
+            Bearer::Audited => "the audited checkpoint".to_owned(),
+            Bearer::Served(number) => format!("checkpoint {number} of the history served beside the log"),
+            Bearer::Elsewhere(by, number) => {
+                let by = self.others.get(by).map_or("somebody else", String::as_str);
+                format!("checkpoint {number} of the history of {by}")
+            }
+        }
     }
 
     /// How far the entries taken are bound.
@@ -177,12 +220,16 @@ fn bounds<'a>(
     quorum: fn(&TrustPolicy, &[Option<u64>]) -> Option<u64>,
 ) -> Vec<Bound> {
     let mut words: Vec<Option<u64>> = vec![None; policy.witnesses().len()];
+    let mut bearers = vec![Bearer::Audited; words.len()];
     let mut bounds: Vec<Bound> = Vec::new();
-    for &Observation { size, time_s, witness } in observations {
-        words[witness] = Some(words[witness].map_or(time_s, |before| join(before, time_s)));
+    for &Observation { size, time_s, witness, on } in observations {
+        let word = words[witness].map_or(time_s, |before| join(before, time_s));
+        if words[witness] != Some(word) {
+            (words[witness], bearers[witness]) = (Some(word), on);
+        }
         let Some(time_s) = quorum(policy, &words) else { continue };
         let witness = words.iter().position(|word| *word == Some(time_s)).unwrap_or(witness);
-        let bound = Bound { size, time_s, witness };
+        let bound = Bound { size, time_s, witness, on: bearers[witness] };
         match bounds.last_mut().filter(|last| last.size == size) {
             Some(last) => *last = bound,
             None => bounds.push(bound),
@@ -208,7 +255,9 @@ mod tests {
     }
 
     fn seen(words: &[(u64, u64, usize)]) -> Vec<Observation> {
-        words.iter().map(|&(size, time_s, witness)| Observation { size, time_s, witness }).collect()
+        let seen = words.iter().enumerate();
+        seen.map(|(number, &(size, time_s, witness))| Observation { size, time_s, witness, on: Bearer::Served(number) })
+            .collect()
     }
 
     /// The first entry, of those dated so, that the check refuses, with its code.
@@ -281,6 +330,29 @@ mod tests {
     }
 
     #[test]
+    fn what_a_quorum_had_seen_no_later_cosignature_of_less_makes_look_backdated() {
+        let keys: Vec<String> = policy(2).witnesses().iter().map(|witness| witness.verifier.to_string()).collect();
+        let text = format!("witness w0 {}\nwitness w1 {}\ngroup any 1 w0 w1\nquorum any\n", keys[0], keys[1]);
+        let any = TrustPolicy::parse(&text).unwrap();
+        let dated_s = [9_000, 10_000, 10_001, 20_000, 20_001];
+        // The second witness was asked by nobody but the mirror: each alone is a quorum.
+        let again = seen(&[(2, 10_000, 0), (4, 20_000, 0), (2, 90_000, 1)]);
+        assert_eq!(first_refused(&mut TimeCheck::of(&any, &again, &[]), &dated_s), None);
+        // Where nobody had seen more by then a mirror cannot be told from the network: the checkpoint is named.
+        let again = seen(&[(2, 10_000, 0), (2, 19_000, 1), (4, 20_000, 0)]);
+        let mut check = TimeCheck::of(&any, &again, &[]);
+        let refused = (0..).zip(dated_s).find_map(|(index, time_s)| check.take(index, time_s * 1_000).err()).unwrap();
+        assert_eq!((refused.code.as_str(), refused.entry), ("WIT-DATED-EARLY", Some(2)));
+        assert!(
+            refused.detail.contains("witness w1,") && refused.detail.contains("checkpoint 1 of the history served")
+        );
+        let elsewhere = [Observation { size: 2, time_s: 5_000, witness: 0, on: Bearer::Elsewhere(0, 7) }];
+        let mut check = TimeCheck::of(&any, &[], &elsewhere).with_others(["witness w1".to_owned()].into_iter());
+        let refused = check.take(0, 9_000_000).unwrap_err();
+        assert!(refused.detail.contains("checkpoint 7 of the history of witness w1"), "{refused}");
+    }
+
+    #[test]
     fn without_a_quorum_nothing_is_bound_and_nothing_fails() {
         let mut check = TimeCheck::of(&policy(3), &seen(&[(2, 10_000, 0)]), &[]);
         assert_eq!(first_refused(&mut check, &[0, 90_000, 90_000]), None);
@@ -315,12 +387,13 @@ mod tests {
                 let at = 100_000 + at;
                 let size = came.iter().filter(|came| **came <= at).count() as u64;
                 for (witness, offset) in offsets.iter().enumerate() {
-                    served.push(Observation { size, time_s: at + after_s + offset - 120, witness });
+                    let time_s = at + after_s + offset - 120;
+                    served.push(Observation { size, time_s, witness, on: Bearer::Served(served.len()) });
                 }
             }
             for &(size, time_s, witness, is_served) in &lies {
                 let to = if is_served { &mut served } else { &mut elsewhere };
-                to.push(Observation { size, time_s, witness });
+                to.push(Observation { size, time_s, witness, on: Bearer::Served(0) });
             }
             let mut check = TimeCheck::of(&policy(5), &served, &elsewhere);
             for (index, came_s) in (0..).zip(&came) {

@@ -30,7 +30,10 @@ impl Watch {
     ) -> Result<Self, Stop> {
         let Testimony { seen, served, elsewhere, .. } = testimony;
         let is_recorded = rehearsed.iter().any(|what| what == RECORDED_CLOCK);
-        let time = (!is_recorded).then(|| TimeCheck::of(&trust.policy, &served, &elsewhere));
+        let time = (!is_recorded).then(|| {
+            let others = trust.elsewhere.iter().map(|shown| shown.by.clone());
+            TimeCheck::of(&trust.policy, &served, &elsewhere).with_others(others)
+        });
         let hashes = TiledHashes::new(&opened.tiles, opened.checkpoint.size());
         let next = seen.partition_point(|seen| seen.size <= from);
         for seen in &seen[..next] {

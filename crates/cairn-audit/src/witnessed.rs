@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 use crate::difference::{Difference, Stop};
 use crate::source::Source;
-use crate::time::Observation;
+use crate::time::{Bearer, Observation};
 
 /// The most checkpoints of a history: seven years of one a minute.
 const HISTORY_MAX: usize = 4_000_000;
@@ -121,6 +121,7 @@ pub(crate) struct Seen {
     pub size: u64,
     pub root: Hash,
     pub place: String,
+    pub note: Note,
 }
 
 /// What witnesses said of a log, verified as far as signatures go.
@@ -146,7 +147,7 @@ impl Testimony {
         trust: &Trust,
         log: &NoteVerifier,
         (note, checkpoint): (&str, &Checkpoint),
-        history: &[Note],
+        history: Vec<Note>,
         is_live: bool,
     ) -> Result<Self, Stop> {
         let refuse = |error: MerkleError| Difference::at(error.code(), "checkpoint", error.to_string());
@@ -162,10 +163,11 @@ impl Testimony {
             let found = format!("cosignatures of {cosigned} of {}", times.len());
             return Err(Difference::at("WIT-QUORUM", "checkpoint", detail).values("a quorum", found).into());
         }
-        let mut testimony = Self { served: observe(checkpoint.size(), &times), times, ..Self::default() };
+        let mut testimony =
+            Self { served: observe(checkpoint.size(), &times, Bearer::Audited), times, ..Self::default() };
         testimony.take_served(trust, log, checkpoint, history)?;
-        for shown in &trust.elsewhere {
-            testimony.take_elsewhere(trust, log, (checkpoint, is_live), shown)?;
+        for (by, shown) in trust.elsewhere.iter().enumerate() {
+            testimony.take_elsewhere(trust, log, (checkpoint, is_live), (by, shown))?;
         }
         testimony.seen.sort_by_key(|seen| seen.size);
         testimony.seen.dedup_by(|a, b| (a.size, a.root) == (b.size, b.root));
@@ -177,11 +179,11 @@ impl Testimony {
         trust: &Trust,
         log: &NoteVerifier,
         checkpoint: &Checkpoint,
-        history: &[Note],
+        history: Vec<Note>,
     ) -> Result<(), Stop> {
         let opened: Vec<_> = history.par_iter().map(|note| open(trust, log, note)).collect();
         let mut before = 0;
-        for (number, opened) in opened.into_iter().enumerate() {
+        for (number, (opened, note)) in opened.into_iter().zip(history).enumerate() {
             let place = format!("checkpoint {number} of the history of cosignatures");
             let refuse = |error: MerkleError| Difference::at(error.code(), place.clone(), error.to_string());
             let (earlier, times) = opened.map_err(refuse)?;
@@ -192,9 +194,9 @@ impl Testimony {
                 return Err(Difference::at("WIT-HISTORY", place, detail).values(values.0, values.1).into());
             }
             before = size;
-            check_ahead(checkpoint, size, &place)?;
-            self.served.extend(observe(size, &times));
-            self.seen.push(Seen { size, root: earlier.root(), place });
+            check_ahead(checkpoint, size, &place, &note)?;
+            self.served.extend(observe(size, &times, Bearer::Served(number)));
+            self.seen.push(Seen { size, root: earlier.root(), place, note });
             self.counts.0 += 1;
         }
         Ok(())
@@ -206,11 +208,11 @@ impl Testimony {
         trust: &Trust,
         log: &NoteVerifier,
         (checkpoint, is_live): (&Checkpoint, bool),
-        shown: &Shown,
+        (by, shown): (usize, &Shown),
     ) -> Result<(), Stop> {
         self.strange.extend(shown.broken_off.as_ref().map(|why| format!("the history of {}: {why}", shown.by)));
         let opened: Vec<_> = shown.notes.par_iter().map(|note| open(trust, log, note)).collect();
-        for (number, opened) in opened.into_iter().enumerate() {
+        for (number, (opened, note)) in opened.into_iter().zip(&shown.notes).enumerate() {
             let place = format!("checkpoint {number} that {} cosigned", shown.by);
             let (earlier, times) = match opened {
                 Ok(opened) => opened,
@@ -224,9 +226,9 @@ impl Testimony {
                 // The log has gone on since it was copied.
                 break;
             }
-            check_ahead(checkpoint, size, &place)?;
-            self.elsewhere.extend(observe(size, &times));
-            self.seen.push(Seen { size, root: earlier.root(), place });
+            check_ahead(checkpoint, size, &place, note)?;
+            self.elsewhere.extend(observe(size, &times, Bearer::Elsewhere(by, number)));
+            self.seen.push(Seen { size, root: earlier.root(), place, note: note.clone() });
             self.counts.1 += 1;
         }
         Ok(())
@@ -238,24 +240,24 @@ fn open(trust: &Trust, log: &NoteVerifier, note: &Note) -> Result<(Checkpoint, V
     Ok((signed.checkpoint, trust.times(note)?))
 }
 
-fn observe(size: u64, times: &[Option<u64>]) -> Vec<Observation> {
+fn observe(size: u64, times: &[Option<u64>], on: Bearer) -> Vec<Observation> {
     let seen = times.iter().enumerate();
-    seen.filter_map(|(witness, time_s)| Some(Observation { size, time_s: (*time_s)?, witness })).collect()
+    seen.filter_map(|(witness, time_s)| Some(Observation { size, time_s: (*time_s)?, witness, on })).collect()
 }
 
 /// It was read before the audited checkpoint, so it cannot be larger unless the log was rolled back.
-fn check_ahead(checkpoint: &Checkpoint, size: u64, place: &str) -> Result<(), Stop> {
+fn check_ahead(checkpoint: &Checkpoint, size: u64, place: &str, note: &Note) -> Result<(), Stop> {
     if size <= checkpoint.size() {
         return Ok(());
     }
     let detail = "the log was rolled back: it has fewer entries than were cosigned";
     let values = (format!("at least {size} entries"), format!("{}", checkpoint.size()));
-    Err(Difference::at("WIT-AHEAD", place, detail).values(values.0, values.1).into())
+    Err(Difference::at("WIT-AHEAD", place, detail).values(values.0, values.1).beside(note.to_string()).into())
 }
 
 /// The difference where the log has another root than it once showed.
 pub(crate) fn forked(seen: &Seen, root: Hash) -> Difference {
     let detail = format!("the log was forked: its first {} entries are not those that were cosigned", seen.size);
     let values = (format!("root {}", seen.root), format!("root {root}"));
-    Difference::at("WIT-FORK", seen.place.clone(), detail).values(values.0, values.1)
+    Difference::at("WIT-FORK", seen.place.clone(), detail).values(values.0, values.1).beside(seen.note.to_string())
 }

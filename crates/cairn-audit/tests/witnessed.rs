@@ -186,7 +186,9 @@ fn a_checkpoint_that_is_not_of_this_log_is_named_wherever_it_is_shown() {
         shown[2] = note.clone();
         let mut served = served_with(&network, &honest);
         served.files.insert("witnessed".into(), text(&shown));
-        assert_eq!(named(&served.audit(&options(trust(3))), code).code, code);
+        let found = named(&served.audit(&options(trust(3))), code);
+        assert_eq!(found.code, code);
+        assert_eq!(found.checkpoint, elsewhere.map(|_| note.to_string()), "the note that proves it: {code}");
         // A witness's own history counts as far as the log's key signed it.
         let shown = Shown { by: "witness w1.example".into(), notes: vec![note.clone()], broken_off: None };
         let trusting = Trust { elsewhere: vec![shown], ..trust(3) };

@@ -165,6 +165,13 @@ impl Evidence {
         }
     }
 
+    /// The name of the file that it is kept in: its kind and the beginning of its hash.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let hash = cairn_core::Hash::of(&self.encode()).to_hex();
+        format!("{}-{}.evidence", self.accusation.kind().word(), &hash[..16])
+    }
+
     /// [`Evidence::check`], of one network and no other.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ mod body;
 mod buckets;
 mod epochs;
 mod error;
+mod forked;
 mod front;
 mod health;
 mod held;

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cairn_core::NetworkId;
 use cairn_core::statement::AuditorSet;
 use cairn_core::wallet::recover_evm;
-use cairn_log::{StdDisk, read_whole, replace_whole};
+use cairn_log::{FileError, StdDisk, read_whole, replace_whole};
 use cairn_settle::told::{SIGNATURE_BYTES, parse_signature, signature_text};
 use cairn_settle::{EpochMessage, EvmAddress, Word};
 
@@ -164,7 +164,7 @@ impl Signatures {
             return Ok(Arc::default());
         }
         let content = match read_whole(&self.disk("")?, &epoch.to_string(), FILE_BYTES_MAX) {
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(error @ FileError::TooLong { .. }) => {
                 report_failure(&format_args!("the signatures of epoch {epoch} are passed over: {error}"));
                 None
             }

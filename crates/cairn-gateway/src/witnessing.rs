@@ -16,9 +16,10 @@ use cairn_ledger::wall_ms;
 use cairn_log::{LogReader, StdDisk};
 use cairn_merkle::note::Note;
 use cairn_merkle::{AddCheckpoint, Checkpoint, NoteVerifier};
-use cairn_witness::{Asked, Cosignature, History, WitnessClient};
+use cairn_witness::{Asked, ClientError, Cosignature, History, WitnessClient};
 
 use crate::GatewayError;
+use crate::forked::Accuser;
 use crate::problem::report_failure;
 use crate::rounds::{Cosigned, Round};
 use crate::writer::WriterQueue;
@@ -47,6 +48,9 @@ pub struct WitnessingOptions {
     pub history_every: Duration,
     /// The folder of the history.
     pub folder: PathBuf,
+    /// The folder for the proof that the log's key signed what this log is not, should a witness have it; without one
+    /// nobody looks.
+    pub evidence: Option<PathBuf>,
 }
 
 impl WitnessingOptions {
@@ -60,6 +64,7 @@ impl WitnessingOptions {
             refresh: Duration::from_secs(60),
             history_every: Duration::from_secs(60),
             folder,
+            evidence: None,
         }
     }
 }
@@ -169,7 +174,9 @@ pub(crate) fn start(
     for ((verifier, url), standing) in options.witnesses.iter().zip(&witnessed.standings) {
         let client = WitnessClient::of(verifier.clone(), url)?;
         let standing = standing.clone();
-        let asker = Asker { number: askers.len(), client, standing: standing.clone(), log: log.clone(), known: 0 };
+        let accuser = options.evidence.clone().map(Accuser::into);
+        let (number, standing_of) = (askers.len(), standing.clone());
+        let asker = Asker { number, client, standing: standing_of, log: log.clone(), known: 0, accuser };
         let (jobs, waiting) = sync_channel(1);
         let (results, patience) = (results_in.clone(), options.timeout);
         spawn("cairn-ask", move || asker.run(&waiting, &results, patience))?;
@@ -288,6 +295,7 @@ struct Asker {
     log: LogReader,
     /// The size that the witness cosigned last, as far as is known.
     known: u64,
+    accuser: Option<Accuser>,
 }
 
 impl Asker {
@@ -321,7 +329,11 @@ impl Asker {
                 return Err(format!("it did not answer within {} ms", patience.as_millis()));
             }
             let request = AddCheckpoint { old, proof, note: job.note.clone() };
-            match self.client.add_checkpoint(&request, left).map_err(|error| error.to_string())? {
+            let asked = self.client.add_checkpoint(&request, left);
+            if let Err(ClientError::Refused { status: 409 | 422, .. }) = &asked {
+                self.accuse(job, patience);
+            }
+            match asked.map_err(|error| error.to_string())? {
                 Asked::Cosigned(cosignature) => {
                     self.known = size;
                     return Ok(cosignature);
@@ -332,6 +344,15 @@ impl Asker {
             }
         }
         Err("it names another size each time".to_owned())
+    }
+
+    /// Whether the witness holds what this log is not, if proof of it is wanted.
+    fn accuse(&mut self, job: &Job, patience: Duration) {
+        let accuser = self.accuser.as_mut();
+        let found = accuser.and_then(|it| it.ask(&self.client, &self.log, (&job.note, &job.checkpoint), patience));
+        if let Some(found) = found {
+            report_failure(&format_args!("witness {}: {found}", self.standing.name));
+        }
     }
 }
 

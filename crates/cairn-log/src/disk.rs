@@ -98,40 +98,6 @@ pub trait DiskFile: Send + Sync {
     fn sync(&self) -> io::Result<()>;
 }
 
-/// The whole content of a file of at most `bytes_max` bytes; `None` if there is no such file.
-///
-/// # Errors
-/// Those of the disk; `InvalidData` for a longer file, which is not read.
-pub fn read_whole(disk: &dyn Disk, name: &str, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
-    let file = match disk.open(name) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let size = file.size()?;
-    if size > bytes_max {
-        let why = format!("{name} has {size} bytes; at most {bytes_max} are read");
-        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
-    }
-    let mut bytes = vec![0; usize::try_from(size).map_err(io::Error::other)?];
-    file.read_at(0, &mut bytes)?;
-    Ok(Some(bytes))
-}
-
-/// Makes `name` hold exactly `bytes`, durably, or leaves what it held. After an error nobody knows which of both, but
-/// nothing between them is ever there.
-///
-/// # Errors
-/// Those of the disk.
-pub fn replace_whole(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let unfinished = format!("{name}.tmp");
-    let file = disk.create(&unfinished)?;
-    file.write_at(0, bytes)?;
-    file.sync()?;
-    disk.rename(&unfinished, name)?;
-    disk.sync_folder()
-}
-
 /// A folder of a real file system.
 #[derive(Debug, Clone)]
 pub struct StdDisk {
@@ -242,19 +208,6 @@ impl DiskFile for StdFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_small_file_is_replaced_whole_and_read_within_its_bound() {
-        let folder = tempfile::tempdir().unwrap();
-        let disk = StdDisk::create(folder.path()).unwrap();
-        assert_eq!(read_whole(&disk, "a", 9).unwrap(), None);
-        for content in [&b"the first"[..], b"", b"second"] {
-            replace_whole(&disk, "a", content).unwrap();
-            assert_eq!(read_whole(&disk, "a", 9).unwrap().as_deref(), Some(content));
-            assert_eq!(disk.list().unwrap(), ["a"]);
-        }
-        assert_eq!(read_whole(&disk, "a", 5).unwrap_err().kind(), io::ErrorKind::InvalidData);
-    }
 
     #[test]
     fn a_folder_has_one_writer_at_a_time() {

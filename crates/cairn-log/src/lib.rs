@@ -49,7 +49,7 @@ mod store;
 
 pub use cairn_merkle::promise::{self, Promise};
 pub use check::{Checked, check};
-pub use disk::{Disk, DiskFile, StdDisk, WriterLock, read_whole, replace_whole};
+pub use disk::{Disk, DiskFile, StdDisk, WriterLock};
 pub use error::LogError;
 pub use export::{FolderReader, export};
 pub use log::{Appended, Log, LogOptions};

@@ -67,6 +67,7 @@ fn witnessed_by(net: &Net, witnesses: &[(NoteVerifier, String)]) -> GatewayOptio
         refresh: Duration::from_millis(200),
         history_every: Duration::ZERO,
         folder: history(net),
+        evidence: Some(net.folder.path().join("proofs")),
     };
     GatewayOptions { witnessing: Some(witnessing), ..options() }
 }
@@ -207,6 +208,39 @@ fn a_witness_that_saw_more_of_the_log_than_there_is_cosigns_nothing_and_is_heard
     }));
     settle(&running, &net, &[]);
     assert!(read_history(&running, 10).is_empty());
+}
+
+#[test]
+fn an_operator_is_told_with_proof_when_a_witness_cosigned_what_its_log_is_not() {
+    let net = Net::found();
+    let (one, folder) = (cosigner("one.example", 41), tempfile::tempdir().unwrap());
+    let first = witness(&net, folder.path(), &one, "127.0.0.1:0");
+    let asking = WitnessClient::of(one.verifier().clone(), &format!("http://{}", first.address())).unwrap();
+    // What the log's key signed elsewhere, of no more entries than the log has.
+    let other = Checkpoint::new("log.example/walk", 1, Hash::ZERO).unwrap();
+    let note = other.sign(&log_signer(&net), &[]).unwrap();
+    asking.add_checkpoint(&AddCheckpoint { old: 0, proof: Vec::new(), note: note.clone() }, PATIENCE).unwrap();
+    assert_eq!(asking.latest("log.example/walk", PATIENCE).unwrap().unwrap().text(), note.text());
+    assert_eq!(asking.latest("log.example/other", PATIENCE).unwrap(), None);
+    let witnesses = [(one.verifier().clone(), format!("http://{}", first.address()))];
+    let running = net.start_with(witnessed_by(&net, &witnesses));
+    let mut client = Client::to(&running);
+    assert_eq!(rows(&client.statement(&net.enrol(&Device::of(1)))).len(), 1);
+    settle(&running, &net, &[]);
+    let proofs = net.folder.path().join("proofs");
+    let files =
+        || std::fs::read_dir(&proofs).map_or_else(|_| Vec::new(), |found| found.map(|f| f.unwrap().path()).collect());
+    assert!((0..2_000).any(|_| {
+        std::thread::sleep(Duration::from_millis(5));
+        !files().is_empty() && failures(&running, "one.example") > 2
+    }));
+    drop(client);
+    running.shutdown().unwrap();
+    let files = files();
+    assert_eq!(files.len(), 1, "once: {files:?}");
+    let proof = cairn_evidence::Evidence::decode(&std::fs::read(&files[0]).unwrap()).unwrap();
+    let found = proof.check_in(&net.network).unwrap();
+    assert_eq!(found.kind, cairn_evidence::Kind::Fork, "{}", found.sentence);
 }
 
 #[test]

@@ -99,7 +99,10 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     }
     if let Some(difference) = report.difference() {
         let failure = failure_of(&report, difference);
-        let failure = args.with_proof_of_fork(&*source, &report, difference, failure);
+        let failure = match &args.evidence {
+            Some(folder) => proof_of_fork(&*source, &report, folder, difference, failure),
+            None => failure,
+        };
         return output.show_wrong(&report, text, failure);
     }
     if let Some(broken) = args.hold_promises(&*source, &report)? {
@@ -112,24 +115,6 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
 }
 
 impl Args {
-    /// What a failed audit says, with the portable proof of a fork beside it where there is one.
-    fn with_proof_of_fork(
-        &self,
-        source: &dyn Source,
-        report: &AuditReport,
-        difference: &Difference,
-        failure: Failure,
-    ) -> Failure {
-        let (Some(folder), Some(remembered), Some(checkpoint)) = (&self.evidence, &self.checkpoint, &report.checkpoint)
-        else {
-            return failure;
-        };
-        match std::fs::read_to_string(remembered) {
-            Ok(remembered) => proof_of_fork(source, &checkpoint.note, (&remembered, folder), difference, failure),
-            Err(error) => proof_kept(failure, Err(Failure::io("read", remembered, &error))),
-        }
-    }
-
     /// Holds promises against the log that was audited; the failure when one of them is broken, or else when
     /// one cannot be read.
     fn hold_promises(&self, source: &dyn Source, report: &AuditReport) -> Result<Option<Failure>, Failure> {
@@ -210,6 +195,22 @@ impl Args {
     }
 }
 
+/// Writes a proof against each witness trusted that cosigned both sides of a fork. Honest ones did not, so that mostly there
+/// is none; the proof against the log does not wait for them.
+fn accuse_witnesses(report: &AuditReport, genesis: &[u8], other: &str, served: &Served<'_>, folder: &Path) {
+    let witnesses = report.witnessed.iter().flat_map(|witnessed| &witnessed.witnesses);
+    for witness in witnesses.filter(|witness| witness.time_s.is_some()) {
+        let Ok(verifier) = witness.key.parse::<NoteVerifier>() else { continue };
+        let proof = Evidence::equivocation(genesis, &verifier, other, &served.note, &served.hashes());
+        match proof.map(|proof| keep(&proof, folder)) {
+            // It did not cosign both.
+            Err(_) => {}
+            Ok(Ok(path)) => eprintln!("witness {} cosigned both: the proof is in {}", witness.name, path.display()),
+            Ok(Err(error)) => eprintln!("no proof against witness {} was written: {}", witness.name, error.message),
+        }
+    }
+}
+
 /// What the witnesses of a policy show of its logs.
 fn ask_witnesses(policy: &TrustPolicy) -> Result<Vec<Shown>, Failure> {
     if policy.logs().is_empty() {
@@ -251,28 +252,30 @@ pub fn failure_of(report: &AuditReport, difference: &Difference) -> Failure {
     Failure::wrong(difference.code.clone(), sentence(difference)).hint(hint(report, difference))
 }
 
-/// A failed audit's failure, with the portable proof that the log forked between a remembered checkpoint and the one served
-/// beside it, where that is what failed. The proof is written into `folder`.
+/// A failed audit's failure, with the portable proof that the log forked between another checkpoint of it, remembered or
+/// cosigned, and the one served, where that is what failed. The proof is written into `folder`.
 pub fn proof_of_fork(
     source: &dyn Source,
-    served: &str,
-    (remembered, folder): (&str, &Path),
+    report: &AuditReport,
+    folder: &Path,
     difference: &Difference,
     failure: Failure,
 ) -> Failure {
-    if difference.code == "LOG-ROLLBACK" {
+    let (Some(other), Some(checkpoint)) = (&difference.checkpoint, &report.checkpoint) else { return failure };
+    if ["LOG-ROLLBACK", "WIT-AHEAD"].contains(&difference.code.as_str()) {
         // The same bytes would be there if the smaller checkpoint were simply the older one.
         return failure.hint(
             "keep both checkpoints: a rollback alone is no portable proof, for no checkpoint says when it was signed",
         );
     }
-    if difference.code != "LOG-FORK" {
+    if !["LOG-FORK", "WIT-FORK"].contains(&difference.code.as_str()) {
         return failure;
     }
     let proof = || {
-        let under = Served::under(source, served.to_owned())?;
-        let evidence = Evidence::fork(&under.genesis()?, remembered, served, &under.hashes())?;
-        keep(&evidence, folder)
+        let served = Served::under(source, checkpoint.note.clone())?;
+        let genesis = served.genesis()?;
+        accuse_witnesses(report, &genesis, other, &served, folder);
+        keep(&Evidence::fork(&genesis, other, &checkpoint.note, &served.hashes())?, folder)
     };
     proof_kept(failure, proof())
 }
@@ -312,6 +315,9 @@ fn epoch_text(line: &EpochLine) -> String {
 
 fn hint(report: &AuditReport, difference: &Difference) -> &'static str {
     match (difference.code.as_str(), &report.checkpoint) {
+        ("WIT-DATED-EARLY", _) => {
+            "ask the network itself, or its witnesses: a copy may hold an old checkpoint that somebody had cosigned again"
+        }
         ("NET-PIN", _) => "check the address, and the network id or operator's key that you gave",
         (_, None) => "is it the address of a gateway, or a folder that `cairn log export` has written?",
         _ => "keep what was served: with the log's checkpoint it shows what is wrong to anybody",

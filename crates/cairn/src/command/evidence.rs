@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 mod conflict;
-mod fork;
+pub mod fork;
 mod promise;
 mod submit;
 
@@ -142,6 +142,16 @@ fn read_text(path: &Path, code: &str) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|_| Failure::wrong(code, format!("{} is not text", path.display())))
 }
 
+/// The genesis payload in a file: that, the statement around it, or entry 0.
+///
+/// # Errors
+/// `EVD-GENESIS`, or that it cannot be read.
+pub fn read_genesis(path: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = read_bytes(path, 1 << 17)?;
+    let none = || Failure::wrong("EVD-GENESIS", format!("{} holds no genesis", path.display()));
+    crate::served::genesis_in(&bytes).ok_or_else(|| none().hint("entry 0 is one: cairn proof 0 --entry FILE"))
+}
+
 impl Founding {
     /// The genesis payload.
     fn read(&self) -> Result<Vec<u8>, Failure> {
@@ -149,9 +159,7 @@ impl Founding {
             let source = crate::served::source_named(self.from.as_deref())?;
             return crate::served::Served::by(&*source)?.genesis();
         };
-        let bytes = read_bytes(path, 1 << 17)?;
-        let none = || Failure::wrong("EVD-GENESIS", format!("{} holds no genesis", path.display()));
-        crate::served::genesis_in(&bytes).ok_or_else(|| none().hint("entry 0 is one: cairn proof 0 --entry FILE"))
+        read_genesis(path)
     }
 }
 
@@ -177,12 +185,10 @@ fn write(evidence: &Evidence, path: &Path, output: Output) -> Result<(), Failure
 /// # Errors
 /// When it cannot be written, or proves nothing.
 pub fn keep(evidence: &Evidence, folder: &Path) -> Result<PathBuf, Failure> {
-    let kind = evidence.check()?.kind;
-    let bytes = evidence.encode();
+    evidence.check()?;
     std::fs::create_dir_all(folder).map_err(|error| Failure::io("make", folder, &error))?;
-    let name = format!("{}-{}.evidence", kind.word(), &Hash::of(&bytes).to_hex()[..16]);
-    let path = folder.join(name);
-    std::fs::write(&path, &bytes).map_err(|error| Failure::io("write", &path, &error))?;
+    let path = folder.join(evidence.file_name());
+    std::fs::write(&path, evidence.encode()).map_err(|error| Failure::io("write", &path, &error))?;
     Ok(path)
 }
 

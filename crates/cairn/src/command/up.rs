@@ -1,9 +1,9 @@
 //! `cairn up`: run a network until it is told to stop.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
-use cairn_gateway::{Gateway, GatewayOptions, Running, sync_times_us};
+use cairn_gateway::{Gateway, GatewayOptions, Running, WitnessingOptions, sync_times_us};
 use cairn_ledger::Ledger;
 use serde::Serialize;
 
@@ -21,6 +21,10 @@ pub struct Args {
     /// Address and port to listen on, instead of the one in `network.toml`.
     #[arg(long)]
     listen: Option<String>,
+    /// Write a portable proof into this folder when a witness holds a checkpoint that the log's key signed and this log is
+    /// not: a copy of it went on elsewhere, or somebody else has the key.
+    #[arg(long, value_name = "DIR")]
+    evidence: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -39,11 +43,16 @@ struct Started {
 /// # Errors
 /// When the network cannot be opened or the address not be bound.
 pub fn start(folder: &Folder, listen: Option<&str>, output: Output) -> Result<Running, Failure> {
-    begin(folder, listen, output).map(|(running, _)| running)
+    begin(folder, listen, None, output).map(|(running, _)| running)
 }
 
 /// As [`start`], with the ledger that is served.
-fn begin(folder: &Folder, listen: Option<&str>, output: Output) -> Result<(Running, Arc<RwLock<Ledger>>), Failure> {
+fn begin(
+    folder: &Folder,
+    listen: Option<&str>,
+    evidence: Option<&Path>,
+    output: Output,
+) -> Result<(Running, Arc<RwLock<Ledger>>), Failure> {
     let config = Config::read(folder)?;
     let syncs_us = sync_times_us();
     let sequencer = open_network(folder, &config, &syncs_us, output)?;
@@ -53,7 +62,9 @@ fn begin(folder: &Folder, listen: Option<&str>, output: Output) -> Result<(Runni
     let witnessing = is_witnessed.then(|| config.witnessing.options(&config.witness, folder.witnessed()));
     let options = GatewayOptions {
         syncs_us: Some(syncs_us),
-        witnessing: witnessing.transpose()?,
+        witnessing: witnessing
+            .transpose()?
+            .map(|options| WitnessingOptions { evidence: evidence.map(Path::to_owned), ..options }),
         signatures: Some(folder.signatures()),
         ..config.gateway.options(listen, is_recorded, folder.root())?
     };
@@ -67,7 +78,7 @@ fn begin(folder: &Folder, listen: Option<&str>, output: Output) -> Result<(Runni
 /// When the network cannot be started, or stops by itself.
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let folder = Folder::at(&args.dir);
-    let (running, ledger) = begin(&folder, args.listen.as_deref(), output)?;
+    let (running, ledger) = begin(&folder, args.listen.as_deref(), args.evidence.as_deref(), output)?;
     let started = started(&running, &ledger)?;
     output.show(&started, |started| {
         let mut text = format!("{} is up at {}\n  network   {}\n", started.name, started.url, started.network_id);

@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cairn_core::key::SecretKey;
-use cairn_log::StdDisk;
+use cairn_evidence::{Evidence, Founded};
+use cairn_log::{StdDisk, replace_whole};
 use cairn_merkle::note::KeyKind;
 use cairn_merkle::{Cosigner, NoteVerifier, TrustPolicy};
-use cairn_witness::{ServerOptions, Witness, start};
+use cairn_witness::{ForkHearer, ServerOptions, Witness, start};
 use serde::Serialize;
 
+use crate::command::evidence::fork::Unserved;
+use crate::command::evidence::{keep, read_genesis};
 use crate::failure::Failure;
 use crate::keys::{Algorithm, Key};
 use crate::output::Output;
@@ -41,6 +44,13 @@ pub struct Args {
     /// [default: made from the key]
     #[arg(long)]
     name: Option<String>,
+    /// Write a portable proof into this folder when a log was forked: its key signed two checkpoints of one size.
+    #[arg(long, value_name = "DIR", requires = "genesis")]
+    evidence: Option<PathBuf>,
+    /// The genesis of each network whose log is witnessed, which a proof begins with: entry 0, as
+    /// `cairn proof 0 --entry FILE` writes it. May be given more than once.
+    #[arg(long, value_name = "FILE", requires = "evidence")]
+    genesis: Vec<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,8 +76,13 @@ struct Witnessed {
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let logs = args.logs()?;
     let disk = StdDisk::create(&args.dir).map_err(|error| Failure::io("open", &args.dir, &error))?;
-    let cosigner = args.cosigner()?;
-    let witness = Arc::new(Witness::open(Arc::new(disk), cosigner, logs)?);
+    let hearer = args.evidence.as_deref().map(|folder| args.accuser(folder, &logs)).transpose()?;
+    let cosigner = args.cosigner(&disk)?;
+    let witness = Witness::open(Arc::new(disk), cosigner, logs)?;
+    let witness = Arc::new(match hearer {
+        Some(hearer) => witness.telling(hearer),
+        None => witness,
+    });
     let options = ServerOptions { listen: args.listen.clone(), ..ServerOptions::default() };
     let running = start(witness.clone(), options)?;
     // Whoever reads that it is up may end it at once.
@@ -109,8 +124,31 @@ impl Args {
         Ok(logs)
     }
 
+    /// Who writes the proof of a fork into a folder. A witness never stops for it.
+    fn accuser(&self, folder: &Path, logs: &[NoteVerifier]) -> Result<ForkHearer, Failure> {
+        let mut founded = Vec::new();
+        for path in &self.genesis {
+            let genesis = read_genesis(path)?;
+            founded.push((Founded::by(&genesis)?.log, genesis));
+        }
+        let is_unfounded = |log: &&NoteVerifier| founded.iter().all(|(key, _)| key != *log);
+        if let Some(log) = logs.iter().find(is_unfounded) {
+            let what = format!("no genesis given names the key of the log `{}`", log.name());
+            return Err(Failure::usage("EVD-GENESIS", what).hint("entry 0 is one: cairn proof 0 --entry FILE"));
+        }
+        let folder = folder.to_owned();
+        Ok(Box::new(move |log, one, other| {
+            let genesis = founded.iter().find(|(key, _)| key == log).map(|(_, genesis)| genesis.as_slice());
+            let proof = Evidence::fork(genesis.unwrap_or_default(), &one.to_string(), &other.to_string(), &Unserved);
+            match proof.and_then(|proof| keep(&proof, &folder)) {
+                Ok(path) => eprintln!("witness: the proof is in {0}: cairn evidence check {0}", path.display()),
+                Err(error) => eprintln!("witness: no proof was written: {}", error.message),
+            }
+        }))
+    }
+
     /// The key, made at the first start, under the name that it had then.
-    fn cosigner(&self) -> Result<Cosigner, Failure> {
+    fn cosigner(&self, disk: &StdDisk) -> Result<Cosigner, Failure> {
         let path = self.key.clone().unwrap_or_else(|| self.dir.join("witness.key"));
         if !path.exists() {
             Key::generate(Algorithm::Ed25519)?.write(&path, "witness: cosigns checkpoints, and nothing else")?;
@@ -132,8 +170,9 @@ impl Args {
             }
             Some(_) => Ok(cosigner),
             None => {
-                let (file, text) = (self.dir.join(VKEY), format!("{}\n", cosigner.verifier()));
-                std::fs::write(&file, text).map_err(|error| Failure::io("write", &file, &error))?;
+                let text = format!("{}\n", cosigner.verifier());
+                replace_whole(disk, VKEY, text.as_bytes())
+                    .map_err(|error| Failure::failed("NET-IO", format!("{}: {error}", self.dir.display())))?;
                 Ok(cosigner)
             }
         }

@@ -79,6 +79,7 @@ impl WitnessingConfig {
             refresh: within("refresh", &self.refresh, 1_000..=240_000)?,
             history_every: within("history", &self.history, 1_000..=86_400_000)?,
             folder,
+            evidence: None,
         })
     }
 }

@@ -1,12 +1,18 @@
 //! Proofs: made against an operator that runs its log twice, a device with two tongues, and refused against honest ones.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cairn_core::cbor::Value;
+use cairn_core::ed25519::SigningKey;
 use cairn_core::entry::Entry;
 use cairn_core::key::SecretKey;
 use cairn_core::report::{Report, sign_report};
 use cairn_core::{Hash, NetworkId};
+use cairn_evidence::{Evidence, Kind};
+use cairn_merkle::note::Note;
+use cairn_merkle::{AddCheckpoint, Checkpoint, NoteSigner, NoteVerifier};
+use cairn_witness::WitnessClient;
 
 use crate::network::{clock, enrol, found, readings, settled};
 use crate::transcript::Transcript;
@@ -93,6 +99,47 @@ fn run_twice(terminal: &mut Transcript, first: Up) -> Up {
     up
 }
 
+/// A witness that cosigned the first history, and was then shown another checkpoint of that size: it wrote a proof itself.
+fn witnessed(terminal: &mut Transcript, network: &serde_json::Value) -> Up {
+    let folder = terminal.folder.clone();
+    let log = network["log_vkey"].as_str().unwrap();
+    let witness =
+        ["witness", "--log", log, "--listen", "127.0.0.1:0", "--name", "w.example", "--genesis", "0.entry", "--json"];
+    let begin = || Up::start_with(&folder, &[&witness[..], &["--evidence", "told"]].concat());
+    let running = begin();
+    let vkey: NoteVerifier = running.document["vkey"].as_str().unwrap().parse().unwrap();
+    let client = WitnessClient::of(vkey.clone(), &running.url).unwrap();
+    let first: Note = std::fs::read_to_string(folder.join("one/checkpoint")).unwrap().parse().unwrap();
+    let checkpoint: Checkpoint = first.text().parse().unwrap();
+    let (origin, size) = (checkpoint.origin(), checkpoint.size());
+    let ask = |old: u64, note: Note| {
+        client.add_checkpoint(&AddCheckpoint { old, proof: Vec::new(), note }, Duration::from_secs(30))
+    };
+    ask(0, first).unwrap();
+    let text = std::fs::read_to_string(folder.join("net/keys/log.key")).unwrap();
+    let seed = text.lines().find_map(|line| line.strip_prefix("ed25519 ")).unwrap();
+    let signer = NoteSigner::new(origin, SigningKey::from_seed(Hash::from_hex(seed).unwrap().0)).unwrap();
+    let other = Checkpoint::new(origin, size, Hash::ZERO).unwrap().sign(&signer, &[]).unwrap();
+    ask(size, other.clone()).unwrap_err();
+    let told = || -> Vec<PathBuf> {
+        std::fs::read_dir(folder.join("told")).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let proofs = told();
+    assert_eq!(proofs.len(), 1, "{proofs:?}");
+    let proof = Evidence::decode(&std::fs::read(&proofs[0]).unwrap()).unwrap();
+    assert_eq!(proof.check().unwrap().kind, Kind::Fork);
+    assert_eq!(running.end(), 0);
+    // What its folder holds it tells again, to whoever threw the proof away.
+    std::fs::remove_file(&proofs[0]).unwrap();
+    // A start that was cut short left this, which nobody reads.
+    std::fs::write(folder.join("witness/vkey.tmp"), "w.exam").unwrap();
+    let running = begin();
+    assert_eq!(told(), proofs);
+    let trust = format!("log {log}\nwitness w {vkey} {}\nquorum none\n", running.url);
+    std::fs::write(folder.join("trust"), trust).unwrap();
+    running
+}
+
 #[test]
 fn who_contradicts_himself_is_proven_to_anybody_and_nobody_else_is() {
     let folder = tempfile::tempdir().unwrap();
@@ -124,7 +171,16 @@ fn who_contradicts_himself_is_proven_to_anybody_and_nobody_else_is() {
     let made = proof(&terminal, "broken-promise");
     assert_eq!(terminal.run(&format!("evidence check {made}")).code, 0);
 
+    let holding = witnessed(&mut terminal, &status["network"]);
+    terminal.note("a witness cosigned the first history");
+    assert_eq!(terminal.run("audit --trust trust --ask-witnesses --evidence seen").code, 1);
+    let (document, _) = terminal.json("audit --trust trust --ask-witnesses --evidence seen", "");
+    assert_eq!(document["difference"]["code"], "WIT-FORK");
+    let made = document["evidence"].as_str().unwrap().to_owned();
+    assert_eq!(holding.end(), 0);
+
     terminal.note("from files alone");
+    terminal.run(&format!("evidence check {made} --network {network}"));
     terminal.url = "http://127.0.0.1:9".to_owned();
     assert_eq!(up.end(), 0);
     assert_eq!(terminal.run("evidence fork one other --out fork.evidence").code, 0);

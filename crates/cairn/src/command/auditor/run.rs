@@ -206,24 +206,18 @@ impl Watching<'_> {
         }
         let look = look?;
         if let Some(difference) = look.report.difference() {
-            return Err(self.difference(&look.report, look.remembered.as_deref(), difference));
+            return Err(self.difference(&look.report, difference));
         }
         let resumed = look.report.resumed.map(|resumed| resumed.epoch);
         self.next = seen.or(resumed).map(|seen| seen + 1).or(self.next).or(Some(0));
         Ok(())
     }
 
-    fn difference(
-        &self,
-        report: &AuditReport,
-        remembered: Option<&str>,
-        difference: &cairn_audit::Difference,
-    ) -> Failure {
+    fn difference(&self, report: &AuditReport, difference: &cairn_audit::Difference) -> Failure {
         let failure = failure_of(report, difference)
             .with_document(Some(serde_json::json!({ "event": "refused", "difference": difference })));
-        let (Some(remembered), Some(checkpoint)) = (remembered, &report.checkpoint) else { return failure };
         let folder = self.args.own.dir.join("evidence");
-        proof_of_fork(&*self.source, &checkpoint.note, (remembered, &folder), difference, failure)
+        proof_of_fork(&*self.source, report, &folder, difference, failure)
     }
 
     fn alarm(&self, failure: &Failure) -> Result<(), Failure> {

@@ -77,8 +77,8 @@ impl Side {
     }
 }
 
-/// Hashes that are not to be had.
-struct Unserved;
+/// Hashes that are not to be had, nor needed where both sides have one size.
+pub struct Unserved;
 
 impl HashReader for Unserved {
     type Error = Failure;
