@@ -61,12 +61,7 @@ impl Evidence {
         let network = Founded::by(genesis)?;
         let (first, second) = if one <= other { (one, other) } else { (other, one) };
         let (left, right) = (open(&network, first)?, open(&network, second)?);
-        // Of both together, sorted, two leaves of one index stand side by side.
-        let mut all: Vec<(u64, Hash)> = left.entries.iter().chain(&right.entries).copied().collect();
-        all.sort_unstable();
-        let twice = all.windows(2).filter(|pair| pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1);
-        let index = twice.map(|pair| pair[0].0).find(|index| contradiction(&left, &right, *index).is_some());
-        let index = index.ok_or_else(|| EvidenceError::Consistent {
+        let index = first_contradicted(&left, &right).ok_or_else(|| EvidenceError::Consistent {
             reason: "the two promises give no index to two leaves".to_owned(),
         })?;
         let two = TwoPromises { first: first.to_owned(), second: second.to_owned(), index };
@@ -82,6 +77,22 @@ fn open(network: &Founded, note: &str) -> Result<Promise, EvidenceError> {
     }
     let reason = "it was made for another network than the genesis is of";
     Err(refuse(cairn_merkle::MerkleError::Promise { reason }))
+}
+
+/// The lowest index that both promises name, and that they give to more than one leaf. Sorts their entries once: promises
+/// may be long, and hostile.
+fn first_contradicted(first: &Promise, second: &Promise) -> Option<u64> {
+    let named = |promise: &Promise, is_second: bool| -> Vec<(u64, Hash, bool)> {
+        promise.entries.iter().map(|&(index, leaf)| (index, leaf, is_second)).collect()
+    };
+    let mut all = [named(first, false), named(second, true)].concat();
+    all.sort_unstable();
+    let mut indices = all.chunk_by(|one, next| one.0 == next.0);
+    let contradicted = indices.find(|same| {
+        let is_by_both = same.iter().any(|entry| entry.2) && same.iter().any(|entry| !entry.2);
+        is_by_both && same.first().map(|entry| entry.1) != same.last().map(|entry| entry.1)
+    });
+    contradicted.and_then(|same| same.first()).map(|entry| entry.0)
 }
 
 /// A leaf that the first promise gives an index to, and another one that the second does. Looks at each entry once, or
@@ -135,5 +146,37 @@ impl TwoPromises {
         let sentence = format!("the operator of {origin} promised index {index} to leaf {one} and to leaf {other}");
         let guilty = vec![Culprit::Promises(network.promises.clone())];
         Ok(Finding { network: network.id, kind: Kind::TwoPromises, guilty, sentence, on_word_of: Vec::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn promise(entries: Vec<(u64, u8)>) -> Promise {
+        let entries = entries.into_iter().map(|(index, leaf)| (index, Hash([leaf; 32]))).collect();
+        Promise { network: Hash::ZERO, entries }
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_found_is_the_lowest_that_looking_at_each_one_finds(
+            first in proptest::collection::vec((0u64..12, 0u8..3), 0..12),
+            second in proptest::collection::vec((0u64..12, 0u8..3), 0..12),
+        ) {
+            let (first, second) = (promise(first), promise(second));
+            let each = (0..12).find(|index| contradiction(&first, &second, *index).is_some());
+            prop_assert_eq!(first_contradicted(&first, &second), each);
+        }
+    }
+
+    #[test]
+    fn a_promise_that_contradicts_itself_everywhere_and_another_nowhere_is_gone_through_once() {
+        // Looking at each index by itself would take 60,000 * 60,000 steps.
+        let hostile = promise((0..30_000).flat_map(|index| [(index, 1), (index, 2)]).collect());
+        assert_eq!(first_contradicted(&hostile, &promise(vec![(40_000, 1)])), None);
+        assert_eq!(first_contradicted(&hostile, &promise(vec![(29_999, 1)])), Some(29_999));
     }
 }

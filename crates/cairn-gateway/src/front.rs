@@ -39,7 +39,7 @@ pub(crate) struct Front {
     pub signatures: Signatures,
     /// The public listener.
     pub door: Arc<Door>,
-    pub rates: Rates,
+    pub rates: Arc<Rates>,
     /// Bytes of requests and answers.
     pub memory: Arc<Shares>,
     /// A permit for each request that is being worked on.

@@ -25,6 +25,7 @@ mod admin;
 mod auditors;
 mod body;
 mod buckets;
+mod charges;
 mod epochs;
 mod error;
 mod forked;

@@ -73,7 +73,7 @@ impl Gateway {
             writer: queue.clone(),
             verifiers: Verifiers::default(),
             door: Arc::new(door),
-            rates: Rates::of(&options),
+            rates: Arc::new(Rates::of(&options)),
             memory: Shares::of(options.bytes_in_flight_max, options.bytes_per_address_max),
             work: Arc::new(Semaphore::new(options.requests_in_flight_max.clamp(1, Semaphore::MAX_PERMITS))),
             draining: AtomicBool::new(false),

@@ -11,7 +11,6 @@ use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use cairn_api::{Problem, ResultRow, ResultStatus, SubmitResponse};
-use cairn_core::DeviceId;
 use cairn_core::entry::EntryKind;
 use cairn_fold::Refusal;
 use cairn_ledger::{Answer, Receipted, Submission};
@@ -19,6 +18,7 @@ use cairn_ledger::{Answer, Receipted, Submission};
 use crate::address::Client;
 use crate::body::{Received, media_type, receive};
 use crate::buckets::Wait;
+use crate::charges::Charges;
 use crate::front::Front;
 use crate::health;
 use crate::openapi::Binary;
@@ -89,8 +89,7 @@ async fn submit(front: &Arc<Front>, kind: EntryKind, request: Request) -> Answer
     } else {
         log_others(front, client, kind, is_sequence, received).await?
     };
-    let Told { rows, charged, wait, receipted } = told;
-    repay(front, &charged, receipted.as_ref().ok());
+    let Told { rows, wait, receipted } = told;
     let response = respond(rows, receipted?);
     front.metrics.count(&response.results);
     with_wait(response, wait)
@@ -108,12 +107,13 @@ async fn log_others(
         .blocking(move |front| {
             let split = split_body(front, client, kind, is_sequence, &bytes)?;
             let rows = screen(front, kind, &split.items)?;
-            Ok((Prepared::of(kind, rows, split.rest.as_ref()), held))
+            Ok((Prepared::of(front, kind, rows, split.rest.as_ref()), held))
         })
         .await?;
-    let Prepared { rows, items, charged, wait } = prepared;
+    // Devices are charged for reports alone.
+    let Prepared { rows, items, wait, .. } = prepared;
     let receipted = if items.is_empty() { Ok(nothing_logged(front)) } else { front.writer.submit(items, held).await };
-    Ok(Told { rows, charged, wait, receipted })
+    Ok(Told { rows, wait, receipted })
 }
 
 /// The receipt of a request of which nothing reached the writer.
@@ -125,22 +125,10 @@ pub(crate) fn nothing_logged(front: &Front) -> Receipted {
 pub(crate) struct Told {
     /// A row for each item sent; `None` where the writer's answer goes.
     pub rows: Vec<Option<ResultRow>>,
-    /// Who was charged for each item that went to the writer.
-    pub charged: Vec<Option<DeviceId>>,
     /// The longest wait of the reports that came too fast.
     pub wait: Option<Wait>,
     /// What the writer says.
     pub receipted: Result<Receipted, Refused>,
-}
-
-/// Gives back what devices were charged for reports that were not logged.
-fn repay(front: &Front, charged: &[Option<DeviceId>], receipted: Option<&Receipted>) {
-    for (at, device) in charged.iter().enumerate() {
-        let answer = receipted.and_then(|receipted| receipted.answers.get(at));
-        if let (Some(device), false) = (device, matches!(answer, Some(Answer::Accepted { .. }))) {
-            front.rates.repay_device(*device);
-        }
-    }
 }
 
 /// When reports came too fast the answer says when to come back; when nothing else came it is a refusal.
@@ -172,8 +160,8 @@ pub(crate) struct Prepared {
     pub rows: Vec<Option<ResultRow>>,
     /// What goes to the writer.
     pub items: Vec<Submission>,
-    /// Who was charged for each of those.
-    pub charged: Vec<Option<DeviceId>>,
+    /// What was charged for those.
+    pub charges: Charges,
     /// The longest wait of the reports that came too fast.
     pub wait: Option<Wait>,
 }
@@ -181,17 +169,19 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Of checked items, and of the rest of a body that could not be split into any.
     pub fn of(
+        front: &Front,
         kind: EntryKind,
         checked: impl IntoIterator<Item = Result<Passed, Stopped>>,
         rest: Option<&Rest>,
     ) -> Self {
-        let mut prepared = Self { rows: Vec::new(), items: Vec::new(), charged: Vec::new(), wait: None };
+        let charges = Charges::by(front.rates.clone());
+        let mut prepared = Self { rows: Vec::new(), items: Vec::new(), charges, wait: None };
         for row in checked {
             match row {
                 Ok(passed) => {
                     prepared.rows.push(None);
                     prepared.items.push(passed.submission);
-                    prepared.charged.push(passed.charged);
+                    prepared.charges.push(passed.charged);
                 }
                 Err(Stopped { refusal, wait }) => {
                     prepared.rows.push(Some(rejected(&refusal)));

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use cairn_core::entry::EntryKind;
+use cairn_ledger::Receipted;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::address::Client;
@@ -144,7 +145,7 @@ fn check(front: &Front, jobs: Vec<Job>) {
         match split {
             Ok(Items { items, rest }) => {
                 let own = rows.by_ref().take(items.len());
-                requests.extend(request(front, Prepared::of(EntryKind::Report, own, rest.as_ref()), asked));
+                requests.extend(request(front, Prepared::of(front, EntryKind::Report, own, rest.as_ref()), asked));
             }
             Err(refused) => asked.tell(Err(refused.clone())),
         }
@@ -159,15 +160,19 @@ fn check(front: &Front, jobs: Vec<Job>) {
 
 /// What goes to the writer of a request; who sent nothing that may is told at once.
 fn request(front: &Front, prepared: Prepared, asked: Asked) -> Option<Request> {
-    let Prepared { rows, items, charged, wait } = prepared;
+    let Prepared { rows, items, charges, wait } = prepared;
     if items.is_empty() {
-        asked.tell(Ok(Told { rows, charged, wait, receipted: Ok(nothing_logged(front)) }));
+        asked.tell(Ok(Told { rows, wait, receipted: Ok(nothing_logged(front)) }));
         return None;
     }
     let Asked { answer, held, .. } = asked;
-    let tell = move |receipted| {
+    let tell = move |receipted: Result<Receipted, Refused>| {
+        match &receipted {
+            Ok(receipted) => charges.settle(&receipted.answers),
+            Err(_) => drop(charges),
+        }
         drop(held);
-        drop(answer.send(Ok(Told { rows, charged, wait, receipted })));
+        drop(answer.send(Ok(Told { rows, wait, receipted })));
     };
     Some(Request { items, tell: Box::new(tell) })
 }

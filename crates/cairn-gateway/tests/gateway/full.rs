@@ -3,11 +3,57 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cairn_gateway::{Gateway, GatewayOptions, Rate};
 use cairn_testkit::disk::{Faults, FaultyDisk};
 
-use crate::support::{Client, Device, Net, rows};
+use crate::support::{CLOCK, Client, Device, Net, options, rows};
 
 const COSE: &str = "application/cose";
+
+#[test]
+fn a_device_gets_back_what_it_was_charged_when_the_disk_was_full_and_the_sender_has_left() {
+    let disk = FaultyDisk::new(1, Faults::default());
+    let net = Net::found_on(Some(Arc::new(disk.clone())));
+    let options = GatewayOptions {
+        admin_listen: Some("127.0.0.1:0".to_owned()),
+        checkpoint: Duration::from_secs(600),
+        device_reports: Rate { per_s: 1, burst: 1_000 },
+        ..options()
+    };
+    let sequencer = net.sequencer();
+    let ledger = sequencer.ledger();
+    let running = Gateway::start(sequencer, CLOCK, options).unwrap();
+    let (mut client, mut watcher) = (Client::to(&running), Client::at(running.admin_address().unwrap()));
+    let mut until = |name: &str, value: u64| {
+        assert!((0..4_000).any(|_| {
+            std::thread::sleep(Duration::from_millis(5));
+            watcher.metric(name) == value
+        }));
+    };
+    let device = Device::of(1);
+    client.statement(&net.enrol(&device));
+    let reports: Vec<Vec<u8>> = (1..=900).map(|seq| net.report(&device, seq, 1_500)).collect();
+    disk.fill();
+    // Nobody knows yet that the disk is full: the reports are checked and charged, and refused by the writer.
+    let writing = ledger.write().unwrap();
+    let mut sender = Client::to(&running);
+    sender.start_post("/v1/reports", "application/cbor-seq", &reports.concat());
+    until("cairn_bytes_held", reports.concat().len() as u64);
+    drop(sender);
+    until("cairn_requests_under_way", 0);
+    drop(writing);
+    until("cairn_bytes_held", 0);
+    disk.make_room();
+    let answer = loop {
+        let answer = client.post("/v1/reports", "application/cbor-seq", &reports.concat());
+        if answer.status != 503 {
+            break answer;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let told = rows(&answer.json());
+    assert!(told.iter().all(|row| row.starts_with("accepted")), "{:?}", told.iter().find(|row| !row.starts_with("a")));
+}
 
 #[test]
 fn on_a_full_disk_nothing_is_promised_reading_goes_on_and_with_room_so_does_logging() {
