@@ -1,5 +1,7 @@
 //! What a valid entry does to the state.
 
+use std::sync::Arc;
+
 use cairn_core::DeviceId;
 use cairn_core::report::Report;
 use cairn_core::statement::{Body, Statement};
@@ -64,7 +66,7 @@ impl State {
                 device.rotate(rotate.key);
             }
             Body::Payee(choice) => {
-                self.payees.insert(choice.owner.clone(), choice.payee.clone());
+                self.payees.insert(choice.owner.clone(), Arc::new(choice.payee.clone()));
             }
             Body::Policy(policy) => {
                 let read = cairn_reward::Policy::parse(&policy.document).expect("admit read the policy");

@@ -215,11 +215,12 @@ fn judge_class(
     let number = state.epoch.number;
     let start_ms = clock.start_ms(number);
     let fresh: Vec<&Accepted> =
-        closing.fresh.iter().map(AsRef::as_ref).filter(|held: &&Accepted| held.class == class).collect();
+        closing.fresh.iter().map(AsRef::as_ref).filter(|held: &&Accepted| held.class.schema() == class).collect();
     // Where nothing came late, only those readings of earlier reports matter that waited for this epoch: slots do not
     // straddle epochs.
     let since_ms = if fresh.iter().any(|held| held.time_ms < start_ms) { 0 } else { start_ms };
-    let context = closing.recent.iter().copied().filter(|held| held.class == class && held.last_ms >= since_ms);
+    let context =
+        closing.recent.iter().copied().filter(|held| held.class.schema() == class && held.last_ms >= since_ms);
     let context: Vec<&Accepted> = context.collect();
     let (fresh_bodies, context_bodies) = (bodies(&fresh), bodies(&context));
     let report = |(held, body)| report(state, held, body);
@@ -257,7 +258,7 @@ fn report<'a>(state: &State, held: &Accepted, body: &'a Value) -> Report<'a> {
         boot: held.name.boot,
         seq: held.name.seq,
         clock: held.clock,
-        account: held.pending.account.clone(),
+        account: Account::clone(&held.pending.account),
         time_ms: held.time_ms,
         received_ms: held.received_ms,
         flags: u32::try_from(held.flags).expect("defined flags are three bits"),

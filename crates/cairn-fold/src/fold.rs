@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use cairn_core::Hash;
 use cairn_core::cbor::CborError;
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::epoch::EpochStatement;
 use cairn_core::report::Report;
-use cairn_core::{Account, Hash};
 use cairn_merkle::tree::Frontier;
 use thiserror::Error;
 
@@ -275,7 +275,7 @@ fn owner_as_pending(state: &State, index: u64, bytes: &[u8]) -> Result<Pending, 
     let entry = Entry::decode(bytes).map_err(|source| FoldError::Entry { index, source })?;
     let report = Report::parse(entry.body).map_err(|_| FoldError::SnapshotEntry { index })?;
     let device = state.devices.get(&report.device()).ok_or(FoldError::SnapshotEntry { index })?;
-    Ok(Pending { account: Account::clone(&device.owner), denied: None })
+    Ok(Pending { account: device.owner.clone(), denied: None })
 }
 
 fn reread(index: u64, epoch: u64, pending: Pending, bytes: &[u8]) -> Result<Accepted, FoldError> {

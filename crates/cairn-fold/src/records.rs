@@ -330,7 +330,7 @@ impl State {
                 self.profiles.insert((class, first_epoch), document);
             }
             table::PAYEE => {
-                self.payees.insert(account_key(key)?, Account::decode(input)?);
+                self.payees.insert(account_key(key)?, Arc::new(Account::decode(input)?));
             }
             table::CUMULATIVE => {
                 self.cumulative.insert(account_key(key)?, Amount::decode(input)?);
@@ -338,7 +338,8 @@ impl State {
             table::PENDING => {
                 let (epoch, index) = two_uints(key)?;
                 input.array_exact(2)?;
-                let pending = Pending { account: Account::decode(input)?, denied: some_index(input.uint()?) };
+                let account = self.shared_owner(&Account::decode(input)?);
+                let pending = Pending { account, denied: some_index(input.uint()?) };
                 self.pending.insert((epoch, index), pending);
             }
             table::JUDGED => {

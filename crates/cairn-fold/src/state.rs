@@ -44,8 +44,8 @@ pub struct Denial {
 /// What is known of an accepted report until its epoch is judged: who is paid, and whether it was denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
-    /// The owner's payee at the report's index.
-    pub account: Account,
+    /// The owner's payee at the report's index; of millions of reports that wait, shared among those of one payee.
+    pub account: Arc<Account>,
     /// The denial in force at the report's index.
     pub denied: Option<u64>,
 }
@@ -94,7 +94,7 @@ pub struct State {
     /// Profile documents by class and first epoch.
     pub profiles: BTreeMap<(String, u64), String>,
     /// The account that each owner chose to be paid at.
-    pub payees: BTreeMap<Account, Account>,
+    pub payees: BTreeMap<Account, Arc<Account>>,
     /// What each account was given in all, base units.
     pub cumulative: BTreeMap<Account, Amount>,
     /// Denials by device.
@@ -164,7 +164,12 @@ impl State {
     /// The account that is paid for an owner's devices.
     #[must_use]
     pub fn payee_of<'a>(&'a self, owner: &'a Account) -> &'a Account {
-        self.payees.get(owner).unwrap_or(owner)
+        self.payees.get(owner).map_or(owner, AsRef::as_ref)
+    }
+
+    /// The same, shared.
+    pub(crate) fn shared_payee_of(&self, owner: &Arc<Account>) -> Arc<Account> {
+        self.payees.get::<Account>(owner).unwrap_or(owner).clone()
     }
 
     /// The denial that holds for a device at a time.

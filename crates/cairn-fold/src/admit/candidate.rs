@@ -25,7 +25,7 @@ pub struct Candidate {
     /// Whether it names another device as its subject.
     pub(super) has_subject: bool,
     /// What the class defines: the body's canonical bytes.
-    pub(super) body: Vec<u8>,
+    pub(super) body: Box<[u8]>,
     /// From its time to its last reading, ms; or why the class refuses the body.
     pub(super) span_ms: Result<u64, Refusal>,
     /// What is known of its signature.
@@ -47,7 +47,7 @@ impl Candidate {
             flags: body.flags,
             place: body.place,
             has_subject: body.subject.is_some(),
-            body: body.body.encode(),
+            body: body.body.encode().into_boxed_slice(),
             class: body.schema,
             span_ms,
             checked: None,

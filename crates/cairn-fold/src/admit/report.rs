@@ -1,6 +1,6 @@
 //! When a report is valid.
 
-use cairn_classes::Clock;
+use cairn_classes::{Class, Clock};
 use cairn_core::entry::Entry;
 use cairn_core::geo::Cell;
 use cairn_core::key::PublicKey;
@@ -21,8 +21,8 @@ pub struct Accepted {
     pub name: ReportName,
     /// The epoch that judges it.
     pub epoch: u64,
-    /// The class, such as `sensing/1`.
-    pub class: String,
+    /// The class.
+    pub class: Class,
     /// The time that counts, ms since 1970 UTC.
     pub time_ms: u64,
     /// The time of its last reading, ms since 1970 UTC.
@@ -34,7 +34,7 @@ pub struct Accepted {
     /// See [`cairn_core::report::flag`].
     pub flags: u64,
     /// What the class defines: the body's canonical bytes.
-    pub body: Vec<u8>,
+    pub body: Box<[u8]>,
     /// Who is paid, and whether the device was denied, at the report's index.
     pub pending: Pending,
 }
@@ -96,9 +96,8 @@ pub fn admit_report(state: &State, index: u64, entry: &Entry<'_>, candidate: Can
     let received_ms = entry.received_ms;
     let Standing { device, epoch, time_ms, last_ms } = standing(state, &candidate, received_ms)?;
     check_signature(state, device, entry.body, &candidate)?;
-    let owner = &*device.owner;
     let pending = Pending {
-        account: state.payee_of(owner).clone(),
+        account: state.shared_payee_of(&device.owner),
         denied: state.denial_at(&candidate.name.device, received_ms).map(|denial| denial.index),
     };
     Ok(Accepted {
@@ -111,9 +110,14 @@ pub fn admit_report(state: &State, index: u64, entry: &Entry<'_>, candidate: Can
         clock: candidate.clock(),
         flags: candidate.flags,
         body: candidate.body,
-        class: candidate.class,
+        class: class_of(&candidate.class),
         pending,
     })
+}
+
+/// The class of a report whose body was checked.
+fn class_of(schema: &str) -> Class {
+    Class::of_schema(schema).expect("a class that is not known refuses every body")
 }
 
 impl Accepted {
@@ -137,8 +141,8 @@ impl Accepted {
             received_ms,
             clock: body.clock.map(|(source, error_ms)| Clock { source: source.number(), error_ms }),
             flags: body.flags,
-            body: body.body.encode(),
-            class: body.schema,
+            body: body.body.encode().into_boxed_slice(),
+            class: class_of(&body.schema),
             pending,
         }
     }
