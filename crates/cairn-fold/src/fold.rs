@@ -11,7 +11,7 @@ use cairn_core::report::Report;
 use cairn_merkle::tree::Frontier;
 use thiserror::Error;
 
-use crate::admit::{Accepted, Candidate, Checked, Effect, admit, admit_read};
+use crate::admit::{Accepted, Beforehand, Checked, Effect, admit, admit_read};
 use crate::close::{CloseError, Closed, Closing, close, root_of_each};
 use crate::records::RecordError;
 use crate::refusal::Refusal;
@@ -128,7 +128,7 @@ impl Fold {
         self.open.values().flatten().map(AsRef::as_ref)
     }
 
-    /// Folds the next entry if it is valid, and changes nothing if it is void: how a gateway decides what to log. A report
+    /// Folds the next entry if it is valid, and changes nothing if it is void: how a gateway decides what to log. An entry
     /// may come with what was read from its bytes before.
     ///
     /// # Panics
@@ -136,17 +136,12 @@ impl Fold {
     ///
     /// # Errors
     /// [`Refusal`].
-    pub fn push_valid(
-        &mut self,
-        leaf: Hash,
-        entry: &Entry<'_>,
-        candidate: Option<Candidate>,
-    ) -> Result<Effect, Refusal> {
+    pub fn push_valid(&mut self, leaf: Hash, entry: &Entry<'_>, read: Option<Beforehand>) -> Result<Effect, Refusal> {
         assert!(!self.due(entry.received_ms), "an epoch that is due closes before the entry is offered");
         assert!(entry.received_ms >= self.state.received_ms, "the sequencer's time never goes back");
         let index = self.size();
-        let effect = match candidate.filter(|_| entry.kind == EntryKind::Report) {
-            Some(candidate) => admit_read(&self.state, index, entry, candidate)?,
+        let effect = match read {
+            Some(read) => admit_read(&self.state, index, entry, read)?,
             None => admit(&self.state, index, entry, None)?,
         };
         self.state.received_ms = entry.received_ms;

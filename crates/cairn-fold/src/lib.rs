@@ -19,7 +19,7 @@ mod signatures;
 mod snapshot;
 mod state;
 
-pub use admit::{Accepted, Candidate, Checked, Effect, admit, admit_unsigned, report_key};
+pub use admit::{Accepted, Beforehand, Candidate, Checked, Effect, Vouched, admit, admit_unsigned, report_key};
 pub use carry::Carried;
 pub use close::{CloseError, Closed, ENGINE_REVISION, claim_leaves, root_of};
 pub use credit::{Buyer, CREDIT_MAX, Credited, Credits};

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use cairn_core::entry::EntryKind;
+use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::geo::{Cell, Position};
 use cairn_core::key::SecretKey;
 use cairn_core::observation::{ObservationBody, sign_observation};
@@ -11,7 +11,9 @@ use cairn_core::statement::{
     Appeal, AuditorSet, Body, Deny, Draft, Enrol, Mobility, PayeeChoice, PolicyDocument, ProfileDocument, Role, Rotate,
     Statement, Successor, Transfer,
 };
-use cairn_core::{DeviceId, Payout, cbor::Value};
+use cairn_core::{DeviceId, Hash, NetworkId, Payout, cbor::Value};
+use cairn_fold::{Beforehand, Vouched};
+use cairn_merkle::tree::leaf_hash;
 use cairn_testkit::network::{CLASS, DAY_MS, MemoryNetwork, SeededDevice, Terms, daily_profile, with_revision};
 
 struct Case {
@@ -30,7 +32,35 @@ impl Case {
     }
 
     fn say(&mut self, kind: EntryKind, bytes: &[u8]) -> &'static str {
-        self.network.log(kind, bytes).1.map_or("valid", |refusal| refusal.code)
+        let beforehand = if kind == EntryKind::Statement { self.vouched(bytes) } else { None };
+        let found = self.network.log(kind, bytes).1.map_or("valid", |refusal| refusal.code);
+        match beforehand {
+            // Nobody vouches for signatures that do not hold.
+            Some(Err(code)) => assert!(found != "valid" && code.starts_with("STM-"), "{found}, {code}"),
+            Some(Ok(code)) => assert_eq!(found, code, "vouched for, it is as it is alone"),
+            None => {}
+        }
+        found
+    }
+
+    /// What becomes of a statement whose signatures were checked beforehand; or why nobody vouches for it. `None` where an
+    /// epoch closes first.
+    fn vouched(&self, bytes: &[u8]) -> Option<Result<&'static str, &'static str>> {
+        let MemoryNetwork { fold, id, now_ms, .. } = &self.network;
+        let entry = Entry { kind: EntryKind::Statement, received_ms: *now_ms, body: bytes };
+        if fold.due(*now_ms) {
+            return None;
+        }
+        let offer = |vouched: Vouched| {
+            let read = Beforehand::Statement(Box::new(vouched));
+            let offered = fold.clone().push_valid(leaf_hash(&entry.encode()), &entry, Some(read));
+            offered.err().map_or("valid", |refusal| refusal.code)
+        };
+        // That they hold under another network's id says nothing here.
+        if let Ok(elsewhere) = Vouched::read(bytes, &NetworkId(Hash::ZERO)) {
+            assert_ne!(offer(elsewhere), "valid");
+        }
+        Some(Vouched::read(bytes, id).map(offer).map_err(|refusal| refusal.code))
     }
 
     fn state(&mut self, statement: &Statement) -> &'static str {
@@ -183,6 +213,10 @@ fn enrolments_that_break_a_rule_are_void_with_its_code() {
     let another = SeededDevice::of(41);
     let draft = case.draft(Body::Enrol(enrol(&another))).signed_by_wallet(&another.wallet).finish();
     assert_eq!(case.state(&draft), "STM-RIGHTS", "the device's key has not signed");
+    let (nonce, body) = (case.network.next_nonce(), Body::Enrol(enrol(&another)));
+    let elsewhere = Draft::of(Some(NetworkId(Hash::ZERO)), body, nonce, u64::MAX >> 1);
+    let elsewhere = elsewhere.signed_by(&another.key).signed_by_wallet(&another.wallet).finish();
+    assert_eq!(case.state(&elsewhere), "STM-SIGNATURE", "signed for another network");
 }
 
 #[test]

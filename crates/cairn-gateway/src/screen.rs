@@ -12,8 +12,7 @@ use cairn_core::ed25519::Signature;
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::key::PublicKey;
 use cairn_core::report::Report;
-use cairn_core::statement::Statement;
-use cairn_fold::{Candidate, Checked, Claimed, Refusal, admit_unsigned, verify_all};
+use cairn_fold::{Beforehand, Candidate, Checked, Claimed, Refusal, Vouched, admit_unsigned, verify_all};
 use cairn_ledger::{Ledger, Submission};
 
 use crate::buckets::Wait;
@@ -66,17 +65,23 @@ pub(crate) fn screen(front: &Front, kind: EntryKind, items: &[&[u8]]) -> Result<
     if kind == EntryKind::Report {
         return screen_reports(front, items);
     }
-    let passed =
-        |body: &[u8]| Passed { submission: Submission { kind, body: body.to_vec(), checked: None }, charged: None };
+    let passed = |body: &[u8], checked: Option<Beforehand>| Passed {
+        submission: Submission { kind, body: body.to_vec(), checked },
+        charged: None,
+    };
     if kind == EntryKind::Statement {
-        return Ok(items.iter().map(|body| Ok(check_statement(front, body).map(|()| passed(body))?)).collect());
+        // Form and signatures. Nonces and rights are left to the writer, since one statement may stand on another that is
+        // still on its way.
+        let read = Vouched::read_all(items, &front.network).into_iter().zip(items);
+        let vouched = |vouched| Some(Beforehand::Statement(Box::new(vouched)));
+        return Ok(read.map(|(read, body)| Ok(passed(body, vouched(read?)))).collect());
     }
     close_due(front)?;
     let mut rows = Rows::new();
     for body in items {
         let ledger = front.ledger()?;
         let checked = ledger.fold().check(&entry(front, &ledger, kind, body));
-        rows.push(checked.map(|_| passed(body)).map_err(Stopped::from));
+        rows.push(checked.map(|_| passed(body, None)).map_err(Stopped::from));
     }
     Ok(rows)
 }
@@ -95,17 +100,6 @@ fn close_due(front: &Front) -> Result<(), Refused> {
 
 fn entry<'a>(front: &Front, ledger: &Ledger, kind: EntryKind, body: &'a [u8]) -> Entry<'a> {
     Entry { kind, received_ms: front.clock.now_ms(ledger.state().received_ms), body }
-}
-
-/// A statement's form and signatures. Nonces and rights are left to the writer, since one statement may stand on another
-/// that is still on its way.
-fn check_statement(front: &Front, body: &[u8]) -> Result<(), Refusal> {
-    let statement =
-        Statement::parse(body).map_err(|error| Refusal { code: error.code(), detail: error.to_string() })?;
-    if statement.signatures_hold(Some(&front.network)) {
-        return Ok(());
-    }
-    Err(Refusal { code: "STM-SIGNATURE", detail: "a signature does not verify".to_owned() })
 }
 
 /// A report on its way through the checks.
@@ -182,6 +176,7 @@ fn settle(front: &Front, read: Read, body: &[u8], holds: &mut impl Iterator<Item
         charged = Some(device);
     }
     candidate.note(checked);
-    let submission = Submission { kind: EntryKind::Report, body: body.to_vec(), checked: Some(candidate) };
+    let submission =
+        Submission { kind: EntryKind::Report, body: body.to_vec(), checked: Some(Beforehand::Report(candidate)) };
     Ok(Passed { submission, charged })
 }

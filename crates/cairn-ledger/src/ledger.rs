@@ -8,7 +8,7 @@ use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::epoch::EpochStatement;
 use cairn_core::report::ReportName;
 use cairn_core::{Hash, NetworkId};
-use cairn_fold::{Candidate, Effect, Fold, Refusal, State};
+use cairn_fold::{Beforehand, Effect, Fold, Refusal, State};
 use cairn_log::LogReader;
 use cairn_merkle::tree::Frontier;
 
@@ -116,9 +116,9 @@ impl Ledger {
     }
 
     /// Folds an entry that is about to be logged, if it is valid; changes nothing if it is void.
-    pub(crate) fn offer(&mut self, leaf: Hash, entry: &Entry<'_>, candidate: Option<Candidate>) -> Result<(), Refusal> {
+    pub(crate) fn offer(&mut self, leaf: Hash, entry: &Entry<'_>, read: Option<Beforehand>) -> Result<(), Refusal> {
         let index = self.follow.fold.size();
-        if let Effect::Report(accepted) = self.follow.fold.push_valid(leaf, entry, candidate)? {
+        if let Effect::Report(accepted) = self.follow.fold.push_valid(leaf, entry, read)? {
             self.follow.names.insert(accepted.name, index);
         }
         Ok(())

@@ -13,7 +13,7 @@ use cairn_core::key::SecretKey;
 use cairn_core::observation::{Observation, ObservationBody, SOURCE_CLOCK, sign_observation};
 use cairn_core::report::{Report, ReportName};
 use cairn_core::{Hash, cose};
-use cairn_fold::{Candidate, Closed, Refusal};
+use cairn_fold::{Beforehand, Closed, Refusal};
 use cairn_log::{Begun, Log, LogError, LogReader, PendingCheckpoint, promise};
 use cairn_merkle::note::NoteSignature;
 use cairn_merkle::tree::leaf_hash;
@@ -52,8 +52,8 @@ pub struct Submission {
     pub kind: EntryKind,
     /// The received bytes.
     pub body: Vec<u8>,
-    /// What was read from a report's bytes and is known of its signature, if somebody looked at it beforehand.
-    pub checked: Option<Box<Candidate>>,
+    /// What was read from its bytes and is known of its signatures, if somebody looked at it beforehand.
+    pub checked: Option<Beforehand>,
 }
 
 /// What became of one item.
@@ -405,7 +405,7 @@ impl Sequencer {
         self.close_due(ledger, group, received_ms)?;
         let index = ledger.fold().size();
         let leaf = leaf_hash(&bytes);
-        match ledger.offer(leaf, &entry, item.checked.take().map(|candidate| *candidate)) {
+        match ledger.offer(leaf, &entry, item.checked.take()) {
             Ok(()) => {
                 group.entries.push(bytes);
                 Ok(Answer::Accepted { index, leaf })

@@ -11,7 +11,7 @@ use cairn_core::ed25519::SigningKey;
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::key::{PublicKey, SecretKey};
 use cairn_core::report::Report;
-use cairn_fold::{Candidate, Checked, Claimed, admit_unsigned, verify_all};
+use cairn_fold::{Beforehand, Candidate, Checked, Claimed, admit_unsigned, verify_all};
 use cairn_log::{Log, LogOptions, StdDisk};
 use cairn_merkle::promise::{Promise, promise_key_name};
 use cairn_merkle::tree::leaf_hash;
@@ -125,7 +125,10 @@ fn measure(
     let first = fold.size();
     steps
         .time("admit again, in order, and fold", || {
-            let mut push = |((entry, leaf), candidate)| fold.push_valid(leaf, entry, Some(candidate)).map(drop);
+            let mut push = |((entry, leaf), candidate)| {
+                let read = Beforehand::Report(Box::new(candidate));
+                fold.push_valid(leaf, entry, Some(read)).map(drop)
+            };
             entries.iter().zip(leaves.iter().copied()).zip(candidates).try_for_each(&mut push)
         })
         .map_err(|refusal| refusal.to_string())?;

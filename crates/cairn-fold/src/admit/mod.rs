@@ -3,6 +3,7 @@
 //! An entry that fails is *void*, with a code. Inclusion in the log proves that something was said, never that it is
 //! valid. Cheap checks come before expensive ones; signatures last, or checked in batches beforehand ([`Checked`]).
 
+mod beforehand;
 mod candidate;
 mod observation;
 mod report;
@@ -16,6 +17,7 @@ use cairn_core::epoch::EpochStatement;
 use cairn_core::key::PublicKey;
 use cairn_core::statement::Statement;
 
+pub use self::beforehand::{Beforehand, Vouched};
 pub use self::candidate::Candidate;
 pub use self::report::{Accepted, admit_report, admit_unsigned, report_key};
 use crate::credit::Credited;
@@ -66,12 +68,12 @@ pub fn admit(state: &State, index: u64, entry: &Entry<'_>, checked: Option<Check
         EntryKind::Report => {
             let mut candidate = Candidate::read(entry.body)?;
             candidate.note(checked);
-            admit_read(state, index, entry, candidate)
+            admit_candidate(state, index, entry, candidate)
         }
         EntryKind::Statement => {
             let statement =
                 Statement::parse(entry.body).map_err(|error| Refusal::of(error.code(), error.to_string()))?;
-            statement::admit(state, entry.received_ms, &statement)?;
+            statement::admit(state, entry.received_ms, &statement, None)?;
             Ok(Effect::Statement(Box::new(statement)))
         }
         EntryKind::Observation => observation::admit(state, entry),
@@ -87,12 +89,27 @@ fn check_founding(state: &State, index: u64, kind: EntryKind) -> Result<(), Refu
     Err(Refusal::of("NET-GENESIS", "entry 0 is the genesis statement, and nothing else is"))
 }
 
-/// As [`admit`], for a report that was read from the entry's body before.
+/// As [`admit`], with what was read from the entry's body before; what is of another kind than the entry counts for nothing.
 ///
 /// # Errors
 /// [`Refusal`] with the code that voids it.
-pub fn admit_read(state: &State, index: u64, entry: &Entry<'_>, candidate: Candidate) -> Result<Effect, Refusal> {
-    check_founding(state, index, entry.kind)?;
+pub fn admit_read(state: &State, index: u64, entry: &Entry<'_>, read: Beforehand) -> Result<Effect, Refusal> {
+    match (read, entry.kind) {
+        (Beforehand::Report(candidate), EntryKind::Report) => {
+            check_founding(state, index, entry.kind)?;
+            admit_candidate(state, index, entry, *candidate)
+        }
+        (Beforehand::Statement(vouched), EntryKind::Statement) => {
+            check_founding(state, index, entry.kind)?;
+            let Vouched { statement, network } = *vouched;
+            statement::admit(state, entry.received_ms, &statement, Some(&network))?;
+            Ok(Effect::Statement(Box::new(statement)))
+        }
+        _ => admit(state, index, entry, None),
+    }
+}
+
+fn admit_candidate(state: &State, index: u64, entry: &Entry<'_>, candidate: Candidate) -> Result<Effect, Refusal> {
     admit_report(state, index, entry, candidate).map(|accepted| Effect::Report(Arc::new(accepted)))
 }
 
