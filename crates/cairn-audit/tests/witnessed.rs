@@ -129,12 +129,18 @@ fn an_entry_dated_otherwise_than_a_quorum_saw_is_named_with_witness_and_times() 
     assert!(found.detail.contains("w1.example") && found.found.contains(&dated_ms.to_string()), "{found}");
 
     // An entry that came ten minutes after a checkpoint without it was cosigned, dated as if it had come before.
-    let mut backdated = honest.clone();
-    backdated.insert(at - 4, cosigned(&network, at, &[1, 2, 3].map(|seed| (seed, dated_ms / 1_000 + 600))));
+    let without_it = cosigned(&network, at, &[1, 2, 3].map(|seed| (seed, dated_ms / 1_000 + 600)));
+    let mut backdated = shifted(601);
+    backdated.insert(at - 4, without_it.clone());
     let report = served_with(&network, &backdated).audit(&options(trust(3)));
     let found = named(&report, "dated too early");
     assert_eq!((found.code.as_str(), found.entry), ("WIT-DATED-EARLY", Some(at as u64)), "{found}");
     assert!(found.detail.contains("w1.example") && found.found.contains(&dated_ms.to_string()), "{found}");
+    assert!(found.detail.contains(&format!("checkpoint {} of the history served beside the log", at - 4)), "{found}");
+    // Somebody had the old checkpoint cosigned again, when a quorum had long seen the entry.
+    let mut again = honest.clone();
+    again.insert(at - 4, without_it);
+    assert!(served_with(&network, &again).audit(&options(trust(3))).passed());
     // What was recomputed before is there, and the report is whole.
     assert!(report.counts.entries == at as u64 && report.witnessed.is_some());
 }
