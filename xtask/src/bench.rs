@@ -3,11 +3,12 @@
 //! Each measurement is an example of the crate that it measures, and prints lines of a name and a value. Times are of one
 //! machine on one day; ratios travel better. Tests are never timed.
 //!
-//! `cargo xtask bench ingest` measures what a gateway takes in, and `cargo xtask bench judge` what the sensing judge finds;
-//! each has a section of its own on the page, which the others leave as it stands.
+//! `cargo xtask bench ingest` measures what a gateway takes in, `cargo xtask bench peers` the same beside a broker and a
+//! database, and `cargo xtask bench judge` what the sensing judge finds; each has a section of its own on the page, which the others leave as it stands.
 
 mod ingest;
 mod judge;
+mod peers;
 
 use std::fmt::Write as _;
 
@@ -54,6 +55,7 @@ const JUDGE: &str = "\n## What the judge of sensing finds\n";
 
 pub use ingest::run as run_ingest;
 pub use judge::run as run_judge;
+pub use peers::run as run_peers;
 
 /// Measures everything but the judge's finds, prints it, and keeps it if asked to.
 pub fn run(write: bool) -> Done {
@@ -74,7 +76,7 @@ pub fn run(write: bool) -> Done {
 
 /// What the measurements of `bench` alone leave as it stands: the sections with commands of their own, and all after them.
 fn kept_of(page: &str) -> &str {
-    let first = [INGEST, JUDGE].iter().filter_map(|heading| page.find(heading)).min();
+    let first = [INGEST, peers::PEERS, JUDGE].iter().filter_map(|heading| page.find(heading)).min();
     first.map_or("", |at| &page[at..])
 }
 

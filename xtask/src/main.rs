@@ -20,6 +20,8 @@ usage: cargo xtask COMMAND
   bench [--write]   measure, and print ratios of the same run; --write keeps them in docs/benchmarks.md
   bench ingest [--write] [--seconds N]
                     what a whole server takes in, beside the verifying of the same signatures alone
+  bench peers [--write]
+                    the same reports into Cairn, PostgreSQL and Mosquitto, as far as they are installed
   bench judge [--write] [--seeds N]
                     what the judge of sensing finds of injected errors, beside public libraries in Python
   soak [--minutes M] [--seed N] [--rate R] [--json]
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ("bench", []) => bench::run(false),
         ("bench", [flag]) if flag == "--write" => bench::run(true),
         ("bench", [of, flags @ ..]) if of == "ingest" => bench::run_ingest(flags),
+        ("bench", [of, flags @ ..]) if of == "peers" => bench::run_peers(flags),
         ("bench", [of, flags @ ..]) if of == "judge" => bench::run_judge(flags),
         ("soak", flags) => soak::run(flags),
         ("help" | "--help" | "-h", _) => {
