@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cairn_core::Hash;
 use cairn_core::cbor::CborError;
-use cairn_core::entry::{Entry, EntryKind};
+use cairn_core::entry::Entry;
 use cairn_core::epoch::EpochStatement;
 use cairn_core::report::Report;
 use cairn_merkle::tree::Frontier;

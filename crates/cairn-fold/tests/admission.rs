@@ -288,12 +288,12 @@ fn epoch_statements_are_those_that_the_log_implies() {
     let body =
         sign_observation(&case.network.clock, &case.network.id, &ObservationBody::clock(case.zero_ms + 16 * DAY_MS));
     let received_ms = case.zero_ms + 16 * DAY_MS;
-    let entry = cairn_core::entry::Entry { kind: EntryKind::Observation, received_ms, body: &body };
-    let folded = fold.push(cairn_merkle::tree::leaf_hash(&entry.encode()), &entry, None).unwrap();
+    let entry = Entry { kind: EntryKind::Observation, received_ms, body: &body };
+    let folded = fold.push(leaf_hash(&entry.encode()), &entry, None).unwrap();
     let mut other = folded.closed[0].statement.clone();
     other.to += 1;
     let bytes = other.encode();
-    let offered = cairn_core::entry::Entry { kind: EntryKind::Epoch, received_ms, body: &bytes };
+    let offered = Entry { kind: EntryKind::Epoch, received_ms, body: &bytes };
     assert_eq!(fold.check(&offered).unwrap_err().code, "EPO-DIFFERS");
 }
 
@@ -319,11 +319,11 @@ fn the_payee_is_the_one_at_the_reports_index() {
 #[test]
 fn entry_zero_is_genesis_and_nothing_else_is() {
     let case = Case::begin();
-    let genesis = cairn_core::entry::Entry::decode(&case.network.entries[0]).unwrap().body.to_vec();
+    let genesis = Entry::decode(&case.network.entries[0]).unwrap().body.to_vec();
     let mut again = case.network.clone();
     assert_eq!(again.log(EntryKind::Statement, &genesis).1.unwrap().code, "STM-NONCE");
     let fold = cairn_fold::Fold::start();
-    let entry = cairn_core::entry::Entry { kind: EntryKind::Report, received_ms: 0, body: b"" };
+    let entry = Entry { kind: EntryKind::Report, received_ms: 0, body: b"" };
     assert_eq!(fold.check(&entry).unwrap_err().code, "NET-GENESIS");
 }
 
