@@ -1,0 +1,48 @@
+-- Sends what `cairn bench gen` wrote with wrk, each body once, and counts what was accepted:
+--   wrk -t 2 -c 64 -d 60s -s xtask/wrk-bodies.lua URL -- FOLDER REQUESTS THREADS MEDIA-TYPE
+-- It ends by itself when every body was sent; wrk then reports errors for the connections that were cut.
+
+local threads = {}
+
+function setup(thread)
+  thread:set("number", #threads)
+  table.insert(threads, thread)
+end
+
+function init(args)
+  local folder, requests, share = args[1], tonumber(args[2]), tonumber(args[3])
+  local headers = { ["Content-Type"] = args[4] }
+  bodies, sent, answered, accepted, others = {}, 0, 0, 0, 0
+  for at = number, requests - 1, share do
+    local file = assert(io.open(string.format("%s/%08d.body", folder, at), "rb"))
+    table.insert(bodies, wrk.format("POST", "/v1/reports", headers, file:read("*a")))
+    file:close()
+  end
+end
+
+function request()
+  sent = sent + 1
+  return bodies[math.min(sent, #bodies)]
+end
+
+function response(status, headers, body)
+  answered = answered + 1
+  local _, found = string.gsub(body, '"accepted"', "")
+  accepted = accepted + found
+  if status ~= 200 then
+    others = others + 1
+  end
+  if answered >= #bodies then
+    wrk.thread:stop()
+  end
+end
+
+function done(summary)
+  local accepted, others = 0, 0
+  for _, thread in ipairs(threads) do
+    accepted = accepted + thread:get("accepted")
+    others = others + thread:get("others")
+  end
+  local s = summary.duration / 1e6
+  print(string.format("accepted %d reports in %.2f s: %d a second; %d answers were no 200", accepted, s, accepted / s, others))
+end
