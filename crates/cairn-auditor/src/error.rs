@@ -122,6 +122,6 @@ impl AuditorError {
 }
 
 /// A failure at a file.
-pub(crate) fn failed(action: &'static str, file: &str) -> impl Fn(io::Error) -> AuditorError {
-    move |source| AuditorError::Io { action, file: file.to_owned(), source }
+pub(crate) fn failed<E: Into<io::Error>>(action: &'static str, file: &str) -> impl Fn(E) -> AuditorError {
+    move |source| AuditorError::Io { action, file: file.to_owned(), source: source.into() }
 }
