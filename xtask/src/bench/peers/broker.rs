@@ -110,7 +110,7 @@ fn packet(first: u8, rest: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     let mut length = rest.len();
     loop {
-        let low = (length & 127) as u8;
+        let low = u8::try_from(length & 127).expect("seven bits");
         length >>= 7;
         if length == 0 {
             bytes.push(low);
