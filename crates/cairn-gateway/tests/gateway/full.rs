@@ -16,7 +16,6 @@ fn a_device_gets_back_what_it_was_charged_when_the_disk_was_full_and_the_sender_
     let net = Net::found_on(Some(Arc::new(disk.clone())));
     let options = GatewayOptions {
         admin_listen: Some("127.0.0.1:0".to_owned()),
-        checkpoint: Duration::from_secs(600),
         device_reports: Rate { per_s: 1, burst: 1_000 },
         ..options()
     };
@@ -32,6 +31,7 @@ fn a_device_gets_back_what_it_was_charged_when_the_disk_was_full_and_the_sender_
     };
     let device = Device::of(1);
     client.statement(&net.enrol(&device));
+    client.settle();
     let reports: Vec<Vec<u8>> = (1..=900).map(|seq| net.report(&device, seq, 1_500)).collect();
     disk.fill();
     // Nobody knows yet that the disk is full: the reports are checked and charged, and refused by the writer.
