@@ -6,12 +6,9 @@
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 
-// The included tests name forks as `revm` does; nothing else of it is needed, and it is long to build.
-extern crate self as revm;
-
 mod anvil;
 mod chain;
-pub mod primitives;
+mod sending;
 
 #[path = "../../../cairn-settle/tests/evm/anchor.rs"]
 mod anchor;
