@@ -184,7 +184,8 @@ pub fn keep_record(folder: &Folder, plan: &Plan, chain: &dyn Chain) -> Result<De
     let parent = path.parent().unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let disk = cairn_log::StdDisk::create(parent).map_err(|error| Failure::io("make", parent, &error))?;
-    cairn_log::replace_whole(&disk, &name, text.as_bytes()).map_err(|error| Failure::io("write", &path, &error))?;
+    cairn_log::replace_whole(&disk, &name, text.as_bytes())
+        .map_err(|error| Failure::io("write", &path, &error.into()))?;
     Ok(record)
 }
 
