@@ -113,12 +113,13 @@ impl Purse {
 }
 
 impl Purse {
-    /// How it is waited: a rehearsal's blocks come at once, and those of a chain in a folder stay.
+    /// How it is waited: a rehearsal's blocks come with what is sent, and none after it.
     fn options(&self, chain: &dyn Chain) -> outbox::Options {
         let usual = outbox::Options::default();
         let poll = if chain.rehearsed() { Duration::from_millis(100) } else { usual.poll };
         let max_fee_wei = self.max_fee.unwrap_or(usual.max_fee_wei);
-        outbox::Options { confirmations: self.confirmations, poll, max_fee_wei, ..usual }
+        let confirmations = if chain.rehearsed() { 0 } else { self.confirmations };
+        outbox::Options { confirmations, poll, max_fee_wei, ..usual }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod auditor;
 mod bench;
+mod chain;
 mod evidence;
 mod liar;
 mod local;

@@ -1,0 +1,224 @@
+//! `cairn chain`, `claim` and `wallet` beside a network on the wall clock, on an embedded chain: from a quorum's signatures
+//! to tokens on accounts, and from a deposit to credit in the log.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cairn_chain::{Call, Chain, Embedded, Outbox, embedded, outbox};
+use cairn_core::wallet::WalletKey;
+use cairn_settle::abi::{Arguments, address_word};
+use serde_json::Value;
+
+use crate::network::write_key;
+use crate::transcript::{Ran, cairn};
+use crate::up::Up;
+
+/// The wallet that deploys, posts and pays; any will do.
+const SETTLER: u8 = 0x5e;
+
+struct Town<'a> {
+    folder: &'a Path,
+    url: String,
+}
+
+impl Town<'_> {
+    fn run(&self, arguments: &str) -> Ran {
+        cairn(self.folder, &self.url, &arguments.split(' ').collect::<Vec<_>>(), "")
+    }
+
+    /// The document of a command that does what it is to do.
+    fn done(&self, arguments: &str) -> Value {
+        let ran = self.run(&format!("{arguments} --json"));
+        assert_eq!(ran.code, 0, "cairn {arguments}: {}{}", ran.stdout, ran.stderr);
+        serde_json::from_str(&ran.stdout).unwrap()
+    }
+
+    /// The exit code and the stable code of a command that is refused.
+    fn refused(&self, arguments: &str) -> (i32, String) {
+        let ran = self.run(&format!("{arguments} --json"));
+        let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+        (ran.code, document["error"]["code"].as_str().unwrap_or_else(|| panic!("{}", ran.stdout)).to_owned())
+    }
+
+    fn await_epoch(&self, epoch: u64) {
+        while self.done("status")["network"]["epoch"].as_u64().unwrap() < epoch {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn address(&self, key: &str) -> String {
+        self.done(&format!("wallet show {key}"))["address"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A network of short epochs that three auditors sign for from its third epoch on, whose policy takes deposits.
+fn town(folder: &Path) -> (Up, Town<'_>) {
+    let town = Town { folder, url: String::new() };
+    town.done("init net --epoch 1s --grace 100ms --rehearsed embedded-chain");
+    for key in ["observer", "a1", "a2", "a3"] {
+        let algorithm = if key == "observer" { "ed25519" } else { "secp256k1" };
+        town.done(&format!("keygen {key}.key --algorithm {algorithm}"));
+    }
+    let observer = std::fs::read_to_string(folder.join("observer.key")).unwrap();
+    let observer = observer.lines().find_map(|line| line.strip_prefix("# did:key:")).unwrap().to_owned();
+    let policy = folder.join("net/policy.toml");
+    let text = std::fs::read_to_string(&policy).unwrap();
+    let credit = format!(
+        "{text}\n[[observers]]\nsource = \"deposits/eip155:31337\"\nkey = \"did:key:{observer}\"\ntrust = \"operator\"\n\
+         \n[credit]\nchains = [\"eip155:31337\"]\n"
+    );
+    std::fs::write(&policy, credit).unwrap();
+    write_key(&folder.join("settler.key"), "secp256k1", SETTLER);
+    let up = Up::start(folder);
+    let town = Town { folder, url: up.url.clone() };
+    let from = town.done("status")["network"]["epoch"].as_u64().unwrap() + 3;
+    let [a1, a2, a3] = ["a1.key", "a2.key", "a3.key"].map(|key| town.address(key));
+    town.done(&format!("auditor propose {a1} {a2} {a3} --quorum 3 --from {from} --dir net"));
+    let treasury = town.address("settler.key");
+    let terms = town
+        .done(&format!("chain terms --treasury {treasury} --auditor {a1} --auditor {a2} --auditor {a3} --rehearsal"));
+    std::fs::write(folder.join("chain.toml"), terms["document"].as_str().unwrap()).unwrap();
+    town.await_epoch(from + 1);
+    (up, town)
+}
+
+#[test]
+fn what_a_quorum_signed_is_posted_paid_and_claimed_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (up, town) = town(folder.path());
+    let purse = "--wallet settler.key --embedded chain";
+    let deploy = format!("chain deploy net --terms chain.toml {purse}");
+
+    // What is not there cannot be settled on, and a dry run leaves nothing behind.
+    assert_eq!(town.refused("chain post --wallet settler.key"), (2, "STL-CHAIN".to_owned()));
+    assert_eq!(town.refused(&format!("chain post {purse}")), (1, "STL-NO-CONTRACT".to_owned()));
+    let shown = town.done(&format!("{deploy} --dry-run"));
+    let unsigned: Vec<&Value> = shown["sent"].as_array().unwrap().iter().map(|sent| &sent["unsigned"]).collect();
+    assert_eq!(unsigned.len(), 7);
+    assert!(unsigned.iter().enumerate().all(|(nonce, one)| one["nonce"] == nonce && one["chain_id"] == 31_337));
+    assert!(!folder.path().join("net/chain").exists());
+
+    let deployed = town.done(&deploy);
+    assert_eq!((deployed["sent"].as_array().unwrap().len(), &deployed["rehearsal"]), (7, &Value::Bool(true)));
+    let first = deployed["first_epoch"].as_u64().unwrap();
+    // Deploying again deploys nothing; other terms are refused.
+    assert_eq!(town.done(&deploy)["sent"].as_array().unwrap().len(), 0);
+    let text = std::fs::read_to_string(folder.path().join("chain.toml")).unwrap();
+    std::fs::write(
+        folder.path().join("other.toml"),
+        text.replace("push_min_tokens = \"1\"", "push_min_tokens = \"2\""),
+    )
+    .unwrap();
+    assert_eq!(town.refused(&format!("chain deploy net --terms other.toml {purse}")), (1, "STL-TERMS".to_owned()));
+
+    // Nobody signed: nothing is posted. Two of three: nothing either.
+    town.await_epoch(first + 3);
+    assert_eq!(town.done(&format!("chain post {purse}"))["epochs"].as_array().unwrap().len(), 0);
+    for auditor in ["a1", "a2"] {
+        let url = &town.url;
+        let ran = town.run(&format!("auditor run {url} --key {auditor}.key --dir {auditor} --once --json"));
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    }
+    let waits = town.done(&format!("chain post {purse}"));
+    let expected = format!("2 of 3 auditors have signed epoch {first}");
+    assert_eq!(waits["waits_for"].as_str(), Some(expected.as_str()));
+    let ran = town.run(&format!("auditor run {} --key a3.key --dir a3 --once --json", town.url));
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+
+    let posted = town.done(&format!("chain post {purse}"));
+    let epochs: Vec<u64> = posted["epochs"].as_array().unwrap().iter().map(|epoch| epoch.as_u64().unwrap()).collect();
+    assert!(epochs.len() >= 2 && epochs[0] == first, "{posted}");
+    let treasury = town.address("net/keys/treasury.key");
+    // Only shown, then paid, then nothing is left to pay.
+    assert!(town.done(&format!("chain pay {purse} --dry-run"))["sent"][0]["unsigned"].is_object());
+    let paid = town.done(&format!("chain pay {purse}"));
+    assert_eq!((paid["epoch"].as_u64(), paid["accounts"].as_u64()), (epochs.last().copied(), Some(1)), "{paid}");
+    assert_eq!(town.done(&format!("chain pay {purse}"))["accounts"], 0);
+    let held = town.done(&format!("wallet balance {treasury} --embedded chain"));
+    assert_eq!(held["token"], paid["amount"]);
+    let claimed = town.done(&format!("claim {treasury} {purse}"));
+    assert_eq!((&claimed["owed"], &claimed["balance"]), (&Value::from("0"), &paid["amount"]));
+    let status = town.done("chain status --embedded chain");
+    assert_eq!(status["finalized"]["same_as_log"], Value::Bool(true), "{status}");
+    assert_eq!(status["minted"], paid["amount"]);
+
+    // The anchor follows the log; once it is there, nothing is sent.
+    let anchor = deployed["contracts"]["LogAnchor"].as_str().unwrap();
+    let advanced = town.done(&format!("chain anchor {anchor} {purse}"));
+    assert_eq!(advanced["epoch"].as_u64(), epochs.last().copied());
+    assert!(town.done(&format!("chain anchor {anchor} {purse}"))["sent"].is_null());
+
+    deposits_are_credit(&town, &deployed);
+    assert_eq!(up.end(), 0);
+    assert_eq!(town.run("chain status --embedded chain").code, 3);
+}
+
+/// The treasury buys credit, the observer says so once it is final, and saying it again changes nothing.
+fn deposits_are_credit(town: &Town<'_>, deployed: &Value) {
+    let address = |name: &str| {
+        let text = deployed["contracts"][name].as_str().unwrap();
+        cairn_chain::deployment::parse_address(text).unwrap()
+    };
+    let text = std::fs::read_to_string(town.folder.join("net/keys/treasury.key")).unwrap();
+    let secret = text.lines().find_map(|line| line.strip_prefix("secp256k1 ")).unwrap();
+    let secret = data_encoding::HEXLOWER.decode(secret.as_bytes()).unwrap();
+    let key = WalletKey::from_bytes(secret.try_into().unwrap()).unwrap();
+    let clock = Arc::new(|| std::time::UNIX_EPOCH.elapsed().unwrap().as_secs());
+    let chain = Embedded::open(town.folder.join("chain"), embedded::Options::new(clock)).unwrap();
+    let cairn_core::Address::Evm(buyer) = key.address() else { unreachable!("a wallet of an EVM chain") };
+    chain.endow(buyer, 1_000_000_000_000_000_000).unwrap();
+    let options = outbox::Options { confirmations: 0, ..outbox::Options::default() };
+    let sent = Outbox::open(&town.folder.join("buyer"), &chain, key, options).unwrap();
+    let allow = Arguments::new().address(address("Deposits")).uint(7_000u32).call("approve(address,uint256)");
+    sent.execute("approve", &Call::to(address("Token"), allow)).unwrap();
+    let deposit = Arguments::new().word(address_word(buyer)).word([7; 32]).uint(7_000u32);
+    let deposit = deposit.call("deposit((bytes32,bytes32),uint256)");
+    sent.execute("deposit", &Call::to(address("Deposits"), deposit)).unwrap();
+    drop(sent);
+    drop(chain);
+
+    let observe = "chain observe --key observer.key --embedded chain";
+    assert_eq!(town.done(observe)["logged"], 1);
+    let again = town.done(observe);
+    assert_eq!((&again["logged"], &again["deposits"]), (&Value::from(0), &Value::from(1)));
+    let credit = town.done(&format!("credit show {}", cairn_chain::deployment::hex_address(&buyer)));
+    assert_eq!(credit["credits"][0]["amount"], "7000", "{credit}");
+    // A stranger's word is none.
+    town.done("keygen stranger.key");
+    let stranger = town.run("chain observe --key stranger.key --embedded chain --json");
+    assert_eq!(stranger.code, 0, "there is nothing to say any more");
+}
+
+#[test]
+fn a_wallet_is_sealed_and_opens_with_its_password_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let town = Town { folder, url: "http://127.0.0.1:9".to_owned() };
+    for (file, text) in [("password", "correct horse\n"), ("other", "battery staple\n"), ("empty", "\n")] {
+        std::fs::write(folder.join(file), text).unwrap();
+        std::fs::set_permissions(folder.join(file), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let made = town.done("wallet new wallet.json --password-file password --cost 10");
+    assert_eq!(town.address("wallet.json"), made["address"].as_str().unwrap());
+    assert_eq!(town.refused("wallet new wallet.json --password-file password"), (1, "NET-KEY-EXISTS".to_owned()));
+    town.done("keygen plain.key --algorithm secp256k1");
+    let sealed = town.done("wallet import plain.key sealed.json --password-file password --cost 10");
+    assert_eq!(sealed["address"].as_str(), Some(town.address("plain.key").as_str()));
+    let send =
+        "wallet send 0x00000000000000000000000000000000000000aa 0.5 --coin --embedded chain --wallet sealed.json";
+    let shown = town.done(&format!("{send} --password-file password --dry-run"));
+    assert_eq!(shown["unsigned"]["value_wei"], "500000000000000000");
+    assert_eq!(shown["unsigned"]["from"], sealed["address"]);
+    let sent = town.done(&format!("{send} --password-file password"));
+    assert_eq!(sent["gas_used"], 21_000);
+    for (password, code) in [("other", "STL-PASSWORD"), ("empty", "NET-KEY")] {
+        assert_eq!(town.refused(&format!("{send} --password-file {password}")), (1, code.to_owned()));
+    }
+    std::fs::set_permissions(folder.join("password"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(town.refused(&format!("{send} --password-file password")), (1, "NET-KEY".to_owned()));
+    let amount =
+        "wallet send 0x00000000000000000000000000000000000000aa 1e3 --coin --embedded chain --wallet plain.key";
+    assert_eq!(town.refused(amount), (2, "STL-AMOUNT".to_owned()));
+}
