@@ -192,6 +192,25 @@ fn deposits_are_credit(town: &Town<'_>, deployed: &Value) {
 }
 
 #[test]
+fn a_chain_in_a_folder_is_for_networks_that_say_they_rehearse() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let town = Town { folder, url: String::new() };
+    town.done("init net --epoch 1s --grace 100ms");
+    write_key(&folder.join("settler.key"), "secp256k1", SETTLER);
+    let up = Up::start(folder);
+    let town = Town { folder, url: up.url.clone() };
+    let own = town.address("settler.key");
+    let terms = town.done(&format!("chain terms --treasury {own} --auditor {own} --rehearsal"));
+    std::fs::write(folder.join("chain.toml"), terms["document"].as_str().unwrap()).unwrap();
+    let deploy = "chain deploy net --terms chain.toml --wallet settler.key --embedded chain";
+    for dry in ["", " --dry-run"] {
+        assert_eq!(town.refused(&format!("{deploy}{dry}")), (1, "NET-NOT-REHEARSED".to_owned()));
+    }
+    assert_eq!(up.end(), 0);
+}
+
+#[test]
 fn a_wallet_is_sealed_and_opens_with_its_password_alone() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -62,7 +62,11 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let chain = args.place.open()?;
     let network = Network::of(&connect, chain.as_ref())?;
     if chain.rehearsed() && network.info.rehearsed.is_empty() {
-        let what = format!("{} is a rehearsal of a chain, and {} is declared as no rehearsal", chain.name(), network.info.name);
+        let what = format!(
+            "{} is a rehearsal of a chain, and {} is declared as no rehearsal",
+            chain.name(),
+            network.info.name
+        );
         return Err(Failure::wrong("NET-NOT-REHEARSED", what)
             .hint("settle on a chain, or rehearse in a network that says so: `cairn init --rehearsed ...`"));
     }
