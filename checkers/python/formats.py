@@ -16,8 +16,11 @@ from strict_cbor import (
     decode,
     encode,
     fields,
+    head,
+    head_at,
     integer,
     integer_within,
+    item_end,
     printable,
     row,
     tstr,
@@ -54,16 +57,25 @@ def parse_entry(data):
 # COSE_Sign1 (RFC 9052) with a 16-byte key id, and what its signature covers.
 
 
+class UnknownAlgorithm(Malformed):
+    """A COSE_Sign1 whose header names an algorithm that is not read. What follows the structure is not looked at."""
+
+
 class Sign1:
     """A parsed COSE_Sign1."""
 
     def __init__(self, data):
-        value = decode(data, "the COSE structure")
+        end = item_end(data, 0)
+        value = decode(data[:end], "the COSE structure")
         if type(value) is not cbor2.CBORTag or value.tag != 18:
             raise Malformed("not a COSE_Sign1 (tag 18)")
         self.protected, _, self.payload, self.signature = row(bstr, fields({}), bstr, bstr_of(64))(value.value)
         header = fields({1: ("alg", integer), 4: ("kid", device_field)})(decode(self.protected, "the header"))
         self.algorithm, self.key_id = ALGORITHMS.get(header["alg"]), header["kid"]
+        if self.algorithm is None:
+            raise UnknownAlgorithm("the header names an algorithm that is not read")
+        if end < len(data):
+            raise Malformed(f"{len(data) - end} bytes follow the COSE structure")
 
     def message(self, context, network):
         """The bytes that the signature covers."""
@@ -98,24 +110,24 @@ def place_field(value):
     raise Malformed("a position has two to four parts")
 
 
-report_body = fields(
-    {
-        1: ("seq", uint32),
-        2: ("boot", uint32),
-        3: ("time_ms", uint),
-        6: ("schema", tstr),
-        7: ("body", lambda value: value),
-    },
-    {
-        4: ("clock", clock_field),
-        5: ("previous", bstr_of(8)),
-        8: ("flags", flags_field),
-        9: ("place", place_field),
-        10: ("subject", device_field),
-        11: ("answers", array_of(hash_field, least=1)),
-        12: ("blobs", array_of(row(hash_field, uint), least=1)),
-    },
-)
+REPORT_REQUIRED = {
+    1: ("seq", uint32),
+    2: ("boot", uint32),
+    3: ("time_ms", uint),
+    6: ("schema", tstr),
+    7: ("body", lambda value: value),
+}
+REPORT_OPTIONAL = {
+    4: ("clock", clock_field),
+    5: ("previous", bstr_of(8)),
+    8: ("flags", flags_field),
+    9: ("place", place_field),
+    10: ("subject", device_field),
+    11: ("answers", array_of(hash_field, least=1)),
+    12: ("blobs", array_of(row(hash_field, uint), least=1)),
+}
+report_body = fields(REPORT_REQUIRED, REPORT_OPTIONAL)
+SEALED = 13
 
 
 def no_tags(value):
@@ -126,6 +138,30 @@ def no_tags(value):
         no_tags(item)
 
 
+def is_sealed(payload):
+    """Whether field 13 is met before anything that is refused, reading from front to back. What follows is not looked at."""
+    try:
+        major, count, at = head_at(payload, 0)
+        if payload[:at] != head(5, count) or major != 5 or count > len(payload) - at:
+            return False
+        last = 0
+        for _ in range(count):
+            end = item_end(payload, at)
+            key, at = integer(decode(payload[at:end])), end
+            if key == SEALED:
+                return True
+            if key <= last or key > SEALED:
+                return False
+            last, end = key, item_end(payload, at)
+            value, at = decode(payload[at:end], depth=1), end
+            no_tags(value)
+            _, reader = (REPORT_REQUIRED | REPORT_OPTIONAL)[key]
+            reader(value)
+    except Malformed:
+        pass
+    return False
+
+
 class Report:
     """A parsed report; its signature is not checked here."""
 
@@ -134,17 +170,17 @@ class Report:
             raise Void("RPT-TOO-LARGE", f"{len(data)} bytes")
         try:
             self.sign1 = Sign1(data)
+        except UnknownAlgorithm as error:
+            raise Void("RPT-ALGORITHM", str(error)) from None
         except Malformed as error:
             raise Void("RPT-COSE", str(error)) from None
-        if self.sign1.algorithm is None:
-            raise Void("RPT-ALGORITHM", "the header names an algorithm that is not read")
         try:
             value = decode(self.sign1.payload, "the payload")
             no_tags(value)
-            if type(value) is dict and 13 in value:
-                raise Void("RPT-SEALED", "sealed reports are not accepted yet")
             self.says = report_body(value)
         except Malformed as error:
+            if is_sealed(self.sign1.payload):
+                raise Void("RPT-SEALED", "sealed reports are not accepted yet") from None
             raise Void("RPT-PAYLOAD", str(error)) from None
         self.device = self.sign1.key_id
         self.name = (self.device, self.says["boot"], self.says["seq"])
@@ -170,8 +206,6 @@ class Observation:
     def __init__(self, data):
         try:
             self.sign1 = Sign1(data)
-            if self.sign1.algorithm is None:
-                raise Malformed("the header names an algorithm that is not read")
             value = decode(self.sign1.payload, "the payload")
             no_tags(value)
             self.says = observation_body(value)

@@ -72,11 +72,11 @@ def plain(value):
     return value
 
 
-def decode(data, what="it"):
-    """The value that fills `data`, if these are its only bytes."""
+def decode(data, what="it", depth=0):
+    """The value that fills `data`, if these are its only bytes; `depth` is how deep it stands in something else."""
     try:
         value = plain(cbor2.loads(data))
-        again = encode(value)
+        again = encode(value, depth)
     except Malformed as error:
         raise Malformed(f"{what} is not deterministic CBOR: {error}") from None
     except Exception as error:  # cbor2 raises its own errors, and those of the types that its tags build.
@@ -91,18 +91,25 @@ def shown(data, most=24):
     return data.hex() if len(data) <= most else f"{data[:most].hex()}... ({len(data)} bytes)"
 
 
-def item_end(data, at, depth=0):
-    """Where the item that begins at `at` ends."""
+def head_at(data, at):
+    """Major type and argument of the item that begins at `at`, and where its head ends."""
     try:
         first = data[at]
     except IndexError:
         raise Malformed(f"cbor ends early at byte {at}") from None
     major, info = first >> 5, first & 31
     size = {24: 1, 25: 2, 26: 4, 27: 8}.get(info, 0)
-    if info > 27 or major == 7 or depth > 2 * DEPTH_MAX:
+    if info > 27 or major == 7:
         raise Malformed(f"cbor at byte {at} is not deterministic")
     value = int.from_bytes(data[at + 1 : at + 1 + size], "big") if size else info
-    at += 1 + size
+    return major, value, at + 1 + size
+
+
+def item_end(data, at, depth=0):
+    """Where the item that begins at `at` ends."""
+    if depth > 2 * DEPTH_MAX:
+        raise Malformed(f"cbor at byte {at} is not deterministic")
+    major, value, at = head_at(data, at)
     if major in (2, 3):
         at += value
     elif major in (4, 5, 6):

@@ -29,6 +29,15 @@ def lines():
     return {name: bytes.fromhex(data) for name, data in pairs}
 
 
+def refusal(report):
+    """The code that a report is refused with, or `-`."""
+    try:
+        formats.Report(report)
+    except formats.Void as void:
+        return void.code
+    return "-"
+
+
 class GoldenFormats(unittest.TestCase):
     """`formats.txt`: a line for each format."""
 
@@ -109,6 +118,25 @@ class GoldenFormats(unittest.TestCase):
         epoch = self.lines["epoch-statement"]
         self.assertEqual(formats.encode_epoch(formats.parse_epoch(epoch)), epoch)
         self.assertEqual(sha256(epoch), self.lines["epoch-statement-hash"])
+
+    def test_a_malformed_report_is_refused_with_the_code_of_the_first_rule_that_it_breaks(self):
+        letters = {"T": "RPT-TOO-LARGE", "C": "RPT-COSE", "A": "RPT-ALGORITHM", "P": "RPT-PAYLOAD", "S": "RPT-SEALED"}
+        compared = dict.fromkeys(("case", "cuts", "flips"), 0)
+        for line in golden("cairn-core", "goldens", "refused-reports.txt").splitlines():
+            kind, name, *rest = line.split(" ")
+            if kind == "case":
+                code, data = rest
+                changed, codes = [bytes.fromhex(data)], [code]
+            else:
+                data, codes = bytes.fromhex(rest[0]), [letters.get(letter, letter) for letter in rest[1]]
+                cuts = (data[:end] for end in range(len(data)))
+                flips = (int.from_bytes(data, "little") ^ 1 << bit for bit in range(8 * len(data)))
+                changed = list(cuts if kind == "cuts" else (number.to_bytes(len(data), "little") for number in flips))
+            self.assertEqual(len(changed), len(codes))
+            for at, (report, code) in enumerate(zip(changed, codes)):
+                self.assertEqual(refusal(report), code, (kind, name, at))
+            compared[kind] += len(codes)
+        self.assertGreater(min(compared.values()), 80, compared)
 
     def test_every_flipped_byte_of_a_report_is_refused_or_fails_to_verify(self):
         data = self.lines["report-least"]
