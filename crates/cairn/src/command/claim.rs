@@ -1,6 +1,6 @@
 //! `cairn claim`: what the log granted an account and nobody pushed to it.
 
-use cairn_chain::deployment::{hex_address, parse_address};
+use cairn_chain::deployment::hex_address;
 use cairn_chain::paying;
 use cairn_core::Amount;
 use serde::Serialize;
@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::settle::address;
 use crate::settle::network::Network;
 use crate::settle::place::{Place, Purse};
 use crate::settle::steps::Sent;
@@ -47,13 +48,7 @@ struct Claimed {
 /// # Errors
 /// When gateway or chain cannot be asked, or the contract refuses.
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
-    let named = args.account.as_ref().map(|text| {
-        parse_address(text).ok_or_else(|| {
-            Failure::usage("STL-ADDRESS", format!("`{text}` is no address"))
-                .hint("an address is 0x and 40 hexadecimal digits")
-        })
-    });
-    let named = named.transpose()?;
+    let named = args.account.as_deref().map(address).transpose()?;
     let chain = args.place.open()?;
     let network = Network::of(&args.connect, chain.as_ref())?;
     let contracts = network.contracts(chain.as_ref())?;

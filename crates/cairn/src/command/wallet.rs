@@ -7,7 +7,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use cairn_chain::deployment::{hex_address, parse_address};
+use cairn_chain::deployment::hex_address;
 use cairn_chain::keystore::Cost;
 use cairn_chain::{Call, Keystore};
 use cairn_core::Amount;
@@ -20,6 +20,7 @@ use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::keys::{Algorithm, Key, password, random};
 use crate::output::Output;
+use crate::settle::address;
 use crate::settle::network::Network;
 use crate::settle::place::{Place, Purse, address_of};
 use crate::settle::steps::Sent;
@@ -166,13 +167,6 @@ fn show(path: &Path, output: Output) -> Result<(), Failure> {
     };
     let shown = Shown { file: path.to_owned(), address: hex_address(&address) };
     output.show(&shown, |shown| shown.address.clone())
-}
-
-fn address(text: &str) -> Result<cairn_settle::EvmAddress, Failure> {
-    parse_address(text).ok_or_else(|| {
-        Failure::usage("STL-ADDRESS", format!("`{text}` is no address"))
-            .hint("an address is 0x and 40 hexadecimal digits")
-    })
 }
 
 fn balance(args: &BalanceArgs, output: Output) -> Result<(), Failure> {

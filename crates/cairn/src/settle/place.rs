@@ -12,7 +12,9 @@ use cairn_core::wallet::WalletKey;
 use cairn_settle::EvmAddress;
 use data_encoding::HEXLOWER;
 
-use super::steps::{Sent, Unsigned};
+use super::network::Network;
+use super::steps::{Sent, Settler, Unsigned};
+use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::keys;
 
@@ -128,6 +130,26 @@ impl<'a> Sender<'a> {
     #[must_use]
     pub fn by(outbox: Outbox<'a>, chain: &'a dyn Chain) -> Self {
         Self { account: outbox.account(), chain, outbox: Some(outbox), shown: 0 }
+    }
+}
+
+impl Purse {
+    /// Settles a network from this wallet.
+    ///
+    /// # Errors
+    /// When gateway or chain cannot be asked, and those of `run`.
+    pub fn settle<T>(
+        &self,
+        connect: &Connect,
+        chain: &dyn Chain,
+        batch: usize,
+        run: impl FnOnce(&mut Settler<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let network = Network::of(connect, chain)?;
+        let mut sender = self.at(chain)?;
+        let (contracts, account) = (network.contracts(chain)?, sender.account);
+        let mut send = |purpose: &str, call: &Call| sender.send(purpose, call);
+        run(&mut Settler { chain, network: &network, contracts, account, batch, send: &mut send })
     }
 }
 

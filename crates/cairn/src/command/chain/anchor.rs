@@ -3,7 +3,7 @@
 use cairn_audit::HttpSource;
 use cairn_chain::Call;
 use cairn_chain::contracts::anchored;
-use cairn_chain::deployment::{hex_address, parse_address};
+use cairn_chain::deployment::hex_address;
 use cairn_merkle::proof::consistency_proof;
 use cairn_settle::calls;
 use serde::Serialize;
@@ -12,6 +12,7 @@ use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::served::Served;
+use crate::settle::address;
 use crate::settle::network::Network;
 use crate::settle::place::{Place, Purse};
 use crate::settle::steps::Sent;
@@ -44,10 +45,7 @@ struct Advanced {
 /// # Errors
 /// When gateway or chain cannot be asked, or the anchor refuses the proof.
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
-    let anchor = parse_address(&args.anchor).ok_or_else(|| {
-        Failure::usage("STL-ADDRESS", format!("`{}` is no address", args.anchor))
-            .hint("an address is 0x and 40 hexadecimal digits")
-    })?;
+    let anchor = address(&args.anchor)?;
     let chain = args.place.open()?;
     let network = Network::of(&args.connect, chain.as_ref())?;
     let contracts = network.contracts(chain.as_ref())?;

@@ -6,9 +6,8 @@ use super::watch::Watch;
 use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::settle::network::Network;
 use crate::settle::place::{Place, Purse};
-use crate::settle::steps::{Paid, Settler};
+use crate::settle::steps::Paid;
 
 /// Arguments of `cairn chain pay`.
 #[derive(Debug, clap::Args)]
@@ -33,26 +32,15 @@ pub struct Args {
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let chain = args.place.open()?;
     args.watch.each(output, || {
-        let network = Network::of(&args.connect, chain.as_ref())?;
-        let mut sender = args.purse.at(chain.as_ref())?;
-        let contracts = network.contracts(chain.as_ref())?;
-        let account = sender.account;
-        let mut send = |purpose: &str, call: &_| sender.send(purpose, call);
-        let mut settler = Settler {
-            chain: chain.as_ref(),
-            network: &network,
-            contracts,
-            account,
-            batch: args.batch,
-            send: &mut send,
-        };
-        let bar = output.progress("paying", 0);
-        let paid = settler.pay(&mut |done, whole| {
-            bar.set_length(whole as u64);
-            bar.set_position(done as u64);
+        let (paid, decimals) = args.purse.settle(&args.connect, chain.as_ref(), args.batch, |settler| {
+            let bar = output.progress("paying", 0);
+            let paid = settler.pay(&mut |done, whole| {
+                bar.set_length(whole as u64);
+                bar.set_position(done as u64);
+            });
+            bar.finish_and_clear();
+            Ok((paid?, settler.network.info.asset.as_ref().map_or(0, |asset| asset.decimals)))
         })?;
-        bar.finish_and_clear();
-        let decimals = network.info.asset.as_ref().map_or(0, |asset| asset.decimals);
         output.show(&paid, |paid| text(paid, decimals))
     })
 }

@@ -4,9 +4,8 @@ use super::watch::Watch;
 use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::settle::network::Network;
 use crate::settle::place::{Place, Purse};
-use crate::settle::steps::{Posted, Settler};
+use crate::settle::steps::Posted;
 
 /// Arguments of `cairn chain post`.
 #[derive(Debug, clap::Args)]
@@ -28,17 +27,13 @@ pub struct Args {
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let chain = args.place.open()?;
     args.watch.each(output, || {
-        let network = Network::of(&args.connect, chain.as_ref())?;
-        let mut sender = args.purse.at(chain.as_ref())?;
-        let contracts = network.contracts(chain.as_ref())?;
-        let account = sender.account;
-        let mut send = |purpose: &str, call: &_| sender.send(purpose, call);
-        let mut settler =
-            Settler { chain: chain.as_ref(), network: &network, contracts, account, batch: 1, send: &mut send };
-        let closed = network.info.last_closed.as_ref().map_or(0, |last| last.number + 1);
-        let bar = output.progress("posting", closed);
-        let posted = settler.post(&mut |epoch| bar.set_position(epoch + 1))?;
-        bar.finish_and_clear();
+        let posted = args.purse.settle(&args.connect, chain.as_ref(), 1, |settler| {
+            let closed = settler.network.info.last_closed.as_ref().map_or(0, |last| last.number + 1);
+            let bar = output.progress("posting", closed);
+            let posted = settler.post(&mut |epoch| bar.set_position(epoch + 1));
+            bar.finish_and_clear();
+            posted
+        })?;
         output.show(&posted, text)
     })
 }

@@ -1,9 +1,8 @@
 //! `cairn chain terms`: a document to start from.
 
-use cairn_chain::deployment::parse_address;
-
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::settle::address;
 use crate::settle::terms::template;
 
 /// Arguments of `cairn chain terms`.
@@ -25,13 +24,7 @@ pub struct Args {
 /// # Errors
 /// `STL-ADDRESS`.
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
-    let address = |text: &String| {
-        parse_address(text).ok_or_else(|| {
-            Failure::usage("STL-ADDRESS", format!("`{text}` is no address"))
-                .hint("an address is 0x and 40 hexadecimal digits")
-        })
-    };
-    let mut auditors = args.auditors.iter().map(address).collect::<Result<Vec<_>, _>>()?;
+    let mut auditors = args.auditors.iter().map(|text| address(text)).collect::<Result<Vec<_>, _>>()?;
     auditors.sort_unstable();
     let text = template(args.rehearsal, &auditors, &address(&args.treasury)?);
     let document = serde_json::json!({ "document": text });
