@@ -22,6 +22,8 @@ pub mod signature {
     pub const PAY_MANY: &str = "payMany(uint64,address[],uint256[],bytes32[],bool[])";
     /// `LogAnchor`: advances to the last final epoch.
     pub const ADVANCE: &str = "advance(bytes32[])";
+    /// `Auditors`: puts coin at stake for an auditor.
+    pub const BOND: &str = "bond(address)";
     /// `Token`: moves tokens of the caller.
     pub const TRANSFER: &str = "transfer(address,uint256)";
     /// `Auditors`: another set.
@@ -38,10 +40,10 @@ pub fn post(message: &EpochMessage, signatures: &[u8]) -> Vec<u8> {
     Arguments::new().fields(&message.words()).bytes(signatures).call(signature::POST)
 }
 
-/// Halts an epoch; the bond is the call's value.
+/// Halts an epoch as it was posted; the bond is the call's value.
 #[must_use]
-pub fn halt(message: &EpochMessage) -> Vec<u8> {
-    Arguments::new().uint(message.epoch).uint(message.revision).word(message.statement_hash.0).call(signature::HALT)
+pub fn halt(epoch: u64, revision: u32, statement: &Hash) -> Vec<u8> {
+    Arguments::new().uint(epoch).uint(revision).word(statement.0).call(signature::HALT)
 }
 
 /// Opens an epoch by its row.
@@ -84,6 +86,12 @@ pub fn advance(proof: &[Hash]) -> Vec<u8> {
     Arguments::new().words(proof.iter().map(|hash| hash.0)).call(signature::ADVANCE)
 }
 
+/// Puts coin at stake for an auditor; the bond is the call's value.
+#[must_use]
+pub fn bond(auditor: EvmAddress) -> Vec<u8> {
+    Arguments::new().address(auditor).call(signature::BOND)
+}
+
 /// Moves tokens of the caller.
 #[must_use]
 pub fn transfer(to: EvmAddress, amount: u128) -> Vec<u8> {
@@ -123,7 +131,7 @@ mod tests {
             (Contract::Payout, vec![OPEN, CLAIM_FOR, PAY_MANY]),
             (Contract::LogAnchor, vec![ADVANCE]),
             (Contract::Token, vec![TRANSFER]),
-            (Contract::Auditors, vec![PROPOSE, ACTIVATE, SLASH]),
+            (Contract::Auditors, vec![BOND, PROPOSE, ACTIVATE, SLASH]),
         ];
         for (contract, signatures) in calls {
             let has = contract.artifact().signatures("function");

@@ -109,7 +109,7 @@ fn the_rest(fork: SpecId, costs: &mut Costs) {
     world.chain.send(person(1), world.anchor, calls::advance(&[])).unwrap();
     let one = world.epoch(1, &[(address_of(&owner), 10 * ONE)]);
     world.post(&one.message).unwrap();
-    let halted = world.chain.pay(WATCHER, world.settlement, HALT_BOND, calls::halt(&one.message)).unwrap();
+    let halted = world.chain.pay(WATCHER, world.settlement, HALT_BOND, crate::world::halt(&one.message)).unwrap();
     note("halt", halted.gas);
     let better = EpochMessage { revision: 1, log_size: 2_999, ..one.message.clone() };
     let better = EpochMessage { log_root: world.log_tree(2_999).root(), ..better };

@@ -136,7 +136,7 @@ impl Walk {
 
     fn halt(&mut self) {
         let Some(last) = &self.last else { return };
-        let data = calls::halt(&last.message);
+        let data = crate::world::halt(&last.message);
         let _ = self.world.chain.pay(WATCHER, self.world.settlement, HALT_BOND, data);
     }
 

@@ -13,7 +13,7 @@ use crate::world::{
 const DAY_S: u64 = 86_400;
 
 fn halt(world: &mut World, message: &EpochMessage, wei: u128) -> Sent {
-    world.chain.pay(WATCHER, world.settlement, wei, calls::halt(message))
+    world.chain.pay(WATCHER, world.settlement, wei, crate::world::halt(message))
 }
 
 fn owed(world: &mut World, account: [u8; 20]) -> u128 {

@@ -56,6 +56,11 @@ pub fn address_of(key: &WalletKey) -> EvmAddress {
     }
 }
 
+/// The halt of an epoch as this message says it.
+pub fn halt(message: &EpochMessage) -> Vec<u8> {
+    calls::halt(message.epoch, message.revision, &message.statement_hash)
+}
+
 /// Somebody.
 pub fn person(i: u32) -> EvmAddress {
     let mut address = [0x11; 20];

@@ -61,7 +61,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         let claims = network.claims(&network.statement(opened.epoch)?)?;
         if let Some((call, due)) = paying::claim(&reader, &contracts, opened.epoch, &claims, account)? {
             owed = due;
-            let purpose = format!("claim for {} by epoch {}", hex_address(&account), opened.epoch);
+            let purpose = format!("claim {due} base units for {} by epoch {}", hex_address(&account), opened.epoch);
             sent = Some(sender.send(&purpose, &call)?);
         }
     }

@@ -217,6 +217,6 @@ fn send(args: &SendArgs, output: Output) -> Result<(), Failure> {
         let symbol = asset.map_or_else(String::new, |asset| asset.symbol);
         (Call::to(contracts.token, calls::transfer(to, units.0)), symbol)
     };
-    let sent = sender.send(&format!("send {} {what} to {}", args.amount, hex_address(&to)), &call)?;
+    let sent = sender.send_anew(&format!("send {} {what} to {}", args.amount, hex_address(&to)), &call)?;
     output.show(&sent, Sent::text)
 }

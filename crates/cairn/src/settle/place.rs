@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cairn_chain::deployment::hex_address;
-use cairn_chain::{Call, Chain, Fees};
+use cairn_chain::{Call, Chain, Fees, Receipt};
 use cairn_chain::{Embedded, Outbox, Rpc, embedded, outbox, rpc};
 use cairn_core::Address;
 use cairn_core::wallet::WalletKey;
@@ -22,6 +22,9 @@ use crate::keys;
 /// line.
 pub const RPC_VARIABLE: &str = "CAIRN_RPC";
 
+/// The code of a command that was told no chain.
+const NO_CHAIN: &str = "STL-CHAIN";
+
 /// Coin that a wallet is given on a chain where coin comes out of nothing, wei; and below how much it is given more.
 const ENDOWMENT_WEI: u128 = 1_000_000_000_000_000_000_000;
 
@@ -37,6 +40,17 @@ pub struct Place {
 }
 
 impl Place {
+    /// Opens the chain, or the embedded one in `folder` where none is named.
+    ///
+    /// # Errors
+    /// What the chain answers.
+    pub fn open_or(&self, folder: &Path) -> Result<Box<dyn Chain>, Failure> {
+        match self.open() {
+            Err(failure) if failure.code == NO_CHAIN => Ok(Box::new(open_embedded(folder)?)),
+            opened => opened,
+        }
+    }
+
     /// Opens the chain.
     ///
     /// # Errors
@@ -47,7 +61,7 @@ impl Place {
             return Ok(Box::new(open_embedded(folder)?));
         }
         let Some(url) = self.rpc.clone().or_else(of_environment) else {
-            return Err(Failure::usage("STL-CHAIN", "no chain is named")
+            return Err(Failure::usage(NO_CHAIN, "no chain is named")
                 .hint(format!("name one by --rpc URL, {RPC_VARIABLE}, or --embedded DIR")));
         };
         Ok(Box::new(Rpc::open(&url, rpc::Options::default())?))
@@ -89,6 +103,8 @@ pub struct Sender<'a> {
     pub account: EvmAddress,
     chain: &'a dyn Chain,
     outbox: Option<Outbox<'a>>,
+    /// What an earlier run had left under way and was finished now: what for, and what became of it.
+    resumed: Option<(String, Receipt)>,
     /// Transactions shown on a dry run.
     shown: u64,
 }
@@ -102,15 +118,15 @@ impl Purse {
         let key = keys::wallet_from(&self.wallet, self.password_file.as_deref())?;
         let account = address_of(&key);
         if self.dry_run {
-            return Ok(Sender { account, chain, outbox: None, shown: 0 });
+            return Ok(Sender { account, chain, outbox: None, resumed: None, shown: 0 });
         }
         if chain.rehearsed() && chain.balance(account)? < ENDOWMENT_WEI {
             chain.endow(account, ENDOWMENT_WEI)?;
         }
         let folder = outbox_folder(&self.wallet, chain.id());
         let outbox = Outbox::open(&folder, chain, key, self.options(chain))?;
-        outbox.resume()?;
-        Ok(Sender::by(outbox, chain))
+        let resumed = outbox.resume()?;
+        Ok(Sender { resumed, ..Sender::by(outbox, chain) })
     }
 }
 
@@ -129,7 +145,7 @@ impl<'a> Sender<'a> {
     /// Sends by an outbox.
     #[must_use]
     pub fn by(outbox: Outbox<'a>, chain: &'a dyn Chain) -> Self {
-        Self { account: outbox.account(), chain, outbox: Some(outbox), shown: 0 }
+        Self { account: outbox.account(), chain, outbox: Some(outbox), resumed: None, shown: 0 }
     }
 }
 
@@ -169,6 +185,22 @@ impl Sender<'_> {
             Some(outbox) => Ok(Sent::of(purpose, call, &outbox.execute(purpose, call)?)),
             None => self.show(purpose, call),
         }
+    }
+
+    /// Sends a call that may be meant again and again, such as a payment: each time it is asked for is another effect. Where an
+    /// earlier run was ended before this very thing was done, that one is finished, said to be, and no second one is sent.
+    ///
+    /// # Errors
+    /// As [`Sender::send`].
+    pub fn send_anew(&mut self, purpose: &str, call: &Call) -> Result<Sent, Failure> {
+        let named = |nonce: u64| format!("{purpose}, by transaction {nonce}");
+        if let Some((left, receipt)) = self.resumed.take()
+            && left.strip_prefix(purpose).is_some_and(|rest| rest.starts_with(", by transaction "))
+        {
+            return Ok(Sent::of(&format!("{left}, which an earlier run had begun"), call, &receipt));
+        }
+        let nonce = self.chain.nonce(self.account)?;
+        self.send(&named(nonce), call)
     }
 
     fn show(&mut self, purpose: &str, call: &Call) -> Result<Sent, Failure> {

@@ -238,11 +238,14 @@ impl Settler<'_> {
         let whole = plan.pushes.iter().map(|push| push.pays.len()).sum();
         let mut amount = 0u128;
         for (place, Push { call, pays }) in plan.pushes.iter().enumerate() {
-            let sent = (self.send)(&format!("pay by epoch {}, part {}", head.epoch, place + 1), call)?;
+            // Sums of what one row proves: below 2^112.
+            let part: u128 = pays.iter().map(|(_, amount)| amount).sum();
+            // With the amount, so that what is owed after a part was paid is another purpose.
+            let purpose = format!("pay {part} base units by epoch {}, part {}", head.epoch, place + 1);
+            let sent = (self.send)(&purpose, call)?;
             paid.sent.push(sent);
             paid.accounts += pays.len();
-            // Sums of what one row proves: below 2^112.
-            amount += pays.iter().map(|(_, amount)| amount).sum::<u128>();
+            amount += part;
             told(paid.accounts, whole);
         }
         (paid.below, paid.held) = (plan.below, plan.held);

@@ -155,6 +155,56 @@ fn what_a_quorum_signed_is_posted_paid_and_claimed_and_nothing_else() {
     assert_eq!(town.run("chain status --embedded chain").code, 3);
 }
 
+#[test]
+fn a_halt_holds_an_epoch_until_a_quorum_has_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let (up, town) = town(folder.path());
+    let purse = "--wallet settler.key --embedded chain";
+    let terms = std::fs::read_to_string(folder.path().join("chain.toml")).unwrap();
+    let terms = terms.replace("bond_wei = \"0\"", "bond_wei = \"1000\"").replace("window = \"0\"", "window = \"1h\"");
+    std::fs::write(folder.path().join("chain.toml"), terms).unwrap();
+    let deployed = town.done(&format!("chain deploy net --terms chain.toml {purse}"));
+    let first = deployed["first_epoch"].as_u64().unwrap();
+    town.await_epoch(first + 1);
+    for auditor in ["a1", "a2", "a3"] {
+        let ran = town.run(&format!("auditor run {} --key {auditor}.key --dir {auditor} --once --json", town.url));
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    }
+    // All three signed, and none has anything at stake.
+    let post = format!("chain post {purse}");
+    assert_eq!(town.done(&post)["waits_for"], format!("0 of 3 auditors have signed epoch {first}"));
+    for auditor in ["a1.key", "a2.key", "a3.key"] {
+        let address = town.address(auditor);
+        town.done(&format!("chain bond {address} --wei 1000 {purse}"));
+    }
+    // Seconds of a chain are whole: the epoch may be over a moment later there.
+    let mut posted = town.done(&post);
+    while posted["epochs"] == serde_json::json!([]) {
+        assert_eq!(posted["waits_for"], format!("epoch {first} or the window of the epoch before it is not over"));
+        std::thread::sleep(Duration::from_millis(300));
+        posted = town.done(&post);
+    }
+    assert_eq!(posted["epochs"], serde_json::json!([first]), "the next one waits for the window: {posted}");
+
+    let halt = format!("chain halt {purse}");
+    assert_eq!(town.refused(&halt), (1, "STL-NOTHING-WRONG".to_owned()));
+    town.done(&format!("{halt} --anyway"));
+    assert_eq!(town.refused(&format!("{halt} --anyway")), (1, "STL-REVERTED".to_owned()));
+    let status = town.done("chain status --embedded chain");
+    assert_eq!(status["halted_by"].as_str(), Some(town.address("settler.key").as_str()));
+    assert_eq!(town.done(&post)["epochs"], serde_json::json!([]));
+
+    // The same once more, under a higher revision, dismisses it.
+    for auditor in ["a1", "a2", "a3"] {
+        let url = &town.url;
+        town.done(&format!("auditor sign {url} --key {auditor}.key --dir {auditor} --epoch {first} --revision 1"));
+    }
+    assert_eq!(town.done(&post)["epochs"], serde_json::json!([first]));
+    let status = town.done("chain status --embedded chain");
+    assert_eq!((&status["halted_by"], &status["posted"]["revision"]), (&Value::Null, &Value::from(1)));
+    assert_eq!(up.end(), 0);
+}
+
 /// The treasury buys credit, the observer says so once it is final, and saying it again changes nothing.
 fn deposits_are_credit(town: &Town<'_>, deployed: &Value) {
     let address = |name: &str| {
@@ -232,6 +282,9 @@ fn a_wallet_is_sealed_and_opens_with_its_password_alone() {
     assert_eq!(shown["unsigned"]["from"], sealed["address"]);
     let sent = town.done(&format!("{send} --password-file password"));
     assert_eq!(sent["gas_used"], 21_000);
+    // Meant twice, it is sent twice.
+    let again = town.done(&format!("{send} --password-file password"));
+    assert_ne!(again["transaction"], sent["transaction"]);
     for (password, code) in [("other", "STL-PASSWORD"), ("empty", "NET-KEY")] {
         assert_eq!(town.refused(&format!("{send} --password-file {password}")), (1, code.to_owned()));
     }

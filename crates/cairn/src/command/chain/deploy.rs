@@ -43,6 +43,8 @@ pub struct Args {
 struct Deployed {
     #[serde(flatten)]
     record: Deployment,
+    /// The chain, in words.
+    chain: String,
     rehearsal: bool,
     sent: Vec<Sent>,
     /// The entry by which the log names the contracts; absent on a dry run.
@@ -59,7 +61,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let config = Config::read(&folder)?;
     let document = Document::read(&args.terms)?;
     let connect = Connect::to(args.url.clone()).or_listening(&config);
-    let chain = args.place.open()?;
+    let chain = args.place.open_or(&folder.root().join("chain"))?;
     let network = Network::of(&connect, chain.as_ref())?;
     if chain.rehearsed() && network.info.rehearsed.is_empty() {
         let what = format!(
@@ -92,8 +94,8 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     } else {
         None
     };
-    let rehearsal = chain.rehearsed();
-    output.show(&Deployed { record, rehearsal, sent, statement }, text)
+    let (rehearsal, chain) = (chain.rehearsed(), chain.name());
+    output.show(&Deployed { record, chain, rehearsal, sent, statement }, text)
 }
 
 fn plan(
@@ -200,7 +202,7 @@ pub fn keep_record(folder: &Folder, plan: &Plan, chain: &dyn Chain) -> Result<De
 
 fn text(deployed: &Deployed) -> String {
     let mut text: String = deployed.sent.iter().map(|sent| format!("{}\n", sent.text())).collect();
-    text.push_str(&format!("contracts on chain {}\n", deployed.record.chain_id));
+    text.push_str(&format!("contracts on chain {}, {}\n", deployed.record.chain_id, deployed.chain));
     for (name, address) in &deployed.record.contracts {
         text.push_str(&format!("  {name:<10} {address}\n"));
     }

@@ -1,7 +1,9 @@
 //! `cairn chain`: the contracts of a network on a settlement chain: deploy them, see them, post to them, pay by them.
 
 mod anchor;
+mod bond;
 mod deploy;
+mod halt;
 mod observe;
 mod pay;
 mod post;
@@ -37,6 +39,10 @@ enum Command {
     Pay(pay::Args),
     /// Log what buyers deposited on a chain, once it is final there; by an observer that the policy names.
     Observe(observe::Args),
+    /// Put coin at stake for an auditor, without which its signatures do not count where the terms ask for it.
+    Bond(bond::Args),
+    /// Halt the last epoch while its window is open, for a bond: a quorum must answer.
+    Halt(halt::Args),
     /// Advance the log's anchor on a chain to the last final epoch. Anyone may.
     Anchor(anchor::Args),
 }
@@ -53,6 +59,8 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         Command::Post(args) => post::run(args, output),
         Command::Pay(args) => pay::run(args, output),
         Command::Observe(args) => observe::run(args, output),
+        Command::Bond(args) => bond::run(args, output),
+        Command::Halt(args) => halt::run(args, output),
         Command::Anchor(args) => anchor::run(args, output),
     }
 }
