@@ -482,7 +482,8 @@ fn next_commands(summary: &Summary) -> String {
         "\nTry next (`cairn up {dir}` serves it again when the demo has ended)\n  \
          cairn explain {id} {epoch} --url {url}\n  \
          cairn epoch show {last} --url {url}\n  \
-         cairn audit {url} --network {network}\n",
+         cairn audit {url} --network {network}\n  \
+         cairn chain status --url {url} --embedded {dir}/chain\n",
         dir = summary.dir.display(),
         last = summary.epochs.saturating_sub(1),
         network = summary.network_id,
