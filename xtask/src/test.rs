@@ -23,7 +23,7 @@ const STEPS: [Step; 9] = [
     Step { name: "clippy", what: "no warnings, in any target", run: clippy },
     Step { name: "rust", what: "all Rust tests: units, laws, goldens, generated pages", run: rust },
     Step { name: "contracts", what: "the committed contracts are what their sources compile to", run: contracts },
-    Step { name: "node", what: "the contracts and what is sent to them, over a real node", run: node },
+    Step { name: "node", what: "the contracts, what is sent to them and the commands, over a real node", run: node },
     Step {
         name: "python",
         what: "the second implementation, over goldens, tampered logs and random networks",
@@ -37,7 +37,7 @@ const STEPS: [Step; 9] = [
 const RANDOM_NETWORKS: &str = "40";
 
 /// Builds the tests over a real node, which plain `cargo test` leaves out.
-const NODE: &str = "cairn-chain/node";
+const NODE: &str = "cairn-chain/node,cairn/node";
 
 /// The steps, for people.
 pub fn steps_help() -> String {
@@ -96,8 +96,8 @@ fn contracts(left_out: &mut LeftOut) -> Done {
     Program::of(&cargo(), arguments).run()
 }
 
-/// Runs the tests of the contracts again, and those of the outbox, on chains of foundry's anvil: `CAIRN_ANVIL`, else the one
-/// that is installed beside the contracts.
+/// Runs the tests of the contracts again, and those of the outbox and of the commands, on chains of foundry's anvil:
+/// `CAIRN_ANVIL`, else the one that is installed beside the contracts.
 fn node(left_out: &mut LeftOut) -> Done {
     let installed = root().join("contracts/evm/node_modules/.bin/anvil").to_string_lossy().into_owned();
     let anvil = std::env::var("CAIRN_ANVIL").unwrap_or(installed);
@@ -108,7 +108,8 @@ fn node(left_out: &mut LeftOut) -> Done {
         );
         return Ok(());
     }
-    let arguments = ["test", "--package", "cairn-chain", "--features", NODE, "--test", "node"];
+    let packages = ["--package", "cairn-chain", "--package", "cairn"];
+    let arguments = [&["test"][..], &packages, &["--features", NODE, "--test", "node"]].concat();
     Program::of(&cargo(), arguments).env("CAIRN_ANVIL", &anvil).env_without(docs::BLESS).run()
 }
 

@@ -56,8 +56,13 @@ impl Anvil {
         anvil
     }
 
+    /// Where it is asked.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     pub fn rpc(&self) -> Rpc {
-        Rpc::open(&self.url, Options { timeout: Duration::from_secs(60), ..Options::default() }).unwrap()
+        Rpc::open(self.url(), Options { timeout: Duration::from_secs(60), ..Options::default() }).unwrap()
     }
 
     /// Asks what only tests ask.

@@ -2,87 +2,14 @@
 //! to tokens on accounts, and from a deposit to credit in the log.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cairn_chain::{Call, Chain, Embedded, Outbox, embedded, outbox};
-use cairn_core::wallet::WalletKey;
-use cairn_settle::abi::{Arguments, address_word};
+use cairn_chain::{Chain, Embedded, embedded};
 use serde_json::Value;
 
-use crate::network::write_key;
-use crate::transcript::{Ran, cairn};
+use crate::town::{Town, deposit, deposits_are_credit, town, wallet_key};
 use crate::up::Up;
-
-/// The wallet that deploys, posts and pays; any will do.
-const SETTLER: u8 = 0x5e;
-
-struct Town<'a> {
-    folder: &'a Path,
-    url: String,
-}
-
-impl Town<'_> {
-    fn run(&self, arguments: &str) -> Ran {
-        cairn(self.folder, &self.url, &arguments.split(' ').collect::<Vec<_>>(), "")
-    }
-
-    /// The document of a command that does what it is to do.
-    fn done(&self, arguments: &str) -> Value {
-        let ran = self.run(&format!("{arguments} --json"));
-        assert_eq!(ran.code, 0, "cairn {arguments}: {}{}", ran.stdout, ran.stderr);
-        serde_json::from_str(&ran.stdout).unwrap()
-    }
-
-    /// The exit code and the stable code of a command that is refused.
-    fn refused(&self, arguments: &str) -> (i32, String) {
-        let ran = self.run(&format!("{arguments} --json"));
-        let document: Value = serde_json::from_str(&ran.stdout).unwrap();
-        (ran.code, document["error"]["code"].as_str().unwrap_or_else(|| panic!("{}", ran.stdout)).to_owned())
-    }
-
-    fn await_epoch(&self, epoch: u64) {
-        while self.done("status")["network"]["epoch"].as_u64().unwrap() < epoch {
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
-
-    fn address(&self, key: &str) -> String {
-        self.done(&format!("wallet show {key}"))["address"].as_str().unwrap().to_owned()
-    }
-}
-
-/// A network of short epochs that three auditors sign for from its third epoch on, whose policy takes deposits.
-fn town(folder: &Path) -> (Up, Town<'_>) {
-    let town = Town { folder, url: String::new() };
-    town.done("init net --epoch 1s --grace 100ms --rehearsed embedded-chain");
-    for key in ["observer", "a1", "a2", "a3"] {
-        let algorithm = if key == "observer" { "ed25519" } else { "secp256k1" };
-        town.done(&format!("keygen {key}.key --algorithm {algorithm}"));
-    }
-    let observer = std::fs::read_to_string(folder.join("observer.key")).unwrap();
-    let observer = observer.lines().find_map(|line| line.strip_prefix("# did:key:")).unwrap().to_owned();
-    let policy = folder.join("net/policy.toml");
-    let text = std::fs::read_to_string(&policy).unwrap();
-    let credit = format!(
-        "{text}\n[[observers]]\nsource = \"deposits/eip155:31337\"\nkey = \"did:key:{observer}\"\ntrust = \"operator\"\n\
-         \n[credit]\nchains = [\"eip155:31337\"]\n"
-    );
-    std::fs::write(&policy, credit).unwrap();
-    write_key(&folder.join("settler.key"), "secp256k1", SETTLER);
-    let up = Up::start(folder);
-    let town = Town { folder, url: up.url.clone() };
-    let from = town.done("status")["network"]["epoch"].as_u64().unwrap() + 3;
-    let [a1, a2, a3] = ["a1.key", "a2.key", "a3.key"].map(|key| town.address(key));
-    town.done(&format!("auditor propose {a1} {a2} {a3} --quorum 3 --from {from} --dir net"));
-    let treasury = town.address("settler.key");
-    let terms = town
-        .done(&format!("chain terms --treasury {treasury} --auditor {a1} --auditor {a2} --auditor {a3} --rehearsal"));
-    std::fs::write(folder.join("chain.toml"), terms["document"].as_str().unwrap()).unwrap();
-    town.await_epoch(from + 1);
-    (up, town)
-}
 
 #[test]
 fn what_a_quorum_signed_is_posted_paid_and_claimed_and_nothing_else() {
@@ -117,15 +44,12 @@ fn what_a_quorum_signed_is_posted_paid_and_claimed_and_nothing_else() {
     town.await_epoch(first + 3);
     assert_eq!(town.done(&format!("chain post {purse}"))["epochs"].as_array().unwrap().len(), 0);
     for auditor in ["a1", "a2"] {
-        let url = &town.url;
-        let ran = town.run(&format!("auditor run {url} --key {auditor}.key --dir {auditor} --once --json"));
-        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        town.audited_by(auditor);
     }
     let waits = town.done(&format!("chain post {purse}"));
     let expected = format!("2 of 3 auditors have signed epoch {first}");
     assert_eq!(waits["waits_for"].as_str(), Some(expected.as_str()));
-    let ran = town.run(&format!("auditor run {} --key a3.key --dir a3 --once --json", town.url));
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    town.audited_by("a3");
 
     let posted = town.done(&format!("chain post {purse}"));
     let epochs: Vec<u64> = posted["epochs"].as_array().unwrap().iter().map(|epoch| epoch.as_u64().unwrap()).collect();
@@ -150,7 +74,8 @@ fn what_a_quorum_signed_is_posted_paid_and_claimed_and_nothing_else() {
     assert_eq!(advanced["epoch"].as_u64(), epochs.last().copied());
     assert!(town.done(&format!("chain anchor {anchor} {purse}"))["sent"].is_null());
 
-    deposits_are_credit(&town, &deployed);
+    treasury_deposits(&town, &deployed);
+    deposits_are_credit(&town, " --embedded chain");
     assert_eq!(up.end(), 0);
     assert_eq!(town.run("chain status --embedded chain").code, 3);
 }
@@ -167,8 +92,7 @@ fn a_halt_holds_an_epoch_until_a_quorum_has_answered() {
     let first = deployed["first_epoch"].as_u64().unwrap();
     town.await_epoch(first + 1);
     for auditor in ["a1", "a2", "a3"] {
-        let ran = town.run(&format!("auditor run {} --key {auditor}.key --dir {auditor} --once --json", town.url));
-        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        town.audited_by(auditor);
     }
     // All three signed, and none has anything at stake.
     let post = format!("chain post {purse}");
@@ -205,51 +129,26 @@ fn a_halt_holds_an_epoch_until_a_quorum_has_answered() {
     assert_eq!(up.end(), 0);
 }
 
-/// The treasury buys credit, the observer says so once it is final, and saying it again changes nothing.
-fn deposits_are_credit(town: &Town<'_>, deployed: &Value) {
-    let address = |name: &str| {
-        let text = deployed["contracts"][name].as_str().unwrap();
-        cairn_chain::deployment::parse_address(text).unwrap()
-    };
-    let text = std::fs::read_to_string(town.folder.join("net/keys/treasury.key")).unwrap();
-    let secret = text.lines().find_map(|line| line.strip_prefix("secp256k1 ")).unwrap();
-    let secret = data_encoding::HEXLOWER.decode(secret.as_bytes()).unwrap();
-    let key = WalletKey::from_bytes(secret.try_into().unwrap()).unwrap();
+/// An embedded chain is one program's at a time: the commands have it again when this returns.
+fn treasury_deposits(town: &Town<'_>, deployed: &Value) {
     let clock = Arc::new(|| std::time::UNIX_EPOCH.elapsed().unwrap().as_secs());
     let chain = Embedded::open(town.folder.join("chain"), embedded::Options::new(clock)).unwrap();
-    let cairn_core::Address::Evm(buyer) = key.address() else { unreachable!("a wallet of an EVM chain") };
+    let cairn_core::Address::Evm(buyer) = wallet_key(&town.folder.join("net/keys/treasury.key")).address() else {
+        unreachable!("a wallet of an EVM chain")
+    };
     chain.endow(buyer, 1_000_000_000_000_000_000).unwrap();
-    let options = outbox::Options { confirmations: 0, ..outbox::Options::default() };
-    let sent = Outbox::open(&town.folder.join("buyer"), &chain, key, options).unwrap();
-    let allow = Arguments::new().address(address("Deposits")).uint(7_000u32).call("approve(address,uint256)");
-    sent.execute("approve", &Call::to(address("Token"), allow)).unwrap();
-    let deposit = Arguments::new().word(address_word(buyer)).word([7; 32]).uint(7_000u32);
-    let deposit = deposit.call("deposit((bytes32,bytes32),uint256)");
-    sent.execute("deposit", &Call::to(address("Deposits"), deposit)).unwrap();
-    drop(sent);
-    drop(chain);
-
-    let observe = "chain observe --key observer.key --embedded chain";
-    assert_eq!(town.done(observe)["logged"], 1);
-    let again = town.done(observe);
-    assert_eq!((&again["logged"], &again["deposits"]), (&Value::from(0), &Value::from(1)));
-    let credit = town.done(&format!("credit show {}", cairn_chain::deployment::hex_address(&buyer)));
-    assert_eq!(credit["credits"][0]["amount"], "7000", "{credit}");
-    // A stranger's word is none.
-    town.done("keygen stranger.key");
-    let stranger = town.run("chain observe --key stranger.key --embedded chain --json");
-    assert_eq!(stranger.code, 0, "there is nothing to say any more");
+    deposit(town, deployed, &chain);
 }
 
 #[test]
 fn a_chain_in_a_folder_is_for_networks_that_say_they_rehearse() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let town = Town { folder, url: String::new() };
+    let mut town = Town::at(folder, "");
     town.done("init net --epoch 1s --grace 100ms");
-    write_key(&folder.join("settler.key"), "secp256k1", SETTLER);
+    town.wallet("settler.key");
     let up = Up::start(folder);
-    let town = Town { folder, url: up.url.clone() };
+    town.url.clone_from(&up.url);
     let own = town.address("settler.key");
     let terms = town.done(&format!("chain terms --treasury {own} --auditor {own} --rehearsal"));
     std::fs::write(folder.join("chain.toml"), terms["document"].as_str().unwrap()).unwrap();
@@ -264,7 +163,7 @@ fn a_chain_in_a_folder_is_for_networks_that_say_they_rehearse() {
 fn a_wallet_is_sealed_and_opens_with_its_password_alone() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let town = Town { folder, url: "http://127.0.0.1:9".to_owned() };
+    let town = Town::at(folder, "http://127.0.0.1:9");
     for (file, text) in [("password", "correct horse\n"), ("other", "battery staple\n"), ("empty", "\n")] {
         std::fs::write(folder.join(file), text).unwrap();
         std::fs::set_permissions(folder.join(file), std::fs::Permissions::from_mode(0o600)).unwrap();

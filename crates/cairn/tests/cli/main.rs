@@ -13,8 +13,12 @@ mod liar;
 mod local;
 mod masks;
 mod network;
+#[path = "../process/ran.rs"]
+mod ran;
 mod rate;
 mod rebuild;
+#[path = "../process/town.rs"]
+mod town;
 mod transcript;
 #[path = "../process/up.rs"]
 mod up;

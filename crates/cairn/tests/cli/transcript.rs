@@ -1,12 +1,11 @@
 //! Running the binary, and writing down what it did.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use crate::masks::Masks;
+pub use crate::ran::{Ran, cairn};
 
 /// The package's folder.
 pub fn package() -> PathBuf {
@@ -25,25 +24,6 @@ pub fn golden(path: &Path, found: &str) {
         panic!("{} line {}:\n  golden {expected}\n  found  {found}", path.display(), line + 1);
     }
     assert_eq!(found.lines().count(), expected.lines().count(), "lines of {}", path.display());
-}
-
-/// What a run of the binary left.
-pub struct Ran {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-/// Runs the binary in `folder`. The environment names no gateway but `url`.
-pub fn cairn(folder: &Path, url: &str, arguments: &[&str], stdin: &str) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cairn"));
-    command.args(arguments).current_dir(folder).env_clear().env("CAIRN_URL", url);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // A command that refuses at once closes its standard input early.
-    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-    let done = child.wait_with_output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ran { code: done.status.code().unwrap(), stdout: text(done.stdout), stderr: text(done.stderr) }
 }
 
 /// What was typed at a terminal and what came back, written down.
