@@ -51,7 +51,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let named = args.account.as_deref().map(address).transpose()?;
     let chain = args.place.open()?;
     let network = Network::of(&args.connect, chain.as_ref())?;
-    let contracts = network.contracts(chain.as_ref())?;
+    let contracts = args.place.contracts(&network, chain.as_ref())?;
     let mut sender = args.purse.at(chain.as_ref())?;
     let account = named.unwrap_or(sender.account);
     let reader = contracts.reader(chain.as_ref());

@@ -173,7 +173,7 @@ fn balance(args: &BalanceArgs, output: Output) -> Result<(), Failure> {
     let account = address(&args.account)?;
     let chain = args.place.open()?;
     let network = Network::of(&args.connect, chain.as_ref())?;
-    let contracts = network.contracts(chain.as_ref())?;
+    let contracts = args.place.contracts(&network, chain.as_ref())?;
     let asset = network.info.asset.clone();
     let held = Held {
         account: hex_address(&account),
@@ -211,7 +211,7 @@ fn send(args: &SendArgs, output: Output) -> Result<(), Failure> {
         (call, "coin".to_owned())
     } else {
         let network = Network::of(&args.connect, chain.as_ref())?;
-        let contracts = network.contracts(chain.as_ref())?;
+        let contracts = args.place.contracts(&network, chain.as_ref())?;
         let asset = network.info.asset.clone();
         let units = amount(asset.as_ref().map_or(0, |asset| asset.decimals))?;
         let symbol = asset.map_or_else(String::new, |asset| asset.symbol);

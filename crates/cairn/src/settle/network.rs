@@ -2,8 +2,8 @@
 //! statement to what the chain has, claims to the state root and the claim root of their statement.
 
 use cairn_api::NetworkInfo;
+use cairn_chain::Chain;
 use cairn_chain::posting::Signature;
-use cairn_chain::{Chain, Contracts};
 use cairn_client::Client;
 use cairn_core::epoch::EpochStatement;
 use cairn_core::{Domain, NetworkId};
@@ -81,14 +81,6 @@ impl Network {
             return Err(none(format!("no contract is attached on {}", self.domain)));
         }
         Ok(address)
-    }
-
-    /// The contracts on this chain.
-    ///
-    /// # Errors
-    /// `STL-NO-CONTRACT`, or what the chain answers.
-    pub fn contracts(&self, chain: &dyn Chain) -> Result<Contracts, Failure> {
-        Ok(Contracts::of(chain, self.payout()?, &self.id)?)
     }
 
     /// The claims of an epoch on this chain, those of the very statement given.

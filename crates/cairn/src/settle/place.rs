@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cairn_chain::deployment::hex_address;
-use cairn_chain::{Call, Chain, Fees, Receipt};
+use cairn_chain::{Call, Chain, Contracts, Fees, Receipt};
 use cairn_chain::{Embedded, Outbox, Rpc, embedded, outbox, rpc};
 use cairn_core::Address;
 use cairn_core::wallet::WalletKey;
 use cairn_settle::EvmAddress;
 use data_encoding::HEXLOWER;
 
+use super::address;
 use super::network::Network;
 use super::steps::{Sent, Settler, Unsigned};
 use crate::connect::Connect;
@@ -37,9 +38,39 @@ pub struct Place {
     /// The folder of an embedded chain instead: a rehearsal, with the contracts' own bytecode
     #[arg(long, value_name = "DIR")]
     embedded: Option<PathBuf>,
+    /// The contract that pays, where you know it: a gateway that names another is refused
+    #[arg(long, value_name = "ADDRESS")]
+    payout: Option<String>,
 }
 
 impl Place {
+    /// The contracts of a network on this chain: those that its log names, held to the one that is known.
+    ///
+    /// # Errors
+    /// `STL-OTHER-CONTRACT` where the gateway names another, and what the chain answers.
+    pub fn contracts(&self, network: &Network, chain: &dyn Chain) -> Result<Contracts, Failure> {
+        let known = self.payout.as_deref().map(address).transpose()?;
+        let named = network.payout()?;
+        if known.is_some_and(|known| known != named) {
+            let what = format!("the gateway names {} as the contract that pays", hex_address(&named));
+            return Err(Failure::wrong("STL-OTHER-CONTRACT", what)
+                .hint("ask others for the network's contract, and audit before anything is sent"));
+        }
+        Ok(Contracts::of(chain, named, &network.id)?)
+    }
+
+    /// The same for calls with coin, which goes where those contracts lead: no gateway's word is enough for that.
+    ///
+    /// # Errors
+    /// `STL-PAYOUT` where no contract is known.
+    pub fn known_contracts(&self, network: &Network, chain: &dyn Chain) -> Result<Contracts, Failure> {
+        if self.payout.is_none() {
+            return Err(Failure::usage("STL-PAYOUT", "coin goes along, and the gateway alone says where")
+                .hint("name the contract that pays, by --payout ADDRESS, from a source that you trust"));
+        }
+        self.contracts(network, chain)
+    }
+
     /// Opens the chain, or the embedded one in `folder` where none is named.
     ///
     /// # Errors
@@ -157,13 +188,14 @@ impl Purse {
     pub fn settle<T>(
         &self,
         connect: &Connect,
+        place: &Place,
         chain: &dyn Chain,
         batch: usize,
         run: impl FnOnce(&mut Settler<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let network = Network::of(connect, chain)?;
         let mut sender = self.at(chain)?;
-        let (contracts, account) = (network.contracts(chain)?, sender.account);
+        let (contracts, account) = (place.contracts(&network, chain)?, sender.account);
         let mut send = |purpose: &str, call: &Call| sender.send(purpose, call);
         run(&mut Settler { chain, network: &network, contracts, account, batch, send: &mut send })
     }

@@ -97,9 +97,14 @@ fn a_halt_holds_an_epoch_until_a_quorum_has_answered() {
     // All three signed, and none has anything at stake.
     let post = format!("chain post {purse}");
     assert_eq!(town.done(&post)["waits_for"], format!("0 of 3 auditors have signed epoch {first}"));
+    // Coin goes nowhere on a gateway's word alone.
+    let payout = deployed["contracts"]["Payout"].as_str().unwrap();
     for auditor in ["a1.key", "a2.key", "a3.key"] {
-        let address = town.address(auditor);
-        town.done(&format!("chain bond {address} --wei 1000 {purse}"));
+        let bond = format!("chain bond {} --wei 1000 {purse}", town.address(auditor));
+        assert_eq!(town.refused(&bond), (2, "STL-PAYOUT".to_owned()));
+        let other = deployed["contracts"]["Token"].as_str().unwrap();
+        assert_eq!(town.refused(&format!("{bond} --payout {other}")), (1, "STL-OTHER-CONTRACT".to_owned()));
+        town.done(&format!("{bond} --payout {payout}"));
     }
     // Seconds of a chain are whole: the epoch may be over a moment later there.
     let mut posted = town.done(&post);
@@ -110,7 +115,7 @@ fn a_halt_holds_an_epoch_until_a_quorum_has_answered() {
     }
     assert_eq!(posted["epochs"], serde_json::json!([first]), "the next one waits for the window: {posted}");
 
-    let halt = format!("chain halt {purse}");
+    let halt = format!("chain halt {purse} --payout {payout}");
     assert_eq!(town.refused(&halt), (1, "STL-NOTHING-WRONG".to_owned()));
     town.done(&format!("{halt} --anyway"));
     assert_eq!(town.refused(&format!("{halt} --anyway")), (1, "STL-REVERTED".to_owned()));

@@ -48,7 +48,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let anchor = address(&args.anchor)?;
     let chain = args.place.open()?;
     let network = Network::of(&args.connect, chain.as_ref())?;
-    let contracts = network.contracts(chain.as_ref())?;
+    let contracts = args.place.contracts(&network, chain.as_ref())?;
     let stands = anchored(chain.as_ref(), anchor)?;
     let Some(head) = contracts.reader(chain.as_ref()).latest_final()? else {
         let advanced = Advanced {

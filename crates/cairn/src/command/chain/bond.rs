@@ -34,7 +34,8 @@ pub struct Args {
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let auditor = address(&args.auditor)?;
     let chain = args.place.open()?;
-    let contracts = Network::of(&args.connect, chain.as_ref())?.contracts(chain.as_ref())?;
+    let network = Network::of(&args.connect, chain.as_ref())?;
+    let contracts = args.place.known_contracts(&network, chain.as_ref())?;
     let call = Call { to: Some(contracts.auditors), value: args.wei, data: calls::bond(auditor) };
     let purpose = format!("bond {} wei for {}", args.wei, args.auditor);
     let sent = args.purse.at(chain.as_ref())?.send_anew(&purpose, &call)?;

@@ -31,7 +31,7 @@ pub struct Args {
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let chain = args.place.open()?;
     let network = Network::of(&args.connect, chain.as_ref())?;
-    let contracts = network.contracts(chain.as_ref())?;
+    let contracts = args.place.known_contracts(&network, chain.as_ref())?;
     let reader = contracts.reader(chain.as_ref());
     let nothing = |what: String| {
         Failure::wrong("STL-NOTHING-WRONG", what)

@@ -58,7 +58,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let mut known = 0;
     args.watch.each(output, || {
         let network = Network::of(&args.connect, chain.as_ref())?;
-        let contracts = network.contracts(chain.as_ref())?;
+        let contracts = args.place.contracts(&network, chain.as_ref())?;
         let to_block = final_block(chain.as_ref(), finality)?;
         let mut observed = Observed { chain: network.domain.to_string(), to_block, deposits: known, logged: 0 };
         if let Some(to) = to_block.filter(|to| *to >= from) {

@@ -32,15 +32,16 @@ pub struct Args {
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let chain = args.place.open()?;
     args.watch.each(output, || {
-        let (paid, decimals) = args.purse.settle(&args.connect, chain.as_ref(), args.batch, |settler| {
-            let bar = output.progress("paying", 0);
-            let paid = settler.pay(&mut |done, whole| {
-                bar.set_length(whole as u64);
-                bar.set_position(done as u64);
-            });
-            bar.finish_and_clear();
-            Ok((paid?, settler.network.info.asset.as_ref().map_or(0, |asset| asset.decimals)))
-        })?;
+        let (paid, decimals) =
+            args.purse.settle(&args.connect, &args.place, chain.as_ref(), args.batch, |settler| {
+                let bar = output.progress("paying", 0);
+                let paid = settler.pay(&mut |done, whole| {
+                    bar.set_length(whole as u64);
+                    bar.set_position(done as u64);
+                });
+                bar.finish_and_clear();
+                Ok((paid?, settler.network.info.asset.as_ref().map_or(0, |asset| asset.decimals)))
+            })?;
         output.show(&paid, |paid| text(paid, decimals))
     })
 }

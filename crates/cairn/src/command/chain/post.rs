@@ -27,7 +27,7 @@ pub struct Args {
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let chain = args.place.open()?;
     args.watch.each(output, || {
-        let posted = args.purse.settle(&args.connect, chain.as_ref(), 1, |settler| {
+        let posted = args.purse.settle(&args.connect, &args.place, chain.as_ref(), 1, |settler| {
             let closed = settler.network.info.last_closed.as_ref().map_or(0, |last| last.number + 1);
             let bar = output.progress("posting", closed);
             let posted = settler.post(&mut |epoch| bar.set_position(epoch + 1));

@@ -84,7 +84,7 @@ struct Epoch {
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let chain = args.place.open()?;
     let network = Network::of(&args.connect, chain.as_ref())?;
-    let contracts = network.contracts(chain.as_ref())?;
+    let contracts = args.place.contracts(&network, chain.as_ref())?;
     let reader = contracts.reader(chain.as_ref());
     let closed = network.info.last_closed.as_ref().map_or(0, |last| last.number + 1);
     let epoch = |head: Option<cairn_chain::contracts::Head>| -> Result<Option<Epoch>, Failure> {
