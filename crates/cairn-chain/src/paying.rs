@@ -89,11 +89,15 @@ pub fn pushes(
         if increase == 0 || account == [0; 20] {
             continue;
         }
-        if account == contracts.payout {
-            // What the log grants to the contract itself is the relayers' pool, which is claimed, not pushed.
+        if account == contracts.payout && room > 0 {
+            // What the log grants to the contract itself is the relayers' pool, which is claimed, not pushed: as much of it as
+            // the breaker lets through.
+            let (part, rest) = (increase.min(room), increase.saturating_sub(room));
+            result.held += usize::from(rest > 0);
+            result.left = result.left.saturating_add(rest);
             let call = calls::claim_for(epoch, leaf, &tree.proof(place).unwrap_or_default());
-            result.pushes.push(Push { call: Call::to(contracts.payout, call), pays: vec![(account, increase)] });
-            room = room.saturating_sub(increase);
+            result.pushes.push(Push { call: Call::to(contracts.payout, call), pays: vec![(account, part)] });
+            room -= part;
         } else if increase < push_min.max(known.threshold) {
             result.below += 1;
             result.left = result.left.saturating_add(increase);
