@@ -30,14 +30,25 @@ fn answer(what: impl std::fmt::Display) -> Failure {
     Failure::failed("NET-ANSWER", what)
 }
 
+/// A network that is not marked as a rehearsal settles on nothing that pretends.
+fn may_settle(rehearsed: &[String], pretends: bool, chain: &str) -> Result<(), Failure> {
+    if !pretends || !rehearsed.is_empty() {
+        return Ok(());
+    }
+    let what = format!("{chain} is a rehearsal, and nothing declares it as rehearsed");
+    Err(Failure::wrong("NET-NOT-REHEARSED", what)
+        .hint("name a real chain, or rehearse with a network of `cairn init --rehearsed embedded-chain`"))
+}
+
 impl Network {
     /// The network behind a gateway.
     ///
     /// # Errors
-    /// When the gateway cannot be asked.
+    /// When the gateway cannot be asked; `NET-NOT-REHEARSED` where the chain is a rehearsal and the network is none.
     pub fn of(connect: &Connect, chain: &dyn Chain) -> Result<Self, Failure> {
         let client = connect.client()?;
         let info = client.network()?;
+        may_settle(&info.rehearsed, chain.rehearsed(), &chain.name())?;
         let domain = Domain::parse(&format!("eip155:{}", chain.id())).map_err(answer)?;
         Ok(Self { id: network_id(&info)?, client, info, domain })
     }
@@ -112,5 +123,24 @@ impl Network {
         };
         let all: Option<Vec<Signature>> = served.signatures.into_iter().map(read).collect();
         all.ok_or_else(|| answer(format!("epoch {epoch}: a signature is not hexadecimal")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_rehearses_nothing_settles_on_no_chain_that_pretends() {
+        let declared = ["embedded-chain".to_owned()];
+        for (rehearsed, pretends, code) in [
+            (&[][..], true, Some("NET-NOT-REHEARSED")),
+            (&declared, true, None),
+            (&[], false, None),
+            (&declared, false, None),
+        ] {
+            let refused = may_settle(rehearsed, pretends, "a chain").err().map(|failure| failure.code);
+            assert_eq!(refused.as_deref(), code);
+        }
     }
 }
