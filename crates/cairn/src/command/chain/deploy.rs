@@ -7,6 +7,7 @@ use cairn_chain::{Chain, Contracts, Deployment};
 use cairn_core::Hash;
 use cairn_core::statement::{Body, DomainTerms};
 use cairn_reward::Policy;
+use cairn_settle::EvmAddress;
 use serde::Serialize;
 
 use crate::config::{Config, Folder};
@@ -132,7 +133,31 @@ fn plan(
         .hint("go on with the wallet that began it"));
     }
     let of = OfNetwork { network: network.id, info: &network.info, policy: &policy, first_epoch, first_previous };
-    Ok(Plan::of(&document.terms(&of)?, deployer, first_nonce))
+    let terms = document.terms(&of)?;
+    if known.is_none() {
+        let last =
+            network.info.last_closed.as_ref().map(|last| network.client().signatures(last.number)).transpose()?;
+        let named = last.map_or_else(Vec::new, |last| last.auditors);
+        let named: Vec<EvmAddress> = named.iter().filter_map(|text| parse_address(text)).collect();
+        may_sign(&named, &terms.auditors.members, terms.auditors.threshold)?;
+    }
+    Ok(Plan::of(&terms, deployer, first_nonce))
+}
+
+/// Whether enough of those whom the contracts are to believe are auditors of the last closed epoch in the log. Epochs are
+/// posted without gaps: one that no quorum ever signs would be waited for for ever.
+fn may_sign(named: &[EvmAddress], members: &[EvmAddress], threshold: u8) -> Result<(), Failure> {
+    let both = members.iter().filter(|member| named.contains(member)).count();
+    if both >= usize::from(threshold) {
+        return Ok(());
+    }
+    let what = format!(
+        "{both} of the terms' auditors are in force in the last closed epoch of the log, and {threshold} must sign"
+    );
+    Err(Failure::wrong("STL-NO-AUDITORS", what).hint(
+        "name them with `cairn auditor propose`, and deploy once an epoch has closed that they rule: the contracts wait for the \
+         next one, and pass over none",
+    ))
 }
 
 /// Deploys what is not there yet.
@@ -214,4 +239,19 @@ fn text(deployed: &Deployed) -> String {
         None => text.push_str("nothing was sent"),
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_deployed_that_waits_for_auditors_whom_the_log_does_not_name() {
+        let all = [[1; 20], [2; 20], [3; 20], [4; 20]];
+        for (named, fits) in
+            [(&all[..], true), (&all[1..], true), (&all[2..], false), (&[], false), (&[[9; 20]; 4], false)]
+        {
+            assert_eq!(may_sign(named, &all, 3).is_ok(), fits, "{named:?}");
+        }
+    }
 }
