@@ -196,7 +196,9 @@ impl ChainError {
             Self::Answer { .. } => "check that the address is the JSON-RPC endpoint of the chain that is meant",
             Self::Past { .. } => "ask about the last block",
             Self::Reverted { .. } => "`cairn chain status` shows what the contracts wait for",
-            Self::Refused { .. } => "check the wallet's coin and the fees that are allowed",
+            Self::Refused { .. } => {
+                "check the wallet's coin and the fees that are allowed; `cairn wallet cancel` gives up what is under way"
+            }
             Self::Elsewhere { .. } => "another program uses this account: deploy from one of its own",
             Self::Claims { .. } => "audit the network before anything is paid: `cairn audit`",
             Self::Settle(error) => error.hint(),

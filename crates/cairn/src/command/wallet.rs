@@ -14,6 +14,7 @@ use cairn_core::Amount;
 use cairn_core::wallet::WalletKey;
 use cairn_settle::calls;
 use clap::Subcommand;
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 
 use crate::connect::Connect;
@@ -47,6 +48,8 @@ enum Command {
     Balance(BalanceArgs),
     /// Send tokens of the network, or the chain's coin.
     Send(SendArgs),
+    /// Have a transaction that an earlier command left under way not happen: the way out where the chain does not take it.
+    Cancel(CancelArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -102,6 +105,25 @@ struct SendArgs {
     purse: Purse,
 }
 
+#[derive(Debug, clap::Args)]
+struct CancelArgs {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    purse: Purse,
+}
+
+#[derive(Debug, Serialize)]
+struct Cancelled {
+    /// What was under way; absent where nothing was.
+    purpose: Option<String>,
+    /// Whether it will not happen any more.
+    cancelled: bool,
+    /// The transaction by which it happened all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction: Option<String>,
+}
+
 #[derive(Debug, Serialize)]
 struct Shown {
     file: PathBuf,
@@ -130,6 +152,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         Command::Show(args) => show(&args.file, output),
         Command::Balance(args) => balance(args, output),
         Command::Send(args) => send(args, output),
+        Command::Cancel(args) => cancel(args, output),
     }
 }
 
@@ -217,6 +240,23 @@ fn send(args: &SendArgs, output: Output) -> Result<(), Failure> {
         let symbol = asset.map_or_else(String::new, |asset| asset.symbol);
         (Call::to(contracts.token, calls::transfer(to, units.0)), symbol)
     };
-    let sent = sender.send_anew(&format!("send {} {what} to {}", args.amount, hex_address(&to)), &call)?;
+    let sent = sender.send(&format!("send {} {what} to {}", args.amount, hex_address(&to)), &call)?;
     output.show(&sent, Sent::text)
+}
+
+fn cancel(args: &CancelArgs, output: Output) -> Result<(), Failure> {
+    let chain = args.place.open()?;
+    let (purpose, happened) =
+        args.purse.cancel(chain.as_ref())?.map_or((None, None), |(name, done)| (Some(name), done));
+    let cancelled = Cancelled {
+        cancelled: purpose.is_some() && happened.is_none() && args.purse.sends(),
+        purpose,
+        transaction: happened.map(|receipt| format!("0x{}", HEXLOWER.encode(&receipt.transaction))),
+    };
+    output.show(&cancelled, |shown| match (&shown.purpose, &shown.transaction) {
+        (None, _) => "nothing is under way".to_owned(),
+        (Some(purpose), Some(transaction)) => format!("{purpose}: it was quicker, and happened in {transaction}"),
+        (Some(purpose), None) if shown.cancelled => format!("{purpose}: cancelled, and will not happen"),
+        (Some(purpose), None) => format!("{purpose}: under way, and not cancelled on a dry run"),
+    })
 }

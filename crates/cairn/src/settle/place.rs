@@ -134,8 +134,8 @@ pub struct Sender<'a> {
     pub account: EvmAddress,
     chain: &'a dyn Chain,
     outbox: Option<Outbox<'a>>,
-    /// What an earlier run had left under way and was finished now: what for, and what became of it.
-    resumed: Option<(String, Receipt)>,
+    /// What an earlier run left under way and this one finished, by its name: asked for now, it is not done once more.
+    resumed: Option<String>,
     /// Transactions shown on a dry run.
     shown: u64,
 }
@@ -154,14 +154,35 @@ impl Purse {
         if chain.rehearsed() && chain.balance(account)? < ENDOWMENT_WEI {
             chain.endow(account, ENDOWMENT_WEI)?;
         }
-        let folder = outbox_folder(&self.wallet, chain.id());
-        let outbox = Outbox::open(&folder, chain, key, self.options(chain))?;
-        let resumed = outbox.resume()?;
+        let outbox = self.outbox(chain, key)?;
+        let resumed = outbox.resume()?.map(|(name, _)| name);
         Ok(Sender { resumed, ..Sender::by(outbox, chain) })
     }
 }
 
 impl Purse {
+    /// Has what an earlier run left under way not happen; see [`Outbox::cancel`]. What it was for, and the transaction by which
+    /// it happened all the same; `None` where nothing was under way. On a dry run it is only looked at.
+    ///
+    /// # Errors
+    /// When the wallet cannot be read, or the chain cannot be asked or refuses.
+    pub fn cancel(&self, chain: &dyn Chain) -> Result<Option<(String, Option<Receipt>)>, Failure> {
+        let outbox = self.outbox(chain, keys::wallet_from(&self.wallet, self.password_file.as_deref())?)?;
+        let Some(name) = outbox.under_way()? else { return Ok(None) };
+        let happened = if self.dry_run { None } else { outbox.cancel()?.map(|(_, receipt)| receipt) };
+        Ok(Some((name, happened)))
+    }
+
+    /// Whether anything is sent: not on a dry run.
+    #[must_use]
+    pub const fn sends(&self) -> bool {
+        !self.dry_run
+    }
+
+    fn outbox<'a>(&self, chain: &'a dyn Chain, key: WalletKey) -> Result<Outbox<'a>, Failure> {
+        Ok(Outbox::open(&outbox_folder(&self.wallet, chain.id()), chain, key, self.options(chain))?)
+    }
+
     /// How it is waited: a rehearsal's blocks come with what is sent, and none after it.
     fn options(&self, chain: &dyn Chain) -> outbox::Options {
         let usual = outbox::Options::default();
@@ -208,31 +229,20 @@ impl Sender<'_> {
         self.outbox.is_some()
     }
 
-    /// Sends a call and waits until it counts; on a dry run says what would be sent.
+    /// Sends a call and waits until it counts; on a dry run says what would be sent. Each time it is asked for is another effect,
+    /// such as a payment, but for what an earlier run had begun: that is finished, and no second one is sent.
     ///
     /// # Errors
     /// When the chain refuses it, or cannot be asked.
     pub fn send(&mut self, purpose: &str, call: &Call) -> Result<Sent, Failure> {
-        match &self.outbox {
-            Some(outbox) => Ok(Sent::of(purpose, call, &outbox.execute(purpose, call)?)),
-            None => self.show(purpose, call),
-        }
-    }
-
-    /// Sends a call that may be meant again and again, such as a payment: each time it is asked for is another effect. Where an
-    /// earlier run was ended before this very thing was done, that one is finished, said to be, and no second one is sent.
-    ///
-    /// # Errors
-    /// As [`Sender::send`].
-    pub fn send_anew(&mut self, purpose: &str, call: &Call) -> Result<Sent, Failure> {
-        let named = |nonce: u64| format!("{purpose}, by transaction {nonce}");
-        if let Some((left, receipt)) = self.resumed.take()
-            && left.strip_prefix(purpose).is_some_and(|rest| rest.starts_with(", by transaction "))
-        {
-            return Ok(Sent::of(&format!("{left}, which an earlier run had begun"), call, &receipt));
-        }
-        let nonce = self.chain.nonce(self.account)?;
-        self.send(&named(nonce), call)
+        let resumed = self.resumed.take().filter(|name| is_of(name, purpose));
+        let Some(outbox) = &self.outbox else { return self.show(purpose, call) };
+        // An outbox does once what has one name. The same again is another effect, unless it is what was just finished.
+        let name = match resumed {
+            Some(name) => name,
+            None => name_of(purpose, self.chain.nonce(self.account)?),
+        };
+        Ok(Sent::of(purpose, call, &outbox.execute(&name, call)?))
     }
 
     fn show(&mut self, purpose: &str, call: &Call) -> Result<Sent, Failure> {
@@ -257,6 +267,17 @@ impl Sender<'_> {
     }
 }
 
+/// What a purpose is called in an outbox: what is wanted twice has two names.
+fn name_of(purpose: &str, nonce: u64) -> String {
+    format!("{purpose} (nonce {nonce})")
+}
+
+/// Whether that is the name of a purpose.
+fn is_of(name: &str, purpose: &str) -> bool {
+    let nonce = name.strip_prefix(purpose).and_then(|rest| rest.strip_prefix(" (nonce ")?.strip_suffix(')'));
+    nonce.is_some_and(|nonce| nonce.parse::<u64>().is_ok())
+}
+
 /// What a wallet has under way on a chain lies beside it: its nonces are used by one program at a time.
 #[must_use]
 pub fn outbox_folder(wallet: &Path, chain_id: u64) -> PathBuf {
@@ -271,5 +292,20 @@ pub fn address_of(key: &WalletKey) -> EvmAddress {
     match key.address() {
         Address::Evm(address) => address,
         Address::Solana(_) => unreachable!("a secp256k1 key has an EVM address"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_purpose_is_of_no_other() {
+        let name = name_of("send 1 to a", 7);
+        assert!(is_of(&name, "send 1 to a"));
+        for other in ["send 1 to b", "send 1", "send 1 to a (nonce 7)", ""] {
+            assert!(!is_of(&name, other), "{other}");
+        }
+        assert_ne!(name, name_of("send 1 to a", 8));
     }
 }

@@ -187,9 +187,27 @@ fn a_wallet_is_sealed_and_opens_with_its_password_alone() {
     assert_eq!(shown["unsigned"]["from"], sealed["address"]);
     let sent = town.done(&format!("{send} --password-file password"));
     assert_eq!(sent["gas_used"], 21_000);
-    // Meant twice, it is sent twice.
+    // The same once more is another payment.
     let again = town.done(&format!("{send} --password-file password"));
     assert_ne!(again["transaction"], sent["transaction"]);
+    let clock = Arc::new(|| std::time::UNIX_EPOCH.elapsed().unwrap().as_secs());
+    let chain = Embedded::open(folder.join("chain"), embedded::Options::new(clock)).unwrap();
+    let mut to = [0; 20];
+    to[19] = 0xaa;
+    assert_eq!(chain.balance(to).unwrap(), 1_000_000_000_000_000_000);
+    drop(chain);
+    // What the chain does not take holds the wallet up, until it is cancelled.
+    town.done("keygen poor.key --algorithm secp256k1");
+    let all = send.replace("0.5", "1000").replace("sealed.json", "poor.key");
+    let little = send.replace("sealed.json", "poor.key");
+    for command in [&all, &little, &little] {
+        assert_eq!(town.refused(command), (1, "STL-REFUSED".to_owned()), "{command}");
+    }
+    let cancel = "wallet cancel --embedded chain --wallet poor.key";
+    assert_eq!(town.done(&format!("{cancel} --dry-run"))["cancelled"], false);
+    assert_eq!(town.done(cancel)["cancelled"], true);
+    assert!(town.done(cancel)["purpose"].is_null());
+    assert_eq!(town.done(&little)["gas_used"], 21_000);
     for (password, code) in [("other", "STL-PASSWORD"), ("empty", "NET-KEY")] {
         assert_eq!(town.refused(&format!("{send} --password-file {password}")), (1, code.to_owned()));
     }
@@ -198,4 +216,23 @@ fn a_wallet_is_sealed_and_opens_with_its_password_alone() {
     let amount =
         "wallet send 0x00000000000000000000000000000000000000aa 1e3 --coin --embedded chain --wallet plain.key";
     assert_eq!(town.refused(amount), (2, "STL-AMOUNT".to_owned()));
+}
+
+#[test]
+fn a_network_that_rehearses_nothing_settles_on_no_embedded_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let town = Town { folder, url: String::new() };
+    town.done("init net");
+    town.done("keygen settler.key --algorithm secp256k1");
+    let up = Up::start(folder);
+    let town = Town { folder, url: up.url.clone() };
+    let treasury = town.address("settler.key");
+    let terms = town.done(&format!("chain terms --treasury {treasury} --auditor {treasury}"));
+    std::fs::write(folder.join("chain.toml"), terms["document"].as_str().unwrap()).unwrap();
+    for command in ["chain deploy net --terms chain.toml", "chain post", "chain pay", "claim"] {
+        let command = format!("{command} --wallet settler.key --embedded chain");
+        assert_eq!(town.refused(&command), (1, "NET-NOT-REHEARSED".to_owned()), "{command}");
+    }
+    assert_eq!(up.end(), 0);
 }

@@ -38,6 +38,6 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let contracts = args.place.known_contracts(&network, chain.as_ref())?;
     let call = Call { to: Some(contracts.auditors), value: args.wei, data: calls::bond(auditor) };
     let purpose = format!("bond {} wei for {}", args.wei, args.auditor);
-    let sent = args.purse.at(chain.as_ref())?.send_anew(&purpose, &call)?;
+    let sent = args.purse.at(chain.as_ref())?.send(&purpose, &call)?;
     output.show(&sent, Sent::text)
 }

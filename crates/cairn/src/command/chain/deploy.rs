@@ -64,15 +64,6 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let connect = Connect::to(args.url.clone()).or_listening(&config);
     let chain = args.place.open_or(&folder.root().join("chain"))?;
     let network = Network::of(&connect, chain.as_ref())?;
-    if chain.rehearsed() && network.info.rehearsed.is_empty() {
-        let what = format!(
-            "{} is a rehearsal of a chain, and {} is declared as no rehearsal",
-            chain.name(),
-            network.info.name
-        );
-        return Err(Failure::wrong("NET-NOT-REHEARSED", what)
-            .hint("settle on a chain, or rehearse in a network that says so: `cairn init --rehearsed ...`"));
-    }
     let mut sender = args.purse.at(chain.as_ref())?;
     let path = record_path(&folder, chain.id());
     let known = read_record(&path)?;
@@ -80,7 +71,10 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let record = match known {
         Some(known) if !known.is_of(&plan.record(chain.id(), 0)) => {
             return Err(Failure::wrong("STL-TERMS", format!("{} is of other terms", path.display()))
-                .hint("go on with the terms it was begun with, or move the record away and deploy anew"));
+                .hint(
+                    "go on with the terms it was begun with: contracts that are deployed anew would pay all that was ever granted \
+                     once more, and take no more of the old ones' deposits",
+                ));
         }
         Some(known) => known,
         None if sender.sends() => keep_record(&folder, &plan, chain.as_ref())?,

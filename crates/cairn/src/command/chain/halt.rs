@@ -45,6 +45,6 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let data = calls::halt(head.epoch, head.revision, &head.statement_hash);
     let call = Call { to: Some(contracts.settlement), value: reader.halt_price()?, data };
     let purpose = format!("halt epoch {}, revision {}", head.epoch, head.revision);
-    let sent = args.purse.at(chain.as_ref())?.send_anew(&purpose, &call)?;
+    let sent = args.purse.at(chain.as_ref())?.send(&purpose, &call)?;
     output.show(&sent, Sent::text)
 }
