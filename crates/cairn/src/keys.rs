@@ -160,8 +160,18 @@ impl Key {
 /// # Errors
 /// `NET-KEY` for what is neither, `STL-PASSWORD` for another password, and when a file cannot be read.
 pub fn wallet_from(path: &Path, password_file: Option<&Path>) -> Result<WalletKey, Failure> {
-    let Some(password_file) = password_file else { return Key::read(path)?.wallet() };
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::io("read", path, &error))?;
+    let read = || std::fs::read_to_string(path).map(Zeroizing::new).map_err(|error| Failure::io("read", path, &error));
+    let Some(password_file) = password_file else {
+        if read()?.trim_start().starts_with('{') {
+            return Err(Failure::usage(
+                "STL-PASSWORD",
+                format!("{} is a keystore, and no password is given", path.display()),
+            )
+            .hint("name the file that holds it: --password-file FILE"));
+        }
+        return Key::read(path)?.wallet();
+    };
+    let text = read()?;
     Ok(Keystore::open(&text, &password(password_file)?)?)
 }
 

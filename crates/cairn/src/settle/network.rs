@@ -15,6 +15,9 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use crate::connect::{Connect, network_id};
 use crate::failure::Failure;
 
+/// The most signatures of an epoch: those of 64 auditors, 16 revisions each.
+const SIGNATURES_MAX: usize = 64 * 16;
+
 /// A network, and the chain of it that is settled.
 pub struct Network {
     client: Client,
@@ -113,9 +116,15 @@ impl Network {
     /// What auditors published of an epoch.
     ///
     /// # Errors
-    /// When the gateway cannot be asked.
+    /// When the gateway cannot be asked; `NET-ANSWER` for more than auditors can publish: the chain is asked about each.
     pub fn signatures(&self, epoch: u64) -> Result<Vec<Signature>, Failure> {
         let served = self.client.signatures(epoch)?;
+        let count = served.signatures.len();
+        if count > SIGNATURES_MAX {
+            return Err(answer(format!(
+                "epoch {epoch}: the gateway served {count} signatures, {SIGNATURES_MAX} are the most"
+            )));
+        }
         let read = |info: cairn_api::SignatureInfo| {
             let hex = info.signature.strip_prefix("0x").unwrap_or(&info.signature).as_bytes();
             let bytes = HEXLOWER_PERMISSIVE.decode(hex).ok();

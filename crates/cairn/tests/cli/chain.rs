@@ -208,6 +208,7 @@ fn a_wallet_is_sealed_and_opens_with_its_password_alone() {
     assert_eq!(town.done(cancel)["cancelled"], true);
     assert!(town.done(cancel)["purpose"].is_null());
     assert_eq!(town.done(&little)["gas_used"], 21_000);
+    assert_eq!(town.refused(send), (2, "STL-PASSWORD".to_owned()));
     for (password, code) in [("other", "STL-PASSWORD"), ("empty", "NET-KEY")] {
         assert_eq!(town.refused(&format!("{send} --password-file {password}")), (1, code.to_owned()));
     }
