@@ -21,6 +21,12 @@ fn what_a_quorum_signed_is_posted_paid_and_claimed_and_nothing_else() {
     // What is not there cannot be settled on, and a dry run leaves nothing behind.
     assert_eq!(town.refused("chain post --wallet settler.key"), (2, "STL-CHAIN".to_owned()));
     assert_eq!(town.refused(&format!("chain post {purse}")), (1, "STL-NO-CONTRACT".to_owned()));
+    // Contracts that believe whom the log does not name would wait for ever.
+    let stranger = town.address("settler.key");
+    let strange = town.done(&format!("chain terms --treasury {stranger} --auditor {stranger} --rehearsal"));
+    std::fs::write(folder.path().join("strange.toml"), strange["document"].as_str().unwrap()).unwrap();
+    let strange = format!("chain deploy net --terms strange.toml {purse}");
+    assert_eq!(town.refused(&strange), (1, "STL-NO-AUDITORS".to_owned()));
     let shown = town.done(&format!("{deploy} --dry-run"));
     let unsigned: Vec<&Value> = shown["sent"].as_array().unwrap().iter().map(|sent| &sent["unsigned"]).collect();
     assert_eq!(unsigned.len(), 7);
@@ -223,11 +229,11 @@ fn a_wallet_is_sealed_and_opens_with_its_password_alone() {
 fn a_network_that_rehearses_nothing_settles_on_no_embedded_chain() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let town = Town { folder, url: String::new() };
+    let town = Town::at(folder, "");
     town.done("init net");
     town.done("keygen settler.key --algorithm secp256k1");
     let up = Up::start(folder);
-    let town = Town { folder, url: up.url.clone() };
+    let town = Town::at(folder, &up.url);
     let treasury = town.address("settler.key");
     let terms = town.done(&format!("chain terms --treasury {treasury} --auditor {treasury}"));
     std::fs::write(folder.join("chain.toml"), terms["document"].as_str().unwrap()).unwrap();
