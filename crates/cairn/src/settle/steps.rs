@@ -3,10 +3,12 @@
 //! Each step is planned from what the chain says at that moment, so any of them may be taken twice, by anyone, and whoever
 //! begins again goes on where the chain is.
 
+use cairn_chain::contracts::Head;
 use cairn_chain::deployment::hex_address;
 use cairn_chain::paying::{self, Push};
 use cairn_chain::posting::Posting;
 use cairn_chain::{Call, Chain, Contracts, Reader, Receipt};
+use cairn_core::epoch::EpochStatement;
 use cairn_settle::EvmAddress;
 use data_encoding::HEXLOWER;
 use serde::Serialize;
@@ -135,6 +137,17 @@ pub struct Paid {
     pub left: String,
 }
 
+/// What became of posting one epoch.
+enum Step {
+    Sent(Box<Sent>),
+    Waits(String),
+}
+
+/// Whether the chain refused a call, before it was sent or after: perhaps because somebody else had done the same.
+fn is_refusal(failure: &Failure) -> bool {
+    ["STL-REVERTED", "STL-FAILED"].contains(&failure.code.as_ref())
+}
+
 /// Settles one network on one chain from one account.
 pub struct Settler<'a> {
     /// The chain.
@@ -171,13 +184,10 @@ impl Settler<'_> {
                 posted.waits_for = format!("epoch {next} is not closed");
                 return Ok(posted);
             }
-            let statement = self.network.statement(next)?;
-            let published = self.network.signatures(next)?;
-            match Posting::of(&self.reader(), &self.contracts, self.account, &statement, &published)? {
-                Posting::Ready { call, .. } => {
-                    let sent = (self.send)(&format!("post epoch {next}"), &call)?;
+            match self.post_epoch(next) {
+                Ok(Step::Sent(sent)) => {
                     let shown_only = !sent.is_sent();
-                    posted.sent.push(sent);
+                    posted.sent.push(*sent);
                     if shown_only {
                         posted.waits_for = "nothing was sent".to_owned();
                         return Ok(posted);
@@ -185,16 +195,27 @@ impl Settler<'_> {
                     posted.epochs.push(next);
                     told(next);
                 }
-                Posting::Waits { signed, threshold } => {
-                    posted.waits_for = format!("{} of {threshold} auditors have signed epoch {next}", signed.len());
+                Ok(Step::Waits(waits_for)) => {
+                    posted.waits_for = waits_for;
                     return Ok(posted);
                 }
-                Posting::TooEarly => {
-                    posted.waits_for = format!("epoch {next} or the window of the epoch before it is not over");
-                    return Ok(posted);
-                }
+                // Another relayer was quicker: what was to be done is done.
+                Err(failure) if is_refusal(&failure) && self.reader().next()? > next => {}
+                Err(failure) => return Err(failure),
             }
         }
+    }
+
+    fn post_epoch(&mut self, epoch: u64) -> Result<Step, Failure> {
+        let statement = self.network.statement(epoch)?;
+        let published = self.network.signatures(epoch)?;
+        Ok(match Posting::of(&self.reader(), &self.contracts, self.account, &statement, &published)? {
+            Posting::Ready { call, .. } => Step::Sent(Box::new((self.send)(&format!("post epoch {epoch}"), &call)?)),
+            Posting::Waits { signed, threshold } => {
+                Step::Waits(format!("{} of {threshold} auditors have signed epoch {epoch}", signed.len()))
+            }
+            Posting::TooEarly => Step::Waits(format!("epoch {epoch} or the window of the epoch before it is not over")),
+        })
     }
 
     /// Where the last epoch is halted and a quorum has answered by a higher revision, posts the answer.
@@ -216,23 +237,44 @@ impl Settler<'_> {
         Ok(())
     }
 
+    fn open(&mut self, head: &Head, statement: &EpochStatement) -> Result<Option<Sent>, Failure> {
+        let call = paying::opening(&self.reader(), &self.contracts, head, statement)?;
+        call.map(|call| (self.send)(&format!("open epoch {}", head.epoch), &call)).transpose()
+    }
+
+    /// Whether there is another last final epoch than this, or somebody has opened it.
+    fn has_moved_on(&self, head: &Head) -> Result<bool, Failure> {
+        let opened = self.reader().opened()?.map(|opened| (opened.epoch, opened.revision));
+        Ok(opened >= Some((head.epoch, head.revision)) || self.reader().latest_final()?.as_ref() != Some(head))
+    }
+
     /// Opens the last final epoch and pushes what it grants; `told` hears of how many accounts of how many.
     ///
     /// # Errors
     /// When the network or the chain cannot be asked, or the chain refuses.
     pub fn pay(&mut self, told: &mut dyn FnMut(usize, usize)) -> Result<Paid, Failure> {
         let mut paid = Paid { amount: "0".to_owned(), left: "0".to_owned(), ..Paid::default() };
-        let Some(head) = self.reader().latest_final()? else { return Ok(paid) };
-        let statement = self.network.statement(head.epoch)?;
-        paid.epoch = Some(head.epoch);
-        if let Some(call) = paying::opening(&self.reader(), &self.contracts, &head, &statement)? {
-            let sent = (self.send)(&format!("open epoch {}", head.epoch), &call)?;
-            let shown_only = !sent.is_sent();
-            paid.sent.push(sent);
-            if shown_only {
-                return Ok(paid);
+        let (head, statement) = loop {
+            let Some(head) = self.reader().latest_final()? else { return Ok(paid) };
+            let statement = self.network.statement(head.epoch)?;
+            paid.epoch = Some(head.epoch);
+            match self.open(&head, &statement) {
+                Ok(sent) => {
+                    let shown_only = sent.as_ref().is_some_and(|sent| !sent.is_sent());
+                    paid.sent.extend(sent);
+                    if shown_only {
+                        return Ok(paid);
+                    }
+                    // Where a later one is open already, it may be that this one never was.
+                    if self.reader().opened()?.is_none_or(|opened| opened.epoch <= head.epoch) {
+                        break (head, statement);
+                    }
+                }
+                // Another relayer was quicker, or another epoch became final meanwhile.
+                Err(failure) if is_refusal(&failure) && self.has_moved_on(&head)? => {}
+                Err(failure) => return Err(failure),
             }
-        }
+        };
         let claims = self.network.claims(&statement)?;
         let plan = paying::pushes(&self.reader(), &self.contracts, head.epoch, &claims, self.batch)?;
         let whole = plan.pushes.iter().map(|push| push.pays.len()).sum();

@@ -107,6 +107,29 @@ fn seal(town: &Town<'_>) -> &'static str {
     "--wallet sealed.json --password-file password"
 }
 
+/// Two relayers do the same at once, so that what both send is in one block: who is outdone goes on all the same.
+fn race(town: &Town<'_>, node: &Anvil, what: &str, purses: [&str; 2]) -> [Value; 2] {
+    node.ask("evm_setAutomine", json!([false]));
+    let children = purses.map(|purse| {
+        let arguments = format!("{what} {purse} --json");
+        let mut command = command(town.folder, &arguments.split(' ').collect::<Vec<_>>());
+        command.envs(town.variables()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    });
+    let both_wait = (0..1_000).any(|_| {
+        pause(10);
+        node.ask("txpool_status", json!([]))["pending"] == "0x2"
+    });
+    assert!(both_wait, "{what}: both send");
+    node.ask("evm_setAutomine", json!([true]));
+    node.ask("evm_mine", json!([]));
+    children.map(|child| {
+        let done = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(done.status.success(), "{what}: {said}");
+        serde_json::from_str(&said).unwrap()
+    })
+}
+
 /// Posted, opened and claimed by a relayer whose wallet has a password; what is only shown changes nothing.
 fn settle(town: &Town<'_>, node: &Anvil, deployed: &Value) {
     let purse = seal(town);
@@ -125,13 +148,20 @@ fn settle(town: &Town<'_>, node: &Anvil, deployed: &Value) {
     assert_eq!(waits["waits_for"], format!("2 of 3 auditors have signed epoch {first}"));
     town.audited_by("a3");
     assert!(shown_only("chain post")["sent"][0]["unsigned"]["gas_limit"].is_u64());
-    let posted = town.done(&format!("chain post {purse}"));
-    let epochs: Vec<u64> = posted["epochs"].as_array().unwrap().iter().map(|epoch| epoch.as_u64().unwrap()).collect();
-    assert!(epochs.len() >= 2 && epochs.iter().copied().eq(first..first + epochs.len() as u64), "{posted}");
+    let posted = race(town, node, "chain post", [purse, "--wallet settler.key"]);
+    let mut epochs: Vec<u64> = posted
+        .iter()
+        .flat_map(|posted| posted["epochs"].as_array().unwrap())
+        .map(|epoch| epoch.as_u64().unwrap())
+        .collect();
+    epochs.sort_unstable();
+    assert!(epochs.len() >= 2 && epochs.iter().copied().eq(first..first + epochs.len() as u64), "{posted:?}");
 
     // All that is owed is below the threshold of pushing: it is claimed.
     assert!(shown_only("chain pay")["sent"][0]["unsigned"].is_object());
-    let paid = town.done(&format!("chain pay {purse}"));
+    let [paid, other] = race(town, node, "chain pay", [purse, "--wallet settler.key"]);
+    assert_eq!(paid["sent"].as_array().unwrap().len() + other["sent"].as_array().unwrap().len(), 1, "opened once");
+    assert_eq!(paid["left"], other["left"]);
     assert_eq!(
         (&paid["epoch"], &paid["accounts"], &paid["below"]),
         (&json!(epochs.last()), &json!(0), &json!(1)),
