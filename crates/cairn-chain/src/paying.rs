@@ -4,12 +4,16 @@
 //! was paid in the meantime, and whoever begins again goes on where the chain is.
 
 use cairn_core::epoch::EpochStatement;
+use cairn_core::keccak256;
 use cairn_merkle::{ClaimLeaf, ClaimTree};
 use cairn_settle::calls::account_of;
 use cairn_settle::{EvmAddress, ManyClaims, SettlementRow, SettlementsTree, calls};
 
 use crate::contracts::Head;
-use crate::{Call, ChainError, Contracts, Reader};
+use crate::{Call, ChainError, Contracts, Logged, Reader, Receipt};
+
+/// The event of a push, as in the contract's ABI.
+pub const PUSHED: &str = "Pushed(uint64,address,uint256,uint256,uint256)";
 
 /// Accounts that are paid by one transaction, unless told otherwise.
 pub const BATCH: usize = 50;
@@ -52,6 +56,18 @@ pub struct Push {
     pub call: Call,
     /// Whom it pays, with how much, base units, as of now.
     pub pays: Vec<(EvmAddress, u128)>,
+}
+
+/// What a push did, as the contract logged it: accounts and base units. Others may have been quicker, and the breaker may
+/// have let less through, so it can be less than was planned. `None` for what is no push.
+#[must_use]
+pub fn pushed(contracts: &Contracts, receipt: &Receipt) -> Option<(usize, u128)> {
+    let topic = keccak256(PUSHED.as_bytes());
+    let of_payout = |event: &&Logged| event.address == contracts.payout && event.topics.first() == Some(&topic);
+    let event = receipt.logs.iter().find(of_payout)?;
+    let [accounts, amount, _fee] = event.data.as_chunks::<32>().0 else { return None };
+    let number = |word: &[u8; 32]| word[16..].try_into().map(u128::from_be_bytes).ok();
+    Some((usize::try_from(number(accounts)?).ok()?, number(amount)?))
 }
 
 /// What an open epoch still owes, and how it is paid.

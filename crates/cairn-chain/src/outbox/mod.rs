@@ -42,6 +42,8 @@ pub struct Options {
     pub gas_margin_ppm: u32,
     /// The most that a unit of gas may cost, wei.
     pub max_fee_wei: u128,
+    /// The most gas of a transaction: what a contract asks for beyond it is not paid.
+    pub gas_max: u64,
 }
 
 impl Default for Options {
@@ -55,6 +57,8 @@ impl Default for Options {
             bump_ppm: 125_000,
             gas_margin_ppm: 200_000,
             max_fee_wei: 500_000_000_000,
+            // As much as Osaka lets a transaction have (EIP-7825).
+            gas_max: 1 << 24,
         }
     }
 }
@@ -168,7 +172,11 @@ impl<'a> Outbox<'a> {
             return Err(self.behind(nonce, &ended));
         }
         let margin = u128::from(estimate) * u128::from(self.options.gas_margin_ppm) / 1_000_000;
-        let gas_limit = estimate.saturating_add(u64::try_from(margin).unwrap_or(u64::MAX));
+        let gas_limit = estimate.saturating_add(u64::try_from(margin).unwrap_or(u64::MAX)).min(self.options.gas_max);
+        if estimate > gas_limit {
+            let what = format!("it would need {estimate} gas, more than the {gas_limit} of any transaction");
+            return Err(ChainError::Refused { chain: self.chain.name(), what });
+        }
         let first = self.transaction(nonce, fees, gas_limit, call.clone()).sign(&self.key);
         let pending = Pending::of(purpose, first);
         self.store.write(PENDING, &pending.write())?;

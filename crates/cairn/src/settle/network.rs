@@ -18,6 +18,9 @@ use crate::failure::Failure;
 /// The most signatures of an epoch: those of 64 auditors, 16 revisions each.
 const SIGNATURES_MAX: usize = 64 * 16;
 
+/// The code of a network whose log names no contract on a chain.
+pub const NO_CONTRACT: &str = "STL-NO-CONTRACT";
+
 /// A network, and the chain of it that is settled.
 pub struct Network {
     client: Client,
@@ -81,7 +84,7 @@ impl Network {
     /// `STL-NO-CONTRACT` where it names none.
     pub fn payout(&self) -> Result<EvmAddress, Failure> {
         let none = |what: String| {
-            Failure::wrong("STL-NO-CONTRACT", what).hint(
+            Failure::wrong(NO_CONTRACT, what).hint(
                 "`cairn chain deploy` deploys the contracts and has the log name them; an epoch must close after it",
             )
         };

@@ -32,6 +32,9 @@ pub struct Sent {
     /// Gas used; absent on a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gas_used: Option<u64>,
+    /// What became of it.
+    #[serde(skip)]
+    pub receipt: Option<Receipt>,
     /// What would be signed and sent, on a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsigned: Option<Unsigned>,
@@ -66,6 +69,7 @@ impl Sent {
             to: call.to.as_ref().map(hex_address),
             transaction: Some(format!("0x{}", HEXLOWER.encode(&receipt.transaction))),
             gas_used: Some(receipt.gas_used),
+            receipt: Some(receipt.clone()),
             unsigned: None,
         }
     }
@@ -74,7 +78,14 @@ impl Sent {
     #[must_use]
     pub fn shown(purpose: &str, call: &Call, unsigned: Unsigned) -> Self {
         let to = call.to.as_ref().map(hex_address);
-        Self { purpose: purpose.to_owned(), to, transaction: None, gas_used: None, unsigned: Some(unsigned) }
+        Self {
+            purpose: purpose.to_owned(),
+            to,
+            transaction: None,
+            gas_used: None,
+            receipt: None,
+            unsigned: Some(unsigned),
+        }
     }
 
     /// Whether it was sent.
@@ -278,17 +289,21 @@ impl Settler<'_> {
         let claims = self.network.claims(&statement)?;
         let plan = paying::pushes(&self.reader(), &self.contracts, head.epoch, &claims, self.batch)?;
         let whole = plan.pushes.iter().map(|push| push.pays.len()).sum();
-        let mut amount = 0u128;
+        let (mut amount, mut planned) = (0u128, 0);
         for (place, Push { call, pays }) in plan.pushes.iter().enumerate() {
             // Sums of what one row proves: below 2^112.
             let part: u128 = pays.iter().map(|(_, amount)| amount).sum();
             // With the amount, so that what is owed after a part was paid is another purpose.
             let purpose = format!("pay {part} base units by epoch {}, part {}", head.epoch, place + 1);
             let sent = (self.send)(&purpose, call)?;
+            // What the contract says it did, which others may have done in part.
+            let pushed = sent.receipt.as_ref().and_then(|receipt| paying::pushed(&self.contracts, receipt));
+            let (accounts, units) = pushed.unwrap_or((pays.len(), part));
             paid.sent.push(sent);
-            paid.accounts += pays.len();
-            amount += part;
-            told(paid.accounts, whole);
+            paid.accounts += accounts;
+            amount += units;
+            planned += pays.len();
+            told(planned, whole);
         }
         (paid.below, paid.held) = (plan.below, plan.held);
         (paid.amount, paid.left) = (amount.to_string(), plan.left.to_string());

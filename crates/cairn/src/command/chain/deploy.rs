@@ -15,7 +15,7 @@ use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::propose::by_operator;
-use crate::settle::network::Network;
+use crate::settle::network::{NO_CONTRACT, Network};
 use crate::settle::place::{Place, Purse, Sender};
 use crate::settle::steps::Sent;
 use crate::settle::terms::{Document, OfNetwork};
@@ -68,6 +68,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let path = record_path(&folder, chain.id());
     let known = read_record(&path)?;
     let plan = plan(&network, &document, known.as_ref(), &sender, chain.as_ref())?;
+    not_deployed_yet(&network, &plan)?;
     let record = match known {
         Some(known) if !known.is_of(&plan.record(chain.id(), 0)) => {
             return Err(Failure::wrong("STL-TERMS", format!("{} is of other terms", path.display()))
@@ -91,6 +92,21 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     };
     let (rehearsal, chain) = (chain.rehearsed(), chain.name());
     output.show(&Deployed { record, chain, rehearsal, sent, statement }, text)
+}
+
+/// Contracts that take the place of others would pay all that was ever granted once more, since claims are totals.
+fn not_deployed_yet(network: &Network, plan: &Plan) -> Result<(), Failure> {
+    match network.payout() {
+        Ok(named) if named != plan.addresses().payout => {
+            let what = format!("the log names {} as the contract that pays on {}", hex_address(&named), network.domain);
+            Err(Failure::wrong("STL-DEPLOYED", what).hint(
+                "a network has one deployment on each chain: another would pay all that was ever granted once more",
+            ))
+        }
+        Ok(_) => Ok(()),
+        Err(failure) if failure.code == NO_CONTRACT => Ok(()),
+        Err(failure) => Err(failure),
+    }
 }
 
 fn plan(

@@ -15,6 +15,9 @@ use crate::settle::network::Network;
 use crate::settle::place::Place;
 use crate::submission::accepted_index;
 
+/// Blocks that are read at once.
+const PIECE: u64 = 5_000;
+
 /// Arguments of `cairn chain observe`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -61,8 +64,9 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         let contracts = args.place.contracts(&network, chain.as_ref())?;
         let to_block = final_block(chain.as_ref(), finality)?;
         let mut observed = Observed { chain: network.domain.to_string(), to_block, deposits: known, logged: 0 };
-        if let Some(to) = to_block.filter(|to| *to >= from) {
-            let due = network.info.deposits.get(network.domain.as_str()).copied().unwrap_or(0);
+        let due = network.info.deposits.get(network.domain.as_str()).copied().unwrap_or(0);
+        // Piece by piece, so that what was logged stays logged however many there are.
+        while let Some(to) = to_block.filter(|to| *to >= from).map(|to| to.min(from.saturating_add(PIECE - 1))) {
             for (number, deposit) in deposits(chain.as_ref(), contracts.deposits, from, to)? {
                 observed.deposits = number + 1;
                 if number < due {
