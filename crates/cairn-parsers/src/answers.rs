@@ -25,7 +25,8 @@ pub fn answers(bytes: &[u8]) {
     read_as::<PayoutList>(bytes);
 }
 
-fn read_as<T: DeserializeOwned + Serialize + PartialEq + Debug>(bytes: &[u8]) {
+/// What is read is written as JSON that reads the same.
+pub(crate) fn read_as<T: DeserializeOwned + Serialize + PartialEq + Debug>(bytes: &[u8]) {
     let Ok(read) = serde_json::from_slice::<T>(bytes) else { return };
     let written = serde_json::to_vec(&read).expect("what was read from JSON can be written as JSON");
     let again: T = serde_json::from_slice(&written).expect("what was written is read");

@@ -11,12 +11,15 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod answers;
+mod chain;
+mod chain_files;
 mod class;
 mod documents;
 mod evidence;
 mod folder;
 mod merkle;
 mod names;
+mod signing;
 mod state;
 mod tables;
 mod vocabulary;
@@ -44,12 +47,15 @@ parsers! {
     "add-checkpoint", "a request to a witness that is read is printed as it was", merkle::add_checkpoint;
     "amount", "digits that are read are printed again without leading zeros", names::amount;
     "answers", "what a client reads of an answer is written as JSON that it reads the same", answers::answers;
+    "auditor-record", "a record that opens is what it was but for a torn end, and nothing is signed against a document", signing::auditor_record;
     "bundle", "entries that are read make the same bundle", merkle::bundle;
     "cbor", "a value that is read has the bytes that it was read from", vocabulary::cbor;
     "cell", "a cell that is read is printed as one that reads the same", names::cell;
+    "chain-folder", "a chain that opens is what it was but for a torn end, and opens the same again", chain_files::chain_folder;
     "checkpoint", "a checkpoint that is read is printed as the same text", merkle::checkpoint;
     "cosignature-history", "checkpoints that are read, one after the other, are the history", merkle::cosignature_history;
     "dataset", "rows that are read have values in range, a known station, and a line of their own", tables::dataset;
+    "deployment", "a record that is read is written as JSON that reads the same", chain::deployment;
     "deposit", "a deposit or an asset of credit that is read has the bytes that it was read from", vocabulary::deposit;
     "did-key", "a key that is read is printed as the same text", names::did_key;
     "entry", "an entry that is read has the bytes that it was read from", vocabulary::entry;
@@ -57,11 +63,13 @@ parsers! {
     "evidence", "an evidence that is read has the bytes that it was read from", evidence::evidence;
     "forwarded", "a peer that is not trusted is charged itself, whatever its header says", names::forwarded;
     "key-file", "a key that is read is written as a file that holds it", documents::key_file;
+    "keystore", "a key that is opened is sealed as a file that opens to it", chain::keystore;
     "log-folder", "a log that opens and is checked holds the entries under its checkpoint", folder::log_folder;
     "memory", "what a judge reads of its memory has the bytes that it was read from", class::memory;
     "network-toml", "any text is a configuration or is refused with a code", documents::network_toml;
     "note", "a note that is read is printed as the same text", merkle::note;
     "observation", "an observation that is read has the bytes that it was read from", vocabulary::observation;
+    "outbox", "what an outbox opens says what the document says, and any other is refused as broken", chain_files::outbox;
     "payout", "a row that is read has the bytes that it was read from", vocabulary::payout;
     "policy", "a policy that is read reads the same again, and any other document is refused with a code", documents::policy;
     "profile", "a profile that is admitted has slots and a revision; any other is refused with a code", class::profile;
@@ -70,13 +78,16 @@ parsers! {
     "readings", "rows that are read have values in range and lines that ascend", tables::readings;
     "receipt", "a receipt that is read is printed as one that reads the same", merkle::receipt;
     "report", "a report that is read has the payload that it was read from", vocabulary::report;
+    "rlp", "items that are read have the bytes that they were read from", chain::rlp;
     "sensing-body", "a body that is read has the bytes that it was read from", class::sensing_body;
+    "signatures", "what auditors and gateways tell each other is written as it was read", signing::signatures;
     "snapshot", "a snapshot that is read has the bytes that it was read from", state::snapshot;
     "state-records", "records that are read as a state are among the records of that state, which read as the same", state::records;
     "statement", "a statement that is read has the bytes that it was read from", vocabulary::statement;
     "submission", "the items of a body and what cannot be read, one after the other, are the body", tables::submission;
     "tile", "hashes that are read make the same tile", merkle::tile;
     "tile-path", "a path that is read is printed as the same text", merkle::tile_path;
+    "transaction", "a transaction that is read has the bytes that it was read from", chain::transaction;
     "trust-policy", "a policy that is read needs all of its quorum and is content with everybody", merkle::trust_policy;
     "verdict", "a verdict that is read has the bytes that it was read from", vocabulary::verdict;
     "verifier-key", "a key that is read is printed as one that reads the same", merkle::verifier_key;
