@@ -255,15 +255,13 @@ impl Reader<'_> {
         Ok(AuditorsInForce { set: answer.small(0)?, size: answer.small(1)?, threshold: answer.small(2)? })
     }
 
-    /// Whether an auditor's signature counts now: it is in the set in force, bonded and not slashed.
+    /// What a signature must have behind it to count now: asked once, then for each auditor.
     ///
     /// # Errors
     /// [`ChainError`].
-    pub fn counts(&self, auditor: EvmAddress) -> Result<bool, ChainError> {
-        let seat = self.ask(self.contracts.auditors, Arguments::new().address(auditor), signature::SEATS)?;
+    pub fn seats(&self) -> Result<Seats<'_>, ChainError> {
         let bond_min = self.number(self.contracts.auditors, signature::BOND_MIN)?;
-        let set = self.auditors()?.set;
-        Ok(seat.number(0)? >= bond_min && seat.small::<u32>(1)? == set && seat.number(2)? == 0)
+        Ok(Seats { reader: self, in_force: self.auditors()?, bond_min })
     }
 
     /// The last epoch that was opened for payment.
@@ -382,6 +380,31 @@ impl Reader<'_> {
             (uint_word(self.chain.id()), cairn_settle::abi::address_word(self.contracts.payout));
         let mine = |row: &SettlementRow| row.domain == domain && row.distributor == distributor;
         rows.iter().copied().enumerate().find(|(_, row)| mine(row))
+    }
+}
+
+/// The seats of the set in force.
+pub struct Seats<'a> {
+    reader: &'a Reader<'a>,
+    in_force: AuditorsInForce,
+    bond_min: u128,
+}
+
+impl Seats<'_> {
+    /// How many must sign.
+    #[must_use]
+    pub const fn threshold(&self) -> u8 {
+        self.in_force.threshold
+    }
+
+    /// Whether an auditor's signature counts: it is in the set in force, bonded and not slashed.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub fn counts(&self, auditor: EvmAddress) -> Result<bool, ChainError> {
+        let contract = self.reader.contracts.auditors;
+        let seat = self.reader.ask(contract, Arguments::new().address(auditor), signature::SEATS)?;
+        Ok(seat.number(0)? >= self.bond_min && seat.small::<u32>(1)? == self.in_force.set && seat.number(2)? == 0)
     }
 }
 

@@ -4,8 +4,8 @@
 //! alone: whoever begins again goes on where the chain is. Nothing else may be sent from the deployer's account meanwhile.
 
 use cairn_core::Hash;
+use cairn_settle::told::{address_text, parse_address};
 use cairn_settle::{Contract, EvmAddress};
-use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 
 use crate::terms::{Addresses, Terms};
@@ -64,18 +64,6 @@ pub struct Plan {
     creations: [Vec<u8>; 7],
 }
 
-/// An address as people write it.
-#[must_use]
-pub fn hex_address(address: &EvmAddress) -> String {
-    format!("0x{}", HEXLOWER.encode(address))
-}
-
-/// Reads an address as people write it: `0x` and 40 hexadecimal digits.
-#[must_use]
-pub fn parse_address(text: &str) -> Option<EvmAddress> {
-    HEXLOWER_PERMISSIVE.decode(text.strip_prefix("0x")?.as_bytes()).ok()?.try_into().ok()
-}
-
 impl Plan {
     /// What `deployer` deploys under terms, with the nonces from `first_nonce` on.
     #[must_use]
@@ -103,13 +91,13 @@ impl Plan {
         Deployment {
             chain_id,
             network_id: self.terms.network.0.to_hex(),
-            deployer: hex_address(&self.deployer),
+            deployer: address_text(&self.deployer),
             first_nonce: self.first_nonce,
             first_epoch: self.terms.settlement.first_epoch,
             first_previous: self.terms.settlement.first_previous.to_hex(),
             creation_hash: Hash::of(&self.creations.concat()).to_hex(),
             from_block,
-            contracts: named.map(|(contract, address)| (contract.name().to_owned(), hex_address(&address))).collect(),
+            contracts: named.map(|(contract, address)| (contract.name().to_owned(), address_text(&address))).collect(),
         }
     }
 
@@ -130,7 +118,7 @@ impl Plan {
             }
             let used = chain.nonce(self.deployer)?;
             if used != nonce {
-                let account = hex_address(&self.deployer);
+                let account = address_text(&self.deployer);
                 return Err(ChainError::Elsewhere { account, nonce: used, expected: nonce });
             }
             return Ok(Some(step));

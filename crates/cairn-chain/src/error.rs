@@ -2,7 +2,7 @@
 
 use cairn_settle::Contract;
 use cairn_settle::abi::selector;
-use data_encoding::HEXLOWER;
+use cairn_settle::told::hex_text;
 use thiserror::Error;
 
 /// Why a chain could not be asked, or refused.
@@ -232,7 +232,7 @@ fn reason(data: &[u8]) -> String {
     }
     let text = data.starts_with(&selector("Error(string)")).then(|| data.get(68..)).flatten();
     let text = text.map(|text| text.iter().copied().filter(|byte| (32..127).contains(byte)).map(char::from).collect());
-    text.unwrap_or_else(|| format!("0x{}", HEXLOWER.encode(data)))
+    text.unwrap_or_else(|| hex_text(data))
 }
 
 #[cfg(test)]

@@ -54,7 +54,8 @@ impl Posting {
         statement: &EpochStatement,
         published: &[Signature],
     ) -> Result<Self, ChainError> {
-        let threshold = reader.auditors()?.threshold;
+        let seats = reader.seats()?;
+        let threshold = seats.threshold();
         let mut revisions: Vec<u32> = published.iter().map(|signature| signature.revision).collect();
         revisions.sort_unstable();
         revisions.dedup();
@@ -66,7 +67,7 @@ impl Posting {
             let mut counted = std::collections::BTreeMap::new();
             for signature in of_revision {
                 let Some(signer) = recover_evm(&digest, &signature.bytes) else { continue };
-                if !counted.contains_key(&signer) && reader.counts(signer)? {
+                if !counted.contains_key(&signer) && seats.counts(signer)? {
                     counted.insert(signer, signature.bytes.clone());
                 }
             }

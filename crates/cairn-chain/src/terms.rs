@@ -237,7 +237,7 @@ impl Terms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deployment::{hex_address, parse_address};
+    use cairn_settle::told::{address_text, parse_address};
 
     #[test]
     fn a_contract_is_where_the_deployer_and_its_nonce_say() {
@@ -250,7 +250,7 @@ mod tests {
             (3, "0xfffd933a0bc612844eaf0c6fe3e5b8e9b6c1d19c"),
         ];
         for (nonce, address) in expected {
-            assert_eq!(hex_address(&created(deployer, nonce)), address);
+            assert_eq!(address_text(&created(deployer, nonce)), address);
         }
     }
 }

@@ -103,7 +103,7 @@ pub fn deployment(bytes: &[u8]) {
     for contract in Contract::ALL {
         match record.address(contract) {
             Ok(address) => {
-                let text = cairn_chain::deployment::hex_address(&address);
+                let text = cairn_settle::told::address_text(&address);
                 assert_eq!(text, record.contracts[contract.name()].to_lowercase());
             }
             Err(error) => assert_eq!(error.code(), "STL-BROKEN"),

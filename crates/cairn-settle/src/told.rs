@@ -11,10 +11,16 @@ use crate::{EpochMessage, EvmAddress};
 /// Bytes of a signature: `r || s || v`.
 pub const SIGNATURE_BYTES: usize = 65;
 
+/// Bytes: `0x` and lower-case digits.
+#[must_use]
+pub fn hex_text(bytes: &[u8]) -> String {
+    format!("0x{}", HEXLOWER.encode(bytes))
+}
+
 /// An address: `0x` and 40 lower-case digits.
 #[must_use]
 pub fn address_text(address: &EvmAddress) -> String {
-    format!("0x{}", HEXLOWER.encode(address))
+    hex_text(address)
 }
 
 /// An address from `0x` and 40 digits of any case; checksums of mixed case are not checked.
@@ -26,7 +32,7 @@ pub fn parse_address(text: &str) -> Option<EvmAddress> {
 /// A signature: `0x` and 130 lower-case digits.
 #[must_use]
 pub fn signature_text(signature: &[u8; SIGNATURE_BYTES]) -> String {
-    format!("0x{}", HEXLOWER.encode(signature))
+    hex_text(signature)
 }
 
 /// A signature from 130 digits, with or without `0x` before them. Nothing about it is verified.

@@ -1,8 +1,9 @@
 //! What an outbox writes down: the transaction under way with every variant of it, and the last one that ended.
 
 use cairn_core::keccak256;
+use cairn_settle::told::hex_text;
 use cairn_settle::{EvmAddress, Word};
-use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use serde::{Deserialize, Serialize};
 
 use crate::{Call, ChainError, SignedTransaction};
@@ -44,11 +45,6 @@ pub(super) struct Ended {
     pub(super) transaction: String,
     /// Whether it did what it was to do.
     pub(super) succeeded: bool,
-}
-
-/// Bytes as these documents have them.
-pub(super) fn shown(bytes: &[u8]) -> String {
-    format!("0x{}", HEXLOWER.encode(bytes))
 }
 
 /// A hash as these documents have it.
@@ -96,14 +92,14 @@ impl Pending {
                 && (of_the_call || one.transaction().call == nothing(account))
         };
         if !variants.iter().all(belongs) {
-            let shown = shown(&account);
+            let shown = hex_text(&account);
             return Err(broken(PENDING, format!("it is not all of one nonce of {shown} on chain {chain_id}")));
         }
         Ok(Self { purpose: json.purpose, variants })
     }
 
     pub(super) fn write(&self) -> Vec<u8> {
-        let transactions = self.variants.iter().map(|one| shown(one.raw())).collect();
+        let transactions = self.variants.iter().map(|one| hex_text(one.raw())).collect();
         let json = PendingJson { purpose: self.purpose.clone(), transactions };
         serde_json::to_vec_pretty(&json).expect("texts are always written")
     }
@@ -150,8 +146,8 @@ impl Ended {
     /// Reads the document of an account on a chain.
     pub(super) fn read(document: &[u8], chain_id: u64, account: EvmAddress) -> Result<Self, ChainError> {
         let ended: Self = serde_json::from_slice(document).map_err(|error| broken(ENDED, error))?;
-        if ended.chain_id != chain_id || ended.account != shown(&account) {
-            let what = format!("it is of {} on chain {}, not of {}", ended.account, ended.chain_id, shown(&account));
+        if ended.chain_id != chain_id || ended.account != hex_text(&account) {
+            let what = format!("it is of {} on chain {}, not of {}", ended.account, ended.chain_id, hex_text(&account));
             return Err(broken(ENDED, what));
         }
         Ok(ended)

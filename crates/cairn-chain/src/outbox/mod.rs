@@ -20,8 +20,9 @@ use std::time::{Duration, Instant};
 use cairn_core::Address;
 use cairn_core::wallet::WalletKey;
 use cairn_settle::EvmAddress;
+use cairn_settle::told::hex_text;
 
-use self::document::{ENDED, Ended, PENDING, Pending, call_hash, nothing, shown, word};
+use self::document::{ENDED, Ended, PENDING, Pending, call_hash, nothing, word};
 pub use self::store::{Folder, Store};
 use crate::{Call, Chain, ChainError, Fees, Receipt, Transaction};
 
@@ -220,7 +221,7 @@ impl<'a> Outbox<'a> {
     /// The receipt of what was done last, where that is asked for again.
     fn already(&self, purpose: &str, call: &Call, ended: Option<&Ended>) -> Result<Option<Receipt>, ChainError> {
         let same =
-            |ended: &&Ended| ended.succeeded && ended.purpose == purpose && ended.call == shown(&call_hash(call));
+            |ended: &&Ended| ended.succeeded && ended.purpose == purpose && ended.call == hex_text(&call_hash(call));
         let Some(ended) = ended.filter(same) else { return Ok(None) };
         let broken = || ChainError::Broken { file: ENDED.to_owned(), what: "it names no transaction".to_owned() };
         let transaction = word(&ended.transaction).ok_or_else(broken)?;

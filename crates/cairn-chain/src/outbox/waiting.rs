@@ -1,8 +1,9 @@
 //! Waiting until one of a transaction's variants is deep enough in the chain.
 
 use cairn_settle::Word;
+use cairn_settle::told::hex_text;
 
-use super::document::{DISPLACED, ENDED, Ended, PENDING, Pending, call_hash, shown};
+use super::document::{DISPLACED, ENDED, Ended, PENDING, Pending, call_hash};
 use super::{Outbox, fees};
 use crate::{At, Block, ChainError, Receipt};
 
@@ -56,7 +57,7 @@ impl Outbox<'_> {
             if self.clock.now_ms().saturating_sub(seen.begun_ms) >= as_ms(self.options.give_up) {
                 let waiting = ChainError::Waiting {
                     purpose: pending.purpose.clone(),
-                    transaction: shown(&pending.newest().hash()),
+                    transaction: hex_text(&pending.newest().hash()),
                 };
                 return Err(seen.refused.take().unwrap_or(waiting));
             }
@@ -147,7 +148,7 @@ impl Outbox<'_> {
         self.store.remove(PENDING)?;
         Err(ChainError::NonceUsed {
             purpose: pending.purpose.clone(),
-            account: shown(&self.account),
+            account: hex_text(&self.account),
             nonce: pending.nonce(),
         })
     }
@@ -158,11 +159,11 @@ impl Outbox<'_> {
         let failed = if is_the_call && !receipt.succeeded { Some(self.why_failed(pending, &receipt)?) } else { None };
         let ended = Ended {
             chain_id: self.chain.id(),
-            account: shown(&self.account),
+            account: hex_text(&self.account),
             nonce: pending.nonce(),
             purpose: pending.purpose.clone(),
-            call: shown(&call_hash(pending.call())),
-            transaction: shown(&receipt.transaction),
+            call: hex_text(&call_hash(pending.call())),
+            transaction: hex_text(&receipt.transaction),
             succeeded: is_the_call && receipt.succeeded,
         };
         self.store.write(ENDED, &ended.write())?;
@@ -171,7 +172,7 @@ impl Outbox<'_> {
         match failed {
             None if is_the_call => Ok(receipt),
             None => Err(ChainError::Cancelled { purpose }),
-            Some(reason) => Err(ChainError::Failed { purpose, transaction: shown(&receipt.transaction), reason }),
+            Some(reason) => Err(ChainError::Failed { purpose, transaction: hex_text(&receipt.transaction), reason }),
         }
     }
 

@@ -3,7 +3,7 @@
 //! A number is `0x` and its digits without zeros before them; bytes are `0x` and two digits each. Digits are read in either
 //! case, as nodes write both. Nothing else is taken: a number that is read in two ways is money lost in one of them.
 
-use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use serde::de::{Deserialize, Deserializer, Error};
 
 /// A number of up to 128 bits.
@@ -46,11 +46,6 @@ pub(super) fn data(text: &str) -> Option<Vec<u8>> {
 /// A number, written.
 pub(super) fn write_quantity(value: u128) -> String {
     format!("{value:#x}")
-}
-
-/// Bytes, written.
-pub(super) fn write_data(bytes: &[u8]) -> String {
-    format!("0x{}", HEXLOWER.encode(bytes))
 }
 
 impl<'de> Deserialize<'de> for Quantity {

@@ -1,9 +1,10 @@
 //! Events of a range of blocks, asked for in pieces that the node gives.
 
+use cairn_settle::told::hex_text;
 use serde_json::json;
 
 use super::Rpc;
-use super::hex::{write_data, write_quantity};
+use super::hex::write_quantity;
 use super::read::LogJson;
 use super::refusal::Meaning;
 use super::transport::NoResult;
@@ -52,8 +53,8 @@ fn is_too_much(error: &NoResult) -> bool {
 /// The events of one piece, if they are what was asked for.
 fn piece(rpc: &Rpc, filter: &LogFilter) -> Result<Vec<Logged>, NoResult> {
     let params = json!([{
-        "address": write_data(&filter.address),
-        "topics": [write_data(&filter.topic)],
+        "address": hex_text(&filter.address),
+        "topics": [hex_text(&filter.topic)],
         "fromBlock": write_quantity(filter.from.into()),
         "toBlock": write_quantity(filter.to.into()),
     }]);

@@ -15,12 +15,13 @@ mod transport;
 use std::time::Duration;
 
 use cairn_core::keccak256;
+use cairn_settle::told::hex_text;
 use cairn_settle::{EvmAddress, Word};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use self::endpoint::Endpoint;
-use self::hex::{Data, Fixed, Quantity, Saturated, Short, write_data, write_quantity};
+use self::hex::{Data, Fixed, Quantity, Saturated, Short, write_quantity};
 use self::read::{BlockJson, PriceJson, ReceiptJson};
 use self::refusal::{Meaning, RpcError};
 use self::transport::{NoResult, Transport};
@@ -147,7 +148,7 @@ impl Rpc {
     /// What gas cost, of nodes whose receipts do not say it.
     fn price_of(&self, transaction: &Word) -> Result<u128, ChainError> {
         let method = "eth_getTransactionByHash";
-        let found: Option<PriceJson> = self.long(method, &json!([write_data(transaction)]))?;
+        let found: Option<PriceJson> = self.long(method, &json!([hex_text(transaction)]))?;
         let price = found.and_then(|found| found.gas_price);
         price.map(|price| price.0).ok_or_else(|| self.transport.strange(method, "without a gas price"))
     }
@@ -155,9 +156,9 @@ impl Rpc {
 
 /// A call as the methods take it.
 fn call_json(from: EvmAddress, call: &Call) -> Value {
-    let mut out = json!({ "from": write_data(&from), "data": write_data(&call.data) });
+    let mut out = json!({ "from": hex_text(&from), "data": hex_text(&call.data) });
     if let Some(to) = call.to {
-        out["to"] = write_data(&to).into();
+        out["to"] = hex_text(&to).into();
     }
     if call.value > 0 {
         out["value"] = write_quantity(call.value).into();
@@ -200,17 +201,17 @@ impl Chain for Rpc {
     }
 
     fn nonce(&self, account: EvmAddress) -> Result<u64, ChainError> {
-        let Short(nonce) = self.value("eth_getTransactionCount", &json!([write_data(&account), "latest"]))?;
+        let Short(nonce) = self.value("eth_getTransactionCount", &json!([hex_text(&account), "latest"]))?;
         Ok(nonce)
     }
 
     fn balance(&self, account: EvmAddress) -> Result<u128, ChainError> {
-        let Saturated(wei) = self.value("eth_getBalance", &json!([write_data(&account), "latest"]))?;
+        let Saturated(wei) = self.value("eth_getBalance", &json!([hex_text(&account), "latest"]))?;
         Ok(wei)
     }
 
     fn has_code(&self, account: EvmAddress) -> Result<bool, ChainError> {
-        let Data(code) = self.value("eth_getCode", &json!([write_data(&account), "latest"]))?;
+        let Data(code) = self.value("eth_getCode", &json!([hex_text(&account), "latest"]))?;
         Ok(!code.is_empty())
     }
 
@@ -237,7 +238,7 @@ impl Chain for Rpc {
     fn send(&self, raw: &[u8]) -> Result<Word, ChainError> {
         let method = "eth_sendRawTransaction";
         let hash = keccak256(raw);
-        let refusal = match self.try_value(method, &json!([write_data(raw)])) {
+        let refusal = match self.try_value(method, &json!([hex_text(raw)])) {
             Ok(Some(Fixed(answered))) if answered == hash => return Ok(hash),
             Ok(_) => return Err(self.transport.strange(method, "another hash than the transaction has")),
             Err(NoResult::Refused(refusal)) => refusal,
@@ -254,7 +255,7 @@ impl Chain for Rpc {
 
     fn receipt(&self, transaction: &Word) -> Result<Option<Receipt>, ChainError> {
         let method = "eth_getTransactionReceipt";
-        let found: Option<ReceiptJson> = self.long(method, &json!([write_data(transaction)]))?;
+        let found: Option<ReceiptJson> = self.long(method, &json!([hex_text(transaction)]))?;
         let Some(found) = found else { return Ok(None) };
         if !found.is_of(transaction) {
             return Err(self.transport.strange(method, "the receipt of another transaction"));

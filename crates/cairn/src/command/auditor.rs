@@ -3,12 +3,15 @@
 mod publish;
 mod run;
 
+pub use self::publish::post_of;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cairn_auditor::{Auditor, Signed};
 use cairn_core::Hash;
 use cairn_core::statement::{AuditorSet, Body};
+use cairn_core::wallet::WalletKey;
 use cairn_log::StdDisk;
 use cairn_settle::EvmAddress;
 use cairn_settle::told::{address_text, parse_address, signature_text};
@@ -62,12 +65,25 @@ struct Own {
 impl Own {
     fn open(&self) -> Result<Auditor, Failure> {
         let key = wallet_from(&self.key, self.password_file.as_deref())?;
-        Ok(Auditor::open(disk(&self.dir)?, disk(&self.documents())?, key)?)
+        open(&self.dir, key)
     }
 
     fn documents(&self) -> PathBuf {
-        self.dir.join("signatures")
+        documents(&self.dir)
     }
+}
+
+/// An auditor's folder, opened.
+///
+/// # Errors
+/// When it cannot be made, is another key's, damaged, or open elsewhere.
+pub fn open(folder: &Path, key: WalletKey) -> Result<Auditor, Failure> {
+    Ok(Auditor::open(disk(folder)?, disk(&documents(folder))?, key)?)
+}
+
+/// Where an auditor's folder has its signatures, one document for each epoch.
+fn documents(folder: &Path) -> PathBuf {
+    folder.join("signatures")
 }
 
 fn disk(folder: &Path) -> Result<Arc<StdDisk>, Failure> {

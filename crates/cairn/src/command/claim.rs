@@ -1,16 +1,15 @@
 //! `cairn claim`: what the log granted an account and nobody pushed to it.
 
-use cairn_chain::deployment::hex_address;
 use cairn_chain::paying;
 use cairn_core::Amount;
+use cairn_settle::told::address_text;
 use serde::Serialize;
 
-use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::settle::address;
 use crate::settle::network::Network;
-use crate::settle::place::{Place, Purse};
+use crate::settle::place::Site;
 use crate::settle::steps::Sent;
 
 /// Arguments of `cairn claim`.
@@ -19,11 +18,7 @@ pub struct Args {
     /// Whom to pay: `0x` and 40 hexadecimal digits [default: the wallet's own account]
     account: Option<String>,
     #[command(flatten)]
-    connect: Connect,
-    #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    purse: Purse,
+    site: Site,
 }
 
 #[derive(Debug, Serialize)]
@@ -49,10 +44,10 @@ struct Claimed {
 /// When gateway or chain cannot be asked, or the contract refuses.
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let named = args.account.as_deref().map(address).transpose()?;
-    let chain = args.place.open()?;
-    let network = Network::of(&args.connect, chain.as_ref())?;
-    let contracts = args.place.contracts(&network, chain.as_ref())?;
-    let mut sender = args.purse.at(chain.as_ref())?;
+    let chain = args.site.place.open()?;
+    let network = Network::of(&args.site.connect, chain.as_ref())?;
+    let contracts = args.site.place.contracts(&network, chain.as_ref())?;
+    let mut sender = args.site.purse.at(chain.as_ref())?;
     let account = named.unwrap_or(sender.account);
     let reader = contracts.reader(chain.as_ref());
     let opened = reader.opened()?;
@@ -61,13 +56,13 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         let claims = network.claims(&network.statement(opened.epoch)?)?;
         if let Some((call, due)) = paying::claim(&reader, &contracts, opened.epoch, &claims, account)? {
             owed = due;
-            let purpose = format!("claim {due} base units for {} by epoch {}", hex_address(&account), opened.epoch);
+            let purpose = format!("claim {due} base units for {} by epoch {}", address_text(&account), opened.epoch);
             sent = Some(sender.send(&purpose, &call)?);
         }
     }
     let asset = network.info.asset.clone();
     let claimed = Claimed {
-        account: hex_address(&account),
+        account: address_text(&account),
         epoch: opened.map(|opened| opened.epoch),
         owed: owed.to_string(),
         balance: reader.balance(account)?.to_string(),

@@ -7,14 +7,13 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use cairn_chain::deployment::hex_address;
 use cairn_chain::keystore::Cost;
 use cairn_chain::{Call, Keystore};
 use cairn_core::Amount;
 use cairn_core::wallet::WalletKey;
 use cairn_settle::calls;
+use cairn_settle::told::{address_text, hex_text};
 use clap::Subcommand;
-use data_encoding::HEXLOWER;
 use serde::Serialize;
 
 use crate::connect::Connect;
@@ -23,7 +22,7 @@ use crate::keys::{Algorithm, Key, password, random};
 use crate::output::Output;
 use crate::settle::address;
 use crate::settle::network::Network;
-use crate::settle::place::{Place, Purse, address_of};
+use crate::settle::place::{Place, Purse, Site, address_of};
 use crate::settle::steps::Sent;
 
 /// Decimals of an EVM chain's coin.
@@ -98,11 +97,7 @@ struct SendArgs {
     #[arg(long)]
     coin: bool,
     #[command(flatten)]
-    connect: Connect,
-    #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    purse: Purse,
+    site: Site,
 }
 
 #[derive(Debug, clap::Args)]
@@ -168,7 +163,7 @@ fn seal(key: &WalletKey, args: &SealArgs, output: Output) -> Result<(), Failure>
     })?;
     let written = file.write_all(sealed.as_bytes()).and_then(|()| file.sync_all());
     written.map_err(|error| Failure::io("write", &args.file, &error))?;
-    let shown = Shown { file: args.file.clone(), address: hex_address(&address_of(key)) };
+    let shown = Shown { file: args.file.clone(), address: address_text(&address_of(key)) };
     output.show(&shown, |shown| {
         format!(
             "{} holds the key of {}; keep it and its password apart, and a copy of both",
@@ -188,7 +183,7 @@ fn show(path: &Path, output: Output) -> Result<(), Failure> {
     } else {
         address_of(&Key::read(path)?.wallet()?)
     };
-    let shown = Shown { file: path.to_owned(), address: hex_address(&address) };
+    let shown = Shown { file: path.to_owned(), address: address_text(&address) };
     output.show(&shown, |shown| shown.address.clone())
 }
 
@@ -199,7 +194,7 @@ fn balance(args: &BalanceArgs, output: Output) -> Result<(), Failure> {
     let contracts = args.place.contracts(&network, chain.as_ref())?;
     let asset = network.info.asset.clone();
     let held = Held {
-        account: hex_address(&account),
+        account: address_text(&account),
         chain: network.domain.to_string(),
         coin_wei: chain.balance(account)?.to_string(),
         token: contracts.reader(chain.as_ref()).balance(account)?.to_string(),
@@ -221,8 +216,8 @@ fn balance(args: &BalanceArgs, output: Output) -> Result<(), Failure> {
 
 fn send(args: &SendArgs, output: Output) -> Result<(), Failure> {
     let to = address(&args.to)?;
-    let chain = args.place.open()?;
-    let mut sender = args.purse.at(chain.as_ref())?;
+    let chain = args.site.place.open()?;
+    let mut sender = args.site.purse.at(chain.as_ref())?;
     let amount = |decimals| {
         Amount::parse_tokens(&args.amount, decimals).filter(|amount| *amount > Amount::ZERO).ok_or_else(|| {
             Failure::usage("STL-AMOUNT", format!("`{}` is no amount", args.amount))
@@ -233,14 +228,14 @@ fn send(args: &SendArgs, output: Output) -> Result<(), Failure> {
         let call = Call { to: Some(to), value: amount(COIN_DECIMALS)?.0, data: Vec::new() };
         (call, "coin".to_owned())
     } else {
-        let network = Network::of(&args.connect, chain.as_ref())?;
-        let contracts = args.place.contracts(&network, chain.as_ref())?;
+        let network = Network::of(&args.site.connect, chain.as_ref())?;
+        let contracts = args.site.place.contracts(&network, chain.as_ref())?;
         let asset = network.info.asset.clone();
         let units = amount(asset.as_ref().map_or(0, |asset| asset.decimals))?;
         let symbol = asset.map_or_else(String::new, |asset| asset.symbol);
         (Call::to(contracts.token, calls::transfer(to, units.0)), symbol)
     };
-    let sent = sender.send(&format!("send {} {what} to {}", args.amount, hex_address(&to)), &call)?;
+    let sent = sender.send(&format!("send {} {what} to {}", args.amount, address_text(&to)), &call)?;
     output.show(&sent, Sent::text)
 }
 
@@ -251,7 +246,7 @@ fn cancel(args: &CancelArgs, output: Output) -> Result<(), Failure> {
     let cancelled = Cancelled {
         cancelled: purpose.is_some() && happened.is_none() && args.purse.sends(),
         purpose,
-        transaction: happened.map(|receipt| format!("0x{}", HEXLOWER.encode(&receipt.transaction))),
+        transaction: happened.map(|receipt| hex_text(&receipt.transaction)),
     };
     output.show(&cancelled, |shown| match (&shown.purpose, &shown.transaction) {
         (None, _) => "nothing is under way".to_owned(),

@@ -3,13 +3,9 @@
 //! Everything here is what the commands do (`cairn auditor run`, `cairn chain deploy`, `post` and `pay`), against the gateway
 //! over HTTP and a chain in the network's folder. Three auditors of one operator are a rehearsal, and so is the chain.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use cairn_api::SignaturePost;
 use cairn_audit::{HttpSource, Source, SourceError};
 use cairn_auditor::{Auditor, LookOptions, Standing};
-use cairn_chain::deployment::{Plan, hex_address};
+use cairn_chain::deployment::Plan;
 use cairn_chain::terms::Addresses;
 use cairn_chain::{At, Call, Chain, ChainError, Contracts, Outbox};
 use cairn_client::Client;
@@ -17,15 +13,15 @@ use cairn_core::epoch::EpochStatement;
 use cairn_core::statement::{AuditorSet, Body, DomainTerms};
 use cairn_core::wallet::WalletKey;
 use cairn_core::{Amount, Domain, Hash};
-use cairn_log::StdDisk;
 use cairn_merkle::TilePath;
 use cairn_reward::Policy;
 use cairn_settle::abi::address_word;
 use cairn_settle::calls::account_of;
+use cairn_settle::told::address_text;
 use cairn_settle::{EpochMessage, EvmAddress, calls};
-use data_encoding::HEXLOWER;
 use serde::Serialize;
 
+use crate::command::auditor::{self, post_of};
 use crate::command::chain::{deploy_all, keep_record};
 use crate::config::Folder;
 use crate::connect::Connect;
@@ -115,7 +111,7 @@ impl Parts {
         let terms = DomainTerms {
             domain: chain.clone(),
             distributor: address_word(at.payout),
-            token: format!("{chain}/erc20:{}", hex_address(&at.token)),
+            token: format!("{chain}/erc20:{}", address_text(&at.token)),
             finality_blocks: 0,
         };
         let set = AuditorSet { first_epoch: 0, quorum: AUDITORS, auditors: parts.members() };
@@ -151,7 +147,7 @@ impl Parts {
         keep_record(folder, &plan, &chain)?;
         deploy_all(&plan, &chain, &mut sender, output)?;
         let contracts = Contracts::of(&chain, plan.addresses().payout, &network.id)?;
-        let contract = tempt_contract(&network, &chain, &contracts, account, last)?;
+        let contract = tempt_contract(&network, &chain, &contracts, account)?;
 
         let mut send = |purpose: &str, call: &Call| sender.send(purpose, call);
         let mut settler = Settler { chain: &chain, network: &network, contracts, account, batch: 50, send: &mut send };
@@ -194,9 +190,7 @@ impl Parts {
             }
             for one in vouched {
                 let Standing::Signed { signed, .. } = one.standing else { continue };
-                let signature = format!("0x{}", HEXLOWER.encode(&signed.signature));
-                let post = SignaturePost { revision: signed.message.revision, signature, message: None };
-                network.client().submit_signature(one.epoch, &post)?;
+                network.client().submit_signature(one.epoch, &post_of(&signed))?;
                 signatures += 1;
             }
             bar.inc(1);
@@ -207,9 +201,7 @@ impl Parts {
 
     fn auditor(&self, folder: &Folder, place: usize) -> Result<Auditor, Failure> {
         let own = folder.root().join("auditors").join((place + 1).to_string());
-        let disk =
-            |path: PathBuf| StdDisk::create(&path).map(Arc::new).map_err(|error| Failure::io("make", &path, &error));
-        Ok(Auditor::open(disk(own.clone())?, disk(own.join("signatures"))?, self.auditors[place].clone())?)
+        auditor::open(&own, self.auditors[place].clone())
     }
 
     fn plan(&self, folder: &Folder, network: &Network) -> Result<Plan, Failure> {
@@ -250,7 +242,6 @@ fn tempt_contract(
     chain: &dyn Chain,
     contracts: &Contracts,
     account: EvmAddress,
-    _last: u64,
 ) -> Result<String, Failure> {
     let message = EpochMessage::of(&one_token_more(network.statement(0)?), 0).map_err(ChainError::from)?;
     let signatures: Vec<Vec<u8>> = network.signatures(0)?.into_iter().map(|signature| signature.bytes).collect();
@@ -294,8 +285,8 @@ fn tell(
         chain: format!("eip155:{} in {}", chain.id(), chain.name()),
         auditors: AUDITORS,
         signatures,
-        payout: hex_address(&contracts.payout),
-        token: hex_address(&contracts.token),
+        payout: address_text(&contracts.payout),
+        token: address_text(&contracts.token),
         posted: posted.epochs.len(),
         epoch,
         accounts: paid.accounts,

@@ -5,8 +5,8 @@ pub mod place;
 pub mod steps;
 pub mod terms;
 
-use cairn_chain::deployment::parse_address;
 use cairn_settle::EvmAddress;
+use cairn_settle::told::parse_address;
 
 use crate::failure::Failure;
 

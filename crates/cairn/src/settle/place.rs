@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cairn_chain::deployment::hex_address;
 use cairn_chain::{Call, Chain, Contracts, Fees, Receipt};
 use cairn_chain::{Embedded, Outbox, Rpc, embedded, outbox, rpc};
 use cairn_core::Address;
 use cairn_core::wallet::WalletKey;
 use cairn_settle::EvmAddress;
-use data_encoding::HEXLOWER;
+use cairn_settle::told::{address_text, hex_text};
 
 use super::address;
 use super::network::Network;
@@ -52,7 +51,7 @@ impl Place {
         let known = self.payout.as_deref().map(address).transpose()?;
         let named = network.payout()?;
         if known.is_some_and(|known| known != named) {
-            let what = format!("the gateway names {} as the contract that pays", hex_address(&named));
+            let what = format!("the gateway names {} as the contract that pays", address_text(&named));
             return Err(Failure::wrong("STL-OTHER-CONTRACT", what)
                 .hint("ask others for the network's contract, and audit before anything is sent"));
         }
@@ -128,6 +127,39 @@ pub struct Purse {
     confirmations: u64,
 }
 
+/// What is settled, where, and who pays for it: what every command takes that sends.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Site {
+    /// The network's gateway.
+    #[command(flatten)]
+    pub connect: Connect,
+    /// The chain.
+    #[command(flatten)]
+    pub place: Place,
+    /// The wallet.
+    #[command(flatten)]
+    pub purse: Purse,
+}
+
+impl Site {
+    /// Settles a network from this wallet, `batch` accounts in a transaction.
+    ///
+    /// # Errors
+    /// When gateway or chain cannot be asked, and those of `run`.
+    pub fn settle<T>(
+        &self,
+        chain: &dyn Chain,
+        batch: usize,
+        run: impl FnOnce(&mut Settler<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let network = Network::of(&self.connect, chain)?;
+        let mut sender = self.purse.at(chain)?;
+        let (contracts, account) = (self.place.contracts(&network, chain)?, sender.account);
+        let mut send = |purpose: &str, call: &Call| sender.send(purpose, call);
+        run(&mut Settler { chain, network: &network, contracts, account, batch, send: &mut send })
+    }
+}
+
 /// A wallet at a chain: who sends, and how.
 pub struct Sender<'a> {
     /// The account.
@@ -201,27 +233,6 @@ impl<'a> Sender<'a> {
     }
 }
 
-impl Purse {
-    /// Settles a network from this wallet.
-    ///
-    /// # Errors
-    /// When gateway or chain cannot be asked, and those of `run`.
-    pub fn settle<T>(
-        &self,
-        connect: &Connect,
-        place: &Place,
-        chain: &dyn Chain,
-        batch: usize,
-        run: impl FnOnce(&mut Settler<'_>) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let network = Network::of(connect, chain)?;
-        let mut sender = self.at(chain)?;
-        let (contracts, account) = (place.contracts(&network, chain)?, sender.account);
-        let mut send = |purpose: &str, call: &Call| sender.send(purpose, call);
-        run(&mut Settler { chain, network: &network, contracts, account, batch, send: &mut send })
-    }
-}
-
 impl Sender<'_> {
     /// Whether anything is sent: not on a dry run.
     #[must_use]
@@ -256,10 +267,10 @@ impl Sender<'_> {
         self.shown += 1;
         let unsigned = Unsigned {
             chain_id: self.chain.id(),
-            from: hex_address(&self.account),
+            from: address_text(&self.account),
             nonce,
             value_wei: call.value.to_string(),
-            data: format!("0x{}", HEXLOWER.encode(&call.data)),
+            data: hex_text(&call.data),
             gas_limit: gas,
             max_fee_wei: max_fee.to_string(),
         };

@@ -4,13 +4,12 @@
 //! begins again goes on where the chain is.
 
 use cairn_chain::contracts::Head;
-use cairn_chain::deployment::hex_address;
 use cairn_chain::paying::{self, Push};
 use cairn_chain::posting::Posting;
 use cairn_chain::{Call, Chain, Contracts, Reader, Receipt};
 use cairn_core::epoch::EpochStatement;
 use cairn_settle::EvmAddress;
-use data_encoding::HEXLOWER;
+use cairn_settle::told::{address_text, hex_text};
 use serde::Serialize;
 
 use super::network::Network;
@@ -66,8 +65,8 @@ impl Sent {
     pub fn of(purpose: &str, call: &Call, receipt: &Receipt) -> Self {
         Self {
             purpose: purpose.to_owned(),
-            to: call.to.as_ref().map(hex_address),
-            transaction: Some(format!("0x{}", HEXLOWER.encode(&receipt.transaction))),
+            to: call.to.as_ref().map(address_text),
+            transaction: Some(hex_text(&receipt.transaction)),
             gas_used: Some(receipt.gas_used),
             receipt: Some(receipt.clone()),
             unsigned: None,
@@ -77,7 +76,7 @@ impl Sent {
     /// A call that is only shown.
     #[must_use]
     pub fn shown(purpose: &str, call: &Call, unsigned: Unsigned) -> Self {
-        let to = call.to.as_ref().map(hex_address);
+        let to = call.to.as_ref().map(address_text);
         Self {
             purpose: purpose.to_owned(),
             to,

@@ -6,11 +6,11 @@
 use std::path::Path;
 
 use cairn_api::NetworkInfo;
-use cairn_chain::deployment::{hex_address, parse_address};
 use cairn_chain::terms::{AuditorTerms, PayoutTerms, SettlementTerms, Terms, TokenTerms};
 use cairn_core::{Amount, Hash, NetworkId};
 use cairn_reward::Policy;
 use cairn_settle::EvmAddress;
+use cairn_settle::told::{address_text, parse_address};
 use serde::Deserialize;
 
 use crate::config::duration_ms;
@@ -200,13 +200,13 @@ impl Document {
 #[must_use]
 pub fn template(rehearsal: bool, members: &[EvmAddress], treasury: &EvmAddress) -> String {
     let threshold = members.len() * 2 / 3 + 1;
-    let members: Vec<String> = members.iter().map(|member| format!("    \"{}\",\n", hex_address(member))).collect();
+    let members: Vec<String> = members.iter().map(|member| format!("    \"{}\",\n", address_text(member))).collect();
     let (bond, change, unbond, window, halt) = if rehearsal {
         ("0", "0", "0", "0", "0")
     } else {
         ("1000000000000000000", "2d", "21d", "6h", "100000000000000000")
     };
-    let treasury = hex_address(treasury);
+    let treasury = address_text(treasury);
     format!(
         r#"# The terms on which the contracts of a network are deployed. They cannot be changed afterwards.
 # Emission, symbol and epochs come from the network's policy and genesis.

@@ -10,6 +10,8 @@
 
 mod load;
 mod process;
+#[path = "../process/random.rs"]
+mod random;
 mod witness;
 
 use std::path::Path;
@@ -18,24 +20,13 @@ use std::time::Duration;
 
 use load::Load;
 use process::{UP, Up, cairn, spawn};
+use random::Random;
 use witness::Witness;
 
 /// Between two looks at the checkpoint.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Kills in the short form, and of each network in the long one.
 const KILLS: u64 = 20;
-
-struct Random(u64);
-
-impl Random {
-    /// xorshift64 (Marsaglia 2003); the seed is never 0.
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % bound
-    }
-}
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())

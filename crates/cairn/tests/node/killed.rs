@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::anvil::Anvil;
+use crate::random::Random;
 use crate::town::{Town, deposit, deposits_are_credit, town};
 use crate::up::command;
 
@@ -35,18 +36,6 @@ pub fn creations(node: &Anvil) -> usize {
         all.iter().filter(|transaction| transaction["to"].is_null()).count()
     };
     (0..=head).map(created).sum()
-}
-
-struct Random(u64);
-
-impl Random {
-    /// xorshift64 (Marsaglia 2003); the seed is never 0.
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % bound
-    }
 }
 
 fn spawn(town: &Town<'_>, arguments: &str) -> Child {

@@ -13,6 +13,8 @@ mod killed;
 #[path = "../process/ran.rs"]
 #[allow(dead_code, reason = "not every harness needs all")]
 mod ran;
+#[path = "../process/random.rs"]
+mod random;
 #[path = "../process/town.rs"]
 mod town;
 #[path = "../process/up.rs"]

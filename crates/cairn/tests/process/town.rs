@@ -130,7 +130,7 @@ pub fn wallet_key(path: &Path) -> WalletKey {
 pub fn deposit(town: &Town<'_>, deployed: &Value, chain: &dyn Chain) {
     let address = |name: &str| {
         let text = deployed["contracts"][name].as_str().unwrap();
-        cairn_chain::deployment::parse_address(text).unwrap()
+        cairn_settle::told::parse_address(text).unwrap()
     };
     let key = wallet_key(&town.folder.join("net/keys/treasury.key"));
     let options = outbox::Options { confirmations: 0, ..outbox::Options::default() };

@@ -12,6 +12,16 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::output::Output;
 
+/// A signature as gateways are told it.
+#[must_use]
+pub fn post_of(signed: &Signed) -> SignaturePost {
+    SignaturePost {
+        revision: signed.message.revision,
+        signature: signature_text(&signed.signature),
+        message: Some(message_info(&signed.message)),
+    }
+}
+
 /// A gateway that is told.
 pub struct Target(Client);
 
@@ -42,12 +52,7 @@ impl Target {
     /// # Errors
     /// [`ClientError`].
     pub fn tell(&self, signed: &Signed) -> Result<bool, ClientError> {
-        let post = SignaturePost {
-            revision: signed.message.revision,
-            signature: signature_text(&signed.signature),
-            message: Some(message_info(&signed.message)),
-        };
-        self.0.submit_signature(signed.message.epoch, &post).map(|kept| kept.known)
+        self.0.submit_signature(signed.message.epoch, &post_of(signed)).map(|kept| kept.known)
     }
 }
 

@@ -3,18 +3,17 @@
 use cairn_audit::HttpSource;
 use cairn_chain::Call;
 use cairn_chain::contracts::anchored;
-use cairn_chain::deployment::hex_address;
 use cairn_merkle::proof::consistency_proof;
 use cairn_settle::calls;
+use cairn_settle::told::address_text;
 use serde::Serialize;
 
-use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::served::Served;
 use crate::settle::address;
 use crate::settle::network::Network;
-use crate::settle::place::{Place, Purse};
+use crate::settle::place::Site;
 use crate::settle::steps::Sent;
 
 /// Arguments of `cairn chain anchor`.
@@ -23,11 +22,7 @@ pub struct Args {
     /// The anchor's address, as the deployment said it
     anchor: String,
     #[command(flatten)]
-    connect: Connect,
-    #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    purse: Purse,
+    site: Site,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,13 +41,13 @@ struct Advanced {
 /// When gateway or chain cannot be asked, or the anchor refuses the proof.
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let anchor = address(&args.anchor)?;
-    let chain = args.place.open()?;
-    let network = Network::of(&args.connect, chain.as_ref())?;
-    let contracts = args.place.contracts(&network, chain.as_ref())?;
+    let chain = args.site.place.open()?;
+    let network = Network::of(&args.site.connect, chain.as_ref())?;
+    let contracts = args.site.place.contracts(&network, chain.as_ref())?;
     let stands = anchored(chain.as_ref(), anchor)?;
     let Some(head) = contracts.reader(chain.as_ref()).latest_final()? else {
         let advanced = Advanced {
-            anchor: hex_address(&anchor),
+            anchor: address_text(&anchor),
             from_size: stands.size,
             to_size: stands.size,
             epoch: None,
@@ -61,7 +56,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         return output.show(&advanced, text);
     };
     let mut advanced = Advanced {
-        anchor: hex_address(&anchor),
+        anchor: address_text(&anchor),
         from_size: stands.size,
         to_size: head.log_size,
         epoch: Some(head.epoch),
@@ -72,7 +67,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         let proof = consistency_proof(&Served::by(&source)?.hashes(), stands.size, head.log_size)?;
         let call = Call::to(anchor, calls::advance(&proof));
         let purpose = format!("anchor the log at epoch {}", head.epoch);
-        advanced.sent = Some(args.purse.at(chain.as_ref())?.send(&purpose, &call)?);
+        advanced.sent = Some(args.site.purse.at(chain.as_ref())?.send(&purpose, &call)?);
     }
     output.show(&advanced, text)
 }

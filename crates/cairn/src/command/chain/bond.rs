@@ -3,12 +3,11 @@
 use cairn_chain::Call;
 use cairn_settle::calls;
 
-use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::settle::address;
 use crate::settle::network::Network;
-use crate::settle::place::{Place, Purse};
+use crate::settle::place::Site;
 use crate::settle::steps::Sent;
 
 /// Arguments of `cairn chain bond`.
@@ -20,11 +19,7 @@ pub struct Args {
     #[arg(long, value_name = "WEI")]
     wei: u128,
     #[command(flatten)]
-    connect: Connect,
-    #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    purse: Purse,
+    site: Site,
 }
 
 /// Runs the command.
@@ -33,11 +28,11 @@ pub struct Args {
 /// When gateway or chain cannot be asked, or the contract refuses.
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let auditor = address(&args.auditor)?;
-    let chain = args.place.open()?;
-    let network = Network::of(&args.connect, chain.as_ref())?;
-    let contracts = args.place.known_contracts(&network, chain.as_ref())?;
+    let chain = args.site.place.open()?;
+    let network = Network::of(&args.site.connect, chain.as_ref())?;
+    let contracts = args.site.place.known_contracts(&network, chain.as_ref())?;
     let call = Call { to: Some(contracts.auditors), value: args.wei, data: calls::bond(auditor) };
     let purpose = format!("bond {} wei for {}", args.wei, args.auditor);
-    let sent = args.purse.at(chain.as_ref())?.send(&purpose, &call)?;
+    let sent = args.site.purse.at(chain.as_ref())?.send(&purpose, &call)?;
     output.show(&sent, Sent::text)
 }

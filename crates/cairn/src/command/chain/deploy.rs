@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use cairn_chain::deployment::{Plan, hex_address, parse_address};
+use cairn_chain::deployment::Plan;
 use cairn_chain::{Chain, Contracts, Deployment};
 use cairn_core::Hash;
 use cairn_core::statement::{Body, DomainTerms};
 use cairn_reward::Policy;
 use cairn_settle::EvmAddress;
+use cairn_settle::told::{address_text, parse_address};
 use serde::Serialize;
 
 use crate::config::{Config, Folder};
@@ -98,7 +99,8 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
 fn not_deployed_yet(network: &Network, plan: &Plan) -> Result<(), Failure> {
     match network.payout() {
         Ok(named) if named != plan.addresses().payout => {
-            let what = format!("the log names {} as the contract that pays on {}", hex_address(&named), network.domain);
+            let what =
+                format!("the log names {} as the contract that pays on {}", address_text(&named), network.domain);
             Err(Failure::wrong("STL-DEPLOYED", what).hint(
                 "a network has one deployment on each chain: another would pay all that was ever granted once more",
             ))
@@ -135,10 +137,10 @@ fn plan(
         }
     };
     if deployer != sender.account {
-        let wallet = hex_address(&sender.account);
+        let wallet = address_text(&sender.account);
         return Err(Failure::wrong(
             "STL-DEPLOYER",
-            format!("{} began this deployment, not {wallet}", hex_address(&deployer)),
+            format!("{} began this deployment, not {wallet}", address_text(&deployer)),
         )
         .hint("go on with the wallet that began it"));
     }
@@ -205,7 +207,7 @@ pub fn deploy_all(
 
 fn domain(network: &Network, plan: &Plan, finality_blocks: u64) -> DomainTerms {
     let addresses = plan.addresses();
-    let token = format!("{}/erc20:{}", network.domain, hex_address(&addresses.token));
+    let token = format!("{}/erc20:{}", network.domain, address_text(&addresses.token));
     let distributor = cairn_settle::abi::address_word(addresses.payout);
     DomainTerms { domain: network.domain.clone(), distributor, token, finality_blocks }
 }

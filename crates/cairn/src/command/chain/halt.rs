@@ -3,11 +3,10 @@
 use cairn_chain::Call;
 use cairn_settle::calls;
 
-use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::settle::network::Network;
-use crate::settle::place::{Place, Purse};
+use crate::settle::place::Site;
 use crate::settle::steps::Sent;
 
 /// Arguments of `cairn chain halt`.
@@ -17,11 +16,7 @@ pub struct Args {
     #[arg(long)]
     anyway: bool,
     #[command(flatten)]
-    connect: Connect,
-    #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    purse: Purse,
+    site: Site,
 }
 
 /// Runs the command.
@@ -29,9 +24,9 @@ pub struct Args {
 /// # Errors
 /// `STL-NOTHING-WRONG` where the chain has what the log says; when gateway or chain cannot be asked, or the contract refuses.
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
-    let chain = args.place.open()?;
-    let network = Network::of(&args.connect, chain.as_ref())?;
-    let contracts = args.place.known_contracts(&network, chain.as_ref())?;
+    let chain = args.site.place.open()?;
+    let network = Network::of(&args.site.connect, chain.as_ref())?;
+    let contracts = args.site.place.known_contracts(&network, chain.as_ref())?;
     let reader = contracts.reader(chain.as_ref());
     let nothing = |what: String| {
         Failure::wrong("STL-NOTHING-WRONG", what)
@@ -45,6 +40,6 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let data = calls::halt(head.epoch, head.revision, &head.statement_hash);
     let call = Call { to: Some(contracts.settlement), value: reader.halt_price()?, data };
     let purpose = format!("halt epoch {}, revision {}", head.epoch, head.revision);
-    let sent = args.purse.at(chain.as_ref())?.send(&purpose, &call)?;
+    let sent = args.site.purse.at(chain.as_ref())?.send(&purpose, &call)?;
     output.show(&sent, Sent::text)
 }

@@ -3,21 +3,16 @@
 use cairn_core::Amount;
 
 use super::watch::Watch;
-use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::settle::place::{Place, Purse};
+use crate::settle::place::Site;
 use crate::settle::steps::Paid;
 
 /// Arguments of `cairn chain pay`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    connect: Connect,
-    #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    purse: Purse,
+    site: Site,
     /// Accounts that one transaction pays
     #[arg(long, value_name = "N", default_value_t = cairn_chain::paying::BATCH)]
     batch: usize,
@@ -30,18 +25,17 @@ pub struct Args {
 /// # Errors
 /// When gateway or chain cannot be asked, or the chain refuses.
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
-    let chain = args.place.open()?;
+    let chain = args.site.place.open()?;
     args.watch.each(output, || {
-        let (paid, decimals) =
-            args.purse.settle(&args.connect, &args.place, chain.as_ref(), args.batch, |settler| {
-                let bar = output.progress("paying", 0);
-                let paid = settler.pay(&mut |done, whole| {
-                    bar.set_length(whole as u64);
-                    bar.set_position(done as u64);
-                });
-                bar.finish_and_clear();
-                Ok((paid?, settler.network.info.asset.as_ref().map_or(0, |asset| asset.decimals)))
-            })?;
+        let (paid, decimals) = args.site.settle(chain.as_ref(), args.batch, |settler| {
+            let bar = output.progress("paying", 0);
+            let paid = settler.pay(&mut |done, whole| {
+                bar.set_length(whole as u64);
+                bar.set_position(done as u64);
+            });
+            bar.finish_and_clear();
+            Ok((paid?, settler.network.info.asset.as_ref().map_or(0, |asset| asset.decimals)))
+        })?;
         output.show(&paid, |paid| text(paid, decimals))
     })
 }

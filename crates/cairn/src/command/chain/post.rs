@@ -1,21 +1,16 @@
 //! `cairn chain post`: epochs that a quorum signed.
 
 use super::watch::Watch;
-use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::settle::place::{Place, Purse};
+use crate::settle::place::Site;
 use crate::settle::steps::Posted;
 
 /// Arguments of `cairn chain post`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    connect: Connect,
-    #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    purse: Purse,
+    site: Site,
     #[command(flatten)]
     watch: Watch,
 }
@@ -25,9 +20,9 @@ pub struct Args {
 /// # Errors
 /// When gateway or chain cannot be asked, or the chain refuses an epoch.
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
-    let chain = args.place.open()?;
+    let chain = args.site.place.open()?;
     args.watch.each(output, || {
-        let posted = args.purse.settle(&args.connect, &args.place, chain.as_ref(), 1, |settler| {
+        let posted = args.site.settle(chain.as_ref(), 1, |settler| {
             let closed = settler.network.info.last_closed.as_ref().map_or(0, |last| last.number + 1);
             let bar = output.progress("posting", closed);
             let posted = settler.post(&mut |epoch| bar.set_position(epoch + 1));

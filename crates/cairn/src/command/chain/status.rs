@@ -1,7 +1,7 @@
 //! `cairn chain status`: where settling stands.
 
-use cairn_chain::deployment::hex_address;
 use cairn_core::Amount;
+use cairn_settle::told::address_text;
 use serde::Serialize;
 
 use crate::connect::Connect;
@@ -107,11 +107,11 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         block: block.number,
         block_time_s: block.time_s,
         contracts: Addresses {
-            payout: hex_address(&contracts.payout),
-            settlement: hex_address(&contracts.settlement),
-            auditors: hex_address(&contracts.auditors),
-            token: hex_address(&contracts.token),
-            deposits: hex_address(&contracts.deposits),
+            payout: address_text(&contracts.payout),
+            settlement: address_text(&contracts.settlement),
+            auditors: address_text(&contracts.auditors),
+            token: address_text(&contracts.token),
+            deposits: address_text(&contracts.deposits),
         },
         auditors: Auditors { set: auditors.set, members: auditors.size, threshold: auditors.threshold },
         closed,
@@ -119,7 +119,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         posted: epoch(reader.latest()?)?,
         finalized: epoch(reader.latest_final()?)?,
         opened: reader.opened()?.map(|opened| opened.epoch),
-        halted_by: reader.halted()?.map(|halt| hex_address(&halt.watcher)),
+        halted_by: reader.halted()?.map(|halt| address_text(&halt.watcher)),
         halt_price_wei: reader.halt_price()?.to_string(),
         paused: reader.is_paused()?,
         symbol: asset.as_ref().map_or_else(String::new, |asset| asset.symbol.clone()),
