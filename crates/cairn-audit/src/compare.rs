@@ -137,6 +137,7 @@ impl Row for Verdict {
         let subject = match self.subject {
             Subject::Slot => "the slot".to_owned(),
             Subject::Report(index) => format!("report {index}"),
+            Subject::Job(index) => format!("the job of entry {index}"),
         };
         vec![
             field("class", &self.class),

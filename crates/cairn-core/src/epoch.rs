@@ -167,6 +167,15 @@ pub struct DomainClaims {
     pub cumulative: Amount,
 }
 
+/// The jobs that the epoch settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SalesSummary {
+    /// How many; at least one.
+    pub count: u64,
+    /// RFC 6962 root over the [sales](crate::Sale)' canonical bytes, bytewise sorted.
+    pub root: Hash,
+}
+
 /// The statement of a closed epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EpochStatement {
@@ -200,6 +209,8 @@ pub struct EpochStatement {
     pub state_root: Hash,
     /// 14: what is rehearsed.
     pub rehearsed: Vec<String>,
+    /// 15: the jobs that were settled; absent when none were.
+    pub sales: Option<SalesSummary>,
 }
 
 impl EpochStatement {
@@ -213,7 +224,7 @@ impl EpochStatement {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::empty();
-        out.map(14).int(1).bytes(&self.network.0.0).int(2).uint(self.number);
+        out.map(14 + usize::from(self.sales.is_some())).int(1).bytes(&self.network.0.0).int(2).uint(self.number);
         out.int(3).array(2).uint(self.from).uint(self.to).int(4).bytes(&self.log_root.0);
         out.int(5).bytes(&self.previous.0).int(6).bytes(&self.policy_hash.0).int(7).uint(self.engine_revision);
         out.int(8).array(self.classes.len());
@@ -246,6 +257,9 @@ impl EpochStatement {
         out.int(13).bytes(&self.state_root.0).int(14).array(self.rehearsed.len());
         for what in &self.rehearsed {
             out.text(what);
+        }
+        if let Some(SalesSummary { count, root }) = &self.sales {
+            out.int(15).array(2).uint(*count).bytes(&root.0);
         }
         out.into_bytes()
     }
@@ -286,6 +300,12 @@ impl EpochStatement {
         let rehearsed = (0..len).map(|_| input.text().map(str::to_owned)).collect::<cbor::Result<_>>()?;
         input.leave();
         let at = input.position();
+        let sales = match keys.next_key(input)? {
+            None => None,
+            Some(15) => Some(read_sales(input)?),
+            Some(key) => return Err(CborError::Key { at, key, what: "unknown" }),
+        };
+        let at = input.position();
         if let Some(key) = keys.next_key(input)? {
             return Err(CborError::Key { at, key, what: "unknown" });
         }
@@ -307,8 +327,20 @@ impl EpochStatement {
             domains,
             state_root,
             rehearsed,
+            sales,
         })
     }
+}
+
+fn read_sales(input: &mut Decoder<'_>) -> cbor::Result<SalesSummary> {
+    let at = input.position();
+    input.array_exact(2)?;
+    let summary = SalesSummary { count: input.uint()?, root: Hash(input.bytes_exact()?) };
+    input.leave();
+    if summary.count == 0 {
+        return Err(CborError::Range { at, what: "where no job was settled nothing is said of sales" });
+    }
+    Ok(summary)
 }
 
 fn expect_key(keys: &mut cbor::MapReader, input: &mut Decoder<'_>, key: i64) -> cbor::Result<()> {
@@ -446,18 +478,23 @@ mod tests {
             }],
             state_root: hash(9),
             rehearsed: vec!["recorded clock".into()],
+            sales: None,
         }
     }
 
     #[test]
     fn statements_round_trip_and_every_cut_is_refused() {
-        let statement = statement();
-        let bytes = statement.encode();
-        assert_eq!(EpochStatement::decode(&bytes).as_ref(), Ok(&statement));
-        for cut in 0..bytes.len() {
-            assert!(EpochStatement::decode(&bytes[..cut]).is_err(), "cut at {cut}");
+        let sold = EpochStatement { sales: Some(SalesSummary { count: 3, root: Hash([10; 32]) }), ..statement() };
+        for statement in [statement(), sold] {
+            let bytes = statement.encode();
+            assert_eq!(EpochStatement::decode(&bytes).as_ref(), Ok(&statement));
+            for cut in 0..bytes.len() {
+                assert!(EpochStatement::decode(&bytes[..cut]).is_err(), "cut at {cut}");
+            }
+            assert!(EpochStatement::decode(&[&bytes[..], &[0]].concat()).is_err());
         }
-        assert!(EpochStatement::decode(&[&bytes[..], &[0]].concat()).is_err());
+        let none = EpochStatement { sales: Some(SalesSummary { count: 0, root: Hash([10; 32]) }), ..statement() };
+        assert!(EpochStatement::decode(&none.encode()).is_err(), "no sales have one form");
     }
 
     #[test]

@@ -19,6 +19,26 @@ impl fmt::Display for NetworkId {
     }
 }
 
+/// A job: SHA-256 of the payload of the statement that ordered it, which names buyer and nonce.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct JobId(pub Hash);
+
+impl JobId {
+    /// Parses 64 hexadecimal digits (either case).
+    ///
+    /// # Errors
+    /// [`BadName`].
+    pub fn parse(text: &str) -> Result<Self, BadName> {
+        Hash::from_hex(text).map(Self).ok_or_else(|| BadName::of(text, "a job: 64 hexadecimal digits"))
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
 /// Text that does not name what it should.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{text}` is not {expected}")]

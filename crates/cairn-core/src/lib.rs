@@ -16,13 +16,15 @@ pub mod id;
 pub mod key;
 pub mod observation;
 pub mod report;
+pub mod sale;
 pub mod statement;
 pub mod verdict;
 pub mod wallet;
 
 pub use amount::{Amount, PPM, Ppm};
 pub use hash::Hash;
-pub use id::{Account, Address, DeviceId, Domain, NetworkId};
+pub use id::{Account, Address, DeviceId, Domain, JobId, NetworkId};
+pub use sale::Sale;
 pub use verdict::{Payout, Reason, Subject, Verdict};
 
 /// keccak256, the hash of Ethereum's addresses, typed data and claim trees.

@@ -27,6 +27,8 @@ pub enum Subject {
     Slot,
     /// One report, by its entry index.
     Report(u64),
+    /// One job, by the entry index of its order.
+    Job(u64),
 }
 
 /// A judge's verdict over one subject.
@@ -71,6 +73,7 @@ impl Verdict {
         match self.subject {
             Subject::Slot => out.array(1).uint(0),
             Subject::Report(index) => out.array(2).uint(1).uint(index),
+            Subject::Job(index) => out.array(2).uint(2).uint(index),
         };
         self.account.encode(&mut out);
         out.uint(self.amount).uint(self.score.get().into()).array(self.reasons.len());
@@ -98,6 +101,7 @@ impl Verdict {
         let subject = match (input.uint()?, parts) {
             (0, 1) => Subject::Slot,
             (1, 2) => Subject::Report(input.uint()?),
+            (2, 2) => Subject::Job(input.uint()?),
             _ => return Err(CborError::Unexpected { at, expected: "a verdict's subject" }),
         };
         input.leave();

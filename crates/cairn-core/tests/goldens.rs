@@ -10,16 +10,19 @@ use std::path::Path;
 use cairn_core::cbor::Value;
 use cairn_core::deposit::{Deposit, Place};
 use cairn_core::entry::{Entry, EntryKind};
-use cairn_core::epoch::{AssetBalance, ClassSummary, DomainClaims, EpochStatement, PoolSummary};
+use cairn_core::epoch::{AssetBalance, ClassSummary, DomainClaims, EpochStatement, PoolSummary, SalesSummary};
 use cairn_core::key::SecretKey;
 use cairn_core::observation::{ObservationBody, sign_observation};
 use cairn_core::report::{ClockSource, ReportBody, ReportedPlace, flag, sign_report};
+use cairn_core::sale::{LicenceSold, WorkSold};
 use cairn_core::statement::{
-    Appeal, AuditorSet, Body, Conflict, Deny, DomainTerms, Draft, Enrol, Genesis, Mobility, PayeeChoice,
-    PolicyDocument, ProfileDocument, Role, Rotate, Successor, Transfer,
+    Appeal, AuditorSet, Blob, Body, Conflict, Deny, DomainTerms, Draft, Enrol, Genesis, Licence, Mobility, Offer,
+    Order, PayeeChoice, PolicyDocument, ProfileDocument, Replay, Role, Rotate, RunProfile, Successor, Transfer,
 };
 use cairn_core::wallet::WalletKey;
-use cairn_core::{Account, Address, Amount, DeviceId, Domain, Hash, NetworkId, Payout, Ppm, Reason, Subject, Verdict};
+use cairn_core::{
+    Account, Address, Amount, DeviceId, Domain, Hash, JobId, NetworkId, Payout, Ppm, Reason, Sale, Subject, Verdict,
+};
 use data_encoding::HEXLOWER;
 
 const TIME_MS: u64 = 1_700_000_000_000;
@@ -214,6 +217,74 @@ impl Cast {
             }],
             state_root: Hash([6; 32]),
             rehearsed: vec!["everything".into()],
+            sales: None,
+        }
+    }
+
+    fn market(&self) -> Vec<Body> {
+        let blob = |byte, bytes| Blob { hash: Hash([byte; 32]), bytes };
+        let job = JobId(Hash([9; 32]));
+        let order = Order {
+            buyer: self.account.clone(),
+            module: blob(1, 1_000),
+            inputs: vec![blob(2, 2_000), blob(3, 3_000)],
+            arguments: b"tomorrow".to_vec(),
+            gas_table: 1,
+            profile: RunProfile::DetInt,
+            gas: 50_000_000,
+            pages: 16,
+            output_bytes: 4_096,
+            price: Amount(10u128.pow(18)),
+            replicas: 3,
+            sample: Ppm::of(100_000).unwrap(),
+            commit_ms: 600_000,
+            most: Amount(10u128.pow(17)),
+            refund: Some(self.account.clone()),
+        };
+        vec![
+            Body::Offer(Offer {
+                device: self.device_id(),
+                price: Amount(10u128.pow(18)),
+                capacity: 4,
+                gas_max: 1 << 40,
+                pages_max: 1_024,
+                profiles: 3,
+                until_ms: TIME_MS,
+            }),
+            Body::Licence(Licence {
+                owner: self.account.clone(),
+                content: Hash([2; 32]),
+                price: Amount(10u128.pow(15)),
+                share: Ppm::of(50_000).unwrap(),
+                modules: vec![Hash([1; 32])],
+                until_ms: TIME_MS,
+            }),
+            Body::Order(order),
+            Body::Cancel(job),
+            Body::Replay(Replay { job, digest: Hash([8; 32]) }),
+        ]
+    }
+
+    fn sale(&self) -> Sale {
+        Sale {
+            job: JobId(Hash([9; 32])),
+            order: 1_000,
+            buyer: self.account.clone(),
+            locked: Amount(10u128.pow(17)),
+            work: vec![WorkSold {
+                account: self.account.clone(),
+                device: self.device_id(),
+                gas: 40_000_000,
+                work: Amount(4 * 10u128.pow(16)),
+                burned: Amount(2 * 10u128.pow(15)),
+            }],
+            licences: vec![LicenceSold {
+                account: self.account.clone(),
+                content: Hash([2; 32]),
+                amount: Amount(3 * 10u128.pow(15)),
+            }],
+            returned: Amount(10u128.pow(15)),
+            refund: Some((self.account.clone(), Amount(56 * 10u128.pow(15)))),
         }
     }
 }
@@ -259,6 +330,17 @@ fn lines() -> String {
     line("deposit", &cast.deposit().encode());
     let observed = cast.deposit().observed(cast.account.domain(), 0);
     line("observation-deposit", &sign_observation(&cast.operator, &cast.network, &observed));
+
+    for body in cast.market() {
+        let name = format!("statement-{}", body.schema().as_str());
+        let statement =
+            Draft::of(Some(cast.network), body, 2, TIME_MS).signed_by(&cast.device).signed_by_wallet(&cast.wallet);
+        line(&name, &statement.finish().encode());
+    }
+    line("verdict-job", &Verdict { subject: Subject::Job(1_000), reasons: vec![], ..cast.verdict() }.encode());
+    line("sale", &cast.sale().encode());
+    let sales = Some(SalesSummary { count: 1, root: Hash([7; 32]) });
+    line("epoch-statement-with-sales", &EpochStatement { sales, ..cast.epoch() }.encode());
     text
 }
 
@@ -284,6 +366,7 @@ fn golden_documents_read_back_to_themselves() {
         assert_eq!(Payout::decode(&payout.encode()), Ok(payout));
     }
     assert_eq!(EpochStatement::decode(&cast.epoch().encode()), Ok(cast.epoch()));
+    assert_eq!(Sale::decode(&cast.sale().encode()), Ok(cast.sale()));
     assert_eq!(Deposit::decode(&cast.deposit().encode()), Ok(cast.deposit()));
     assert_eq!(ReportBody::decode(&cast.full_report().encode()), Ok(cast.full_report()));
 }

@@ -94,6 +94,9 @@ impl State {
                 self.auditors.insert(set.first_epoch, set.clone());
             }
             Body::Successor(successor) => self.successor = Some(successor.clone()),
+            Body::Offer(_) | Body::Licence(_) | Body::Order(_) | Body::Cancel(_) | Body::Replay(_) => {
+                unreachable!("admit lets none of the market's statements through")
+            }
         }
     }
 

@@ -136,6 +136,7 @@ pub(crate) fn close(state: &mut State, closing: &Closing<'_>) -> Result<Closed, 
         domains,
         state_root: root_of(&records),
         rehearsed: network.genesis.rehearsed,
+        sales: None,
     };
     let bytes = statement.encode();
     let hash = Hash::of(&bytes);

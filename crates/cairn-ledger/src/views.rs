@@ -416,7 +416,7 @@ pub(crate) fn verdict_info(verdict: &Verdict) -> VerdictInfo {
         slot_ms: verdict.slot_ms,
         report: match verdict.subject {
             Subject::Slot => None,
-            Subject::Report(index) => Some(index),
+            Subject::Report(index) | Subject::Job(index) => Some(index),
         },
         account: verdict.account.to_string(),
         amount: verdict.amount,

@@ -194,6 +194,7 @@ mod tests {
             domains: vec![claims("eip155:1"), claims("eip155:10")],
             state_root: Hash([6; 32]),
             rehearsed: vec![],
+            sales: None,
         }
     }
 

@@ -2,9 +2,10 @@
 
 use super::StatementError;
 use super::device::{Appeal, Conflict, Enrol, PayeeChoice, Rotate, Transfer};
+use super::market::{Licence, Offer, Order, Replay};
 use super::operator::{AuditorSet, Deny, DomainTerms, Genesis, PolicyDocument, ProfileDocument, Successor};
-use crate::DeviceId;
 use crate::cbor::{Decoder, Encoder};
+use crate::{DeviceId, JobId};
 
 macro_rules! schemas {
     ($($(#[$doc:meta])* $variant:ident($body:ty) = $name:literal,)+) => {
@@ -95,4 +96,14 @@ schemas! {
     AuditorSet(AuditorSet) = "auditor-set",
     /// Where the log continues.
     Successor(Successor) = "successor",
+    /// A worker offers to work.
+    Offer(Offer) = "offer",
+    /// The owner of a content says what its use costs.
+    Licence(Licence) = "licence",
+    /// A buyer orders work.
+    Order(Order) = "order",
+    /// A buyer takes an order back.
+    Cancel(JobId) = "cancel",
+    /// An auditor ran a job again.
+    Replay(Replay) = "replay",
 }

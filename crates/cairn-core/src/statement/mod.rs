@@ -6,6 +6,7 @@
 
 mod body;
 mod device;
+mod market;
 mod operator;
 mod read;
 mod signer;
@@ -14,6 +15,10 @@ mod tests;
 
 pub use body::{Body, Schema};
 pub use device::{Appeal, Conflict, Enrol, Mobility, PayeeChoice, Role, Rotate, Transfer};
+pub use market::{
+    Blob, CAPACITY_MAX, LICENCE_MODULES_MAX, Licence, ORDER_ARGUMENTS_MAX, ORDER_GAS_MAX, ORDER_INPUTS_MAX, Offer,
+    Order, REPLICAS_MAX, Replay, RunProfile,
+};
 pub use operator::{
     AuditorSet, Deny, DomainTerms, Genesis, PolicyDocument, ProfileDocument, RECORDED_CLOCK, Successor,
 };

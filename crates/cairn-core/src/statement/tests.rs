@@ -1,7 +1,10 @@
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::id::{Account, DeviceId, Domain};
 use crate::key::SecretKey;
 use crate::wallet::WalletKey;
+use crate::{Amount, JobId, Ppm};
 
 fn account() -> Account {
     Account::parse("eip155:31337:0x00000000000000000000000000000000000000ab").unwrap()
@@ -55,7 +58,51 @@ fn every_body() -> Vec<Body> {
         }),
         Body::AuditorSet(AuditorSet { first_epoch: 1, quorum: 2, auditors: vec![[1; 20], [2; 20]] }),
         Body::Successor(Successor { origin: "example.com/b".into(), log_key: [9; 32] }),
+        Body::Offer(offer()),
+        Body::Licence(licence()),
+        Body::Order(Order { refund: None, inputs: vec![], ..order() }),
+        Body::Order(order()),
+        Body::Cancel(JobId(Hash([3; 32]))),
+        Body::Replay(Replay { job: JobId(Hash([3; 32])), digest: Hash([4; 32]) }),
     ]
+}
+
+fn offer() -> Offer {
+    let device = DeviceId([7; 16]);
+    Offer { device, price: Amount(5), capacity: 1, gas_max: 9, pages_max: 2, profiles: 1, until_ms: 0 }
+}
+
+fn licence() -> Licence {
+    let modules = vec![Hash([1; 32]), Hash([2; 32])];
+    Licence { owner: account(), content: Hash([5; 32]), price: Amount::ZERO, share: Ppm::FULL, modules, until_ms: 7 }
+}
+
+fn order() -> Order {
+    Order {
+        buyer: account(),
+        module: Blob { hash: Hash([1; 32]), bytes: 1 },
+        inputs: vec![Blob { hash: Hash([2; 32]), bytes: 0 }; ORDER_INPUTS_MAX],
+        arguments: vec![0; ORDER_ARGUMENTS_MAX],
+        gas_table: 1,
+        profile: RunProfile::DetFloat,
+        gas: ORDER_GAS_MAX,
+        pages: u32::MAX,
+        output_bytes: 0,
+        price: Amount(u128::MAX),
+        replicas: REPLICAS_MAX,
+        sample: Ppm::ZERO,
+        commit_ms: 1,
+        most: Amount::ZERO,
+        refund: Some(account()),
+    }
+}
+
+#[test]
+fn a_licence_allows_its_modules_itself_and_where_it_names_none_all() {
+    let (named, other) = (Hash([2; 32]), Hash([3; 32]));
+    let licence = licence();
+    assert!(licence.allows(&named) && licence.allows(&licence.content) && !licence.allows(&other));
+    assert!(Licence { modules: vec![], ..licence }.allows(&other));
 }
 
 #[test]
@@ -110,7 +157,7 @@ fn malformed_statements_are_refused_with_their_code() {
     let unsigned = Statement { signed: vec![], ..good.clone() };
     let twice = Statement { signed: [good.signed.clone(), good.signed.clone()].concat(), ..good.clone() };
     let mut other_schema = Encoder::empty();
-    other_schema.map(4).int(1).text("offer").int(2).map(0).int(3).uint(1).int(4).uint(2);
+    other_schema.map(4).int(1).text("unheard-of").int(2).map(0).int(3).uint(1).int(4).uint(2);
     let unknown = Statement { payload: other_schema.into_bytes(), ..good.clone() };
     let cases = [
         (vec![0; STATEMENT_BYTES_MAX + 1], "STM-TOO-LARGE"),
@@ -137,6 +184,27 @@ fn impossible_bodies_are_refused() {
         Body::AuditorSet(AuditorSet { first_epoch: 0, quorum: 0, auditors: vec![[1; 20]] }),
         Body::AuditorSet(AuditorSet { first_epoch: 0, quorum: 2, auditors: vec![[1; 20]] }),
         Body::AuditorSet(AuditorSet { first_epoch: 0, quorum: 1, auditors: vec![[2; 20], [1; 20]] }),
+        Body::Offer(Offer { capacity: 0, ..offer() }),
+        Body::Offer(Offer { capacity: CAPACITY_MAX + 1, ..offer() }),
+        Body::Offer(Offer { profiles: 0, ..offer() }),
+        Body::Offer(Offer { profiles: 4, ..offer() }),
+        Body::Offer(Offer { gas_max: ORDER_GAS_MAX + 1, ..offer() }),
+        Body::Licence(Licence { modules: vec![Hash([2; 32]), Hash([1; 32])], ..licence() }),
+        Body::Licence(Licence { modules: vec![Hash([1; 32]); 2], ..licence() }),
+        Body::Licence(Licence {
+            modules: (0..=LICENCE_MODULES_MAX)
+                .map(|n| Hash::of(&n.to_be_bytes()))
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
+            ..licence()
+        }),
+        Body::Order(Order { replicas: 0, ..order() }),
+        Body::Order(Order { replicas: REPLICAS_MAX + 1, ..order() }),
+        Body::Order(Order { gas: ORDER_GAS_MAX + 1, ..order() }),
+        Body::Order(Order { module: Blob { hash: Hash([1; 32]), bytes: 1 << 63 }, ..order() }),
+        Body::Order(Order { arguments: vec![0; ORDER_ARGUMENTS_MAX + 1], ..order() }),
+        Body::Order(Order { inputs: vec![Blob { hash: Hash([1; 32]), bytes: 1 }; ORDER_INPUTS_MAX + 1], ..order() }),
     ];
     for body in bad {
         assert!(Body::decode(body.schema(), &body.encode()).is_err(), "{body:?}");

@@ -104,6 +104,9 @@ fn check_content(state: &State, received_ms: u64, statement: &Statement) -> Allo
             needs_operator(state, statement)
         }
         Body::Successor(_) => needs_operator(state, statement),
+        Body::Offer(_) | Body::Licence(_) | Body::Order(_) | Body::Cancel(_) | Body::Replay(_) => {
+            Err(Refusal::of("CMP-CLOSED", "no policy in force opens a market of work"))
+        }
     }
 }
 

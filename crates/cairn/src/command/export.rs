@@ -143,7 +143,7 @@ fn verdicts(client: &Client, statement: &EpochStatement) -> Result<Vec<Vec<Strin
 fn verdict_cells(verdict: &Verdict) -> Vec<String> {
     let report = match verdict.subject {
         Subject::Slot => String::new(),
-        Subject::Report(index) => index.to_string(),
+        Subject::Report(index) | Subject::Job(index) => index.to_string(),
     };
     let reasons: Vec<String> =
         verdict.reasons.iter().map(|reason| format!("{}:{}", reason.code, reason.lost_ppm)).collect();
