@@ -304,6 +304,7 @@ fn allocate(state: &State, verdicts: &[Verdict]) -> Result<Option<Outcome>, Clos
         deposited: state.deposited,
         minted_before: state.minted,
         verdicts,
+        sales: &[],
     };
     cairn_reward::allocate(&allocation).map(Some).map_err(|source| CloseError::Reward { epoch, source })
 }

@@ -31,6 +31,7 @@ fn main() {
                 deposited: Amount::ZERO,
                 minted_before: Amount::ZERO,
                 verdicts: &verdicts,
+                sales: &[],
             })
             .expect("the epoch fits");
             println!(

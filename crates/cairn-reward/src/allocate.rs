@@ -30,25 +30,51 @@
 //! and every remainder of a division. It is paid to its account (a row without device, of weight 0, when not 0), or
 //! burned, or left unallocated, which makes it part of the next epoch's pot. Nothing else is ever left unallocated.
 //!
+//! **Sales** are of work that buyers ordered: each says what was locked for a job and where every unit of it went
+//! ([`cairn_core::sale`]). They take nothing from the pot and change no pool. Each must balance: `locked = sum of work +
+//! sum of licences + returned + refund`, and of no work is more burned than it is worth. Their rows, each the sum over all
+//! sales, written when its amount is not 0:
+//!
+//! ```text
+//! for each account and device that worked   pool "compute/1", the device, weight = min(sum of gas, 2^63 - 1),
+//!                                           amount = sum of (work - burned)
+//! for each account that licensed            pool "compute/1:licence", no device, weight 0, amount = sum of licences
+//! for each account of a refund              pool "compute/1:refund", no device, weight 0, amount = sum of refunds
+//! ```
+//!
 //! **The balance.** `opening + minted + deposited = paid + refunded + burned + closing`, checked before an outcome is
 //! returned. `opening` is what the last epoch left unallocated and in escrow. What buyers paid in, in this epoch and before,
-//! and did not spend is `escrow`: it is nobody's pot, and nothing here spends it. Refunds and vesting have their lines
-//! and are zero in this revision.
+//! and did not spend is `escrow`, their credit and what is locked for their jobs alike: it is nobody's pot. Sales spend it:
 //!
-//! **Order.** Verdicts may come in any order. Payouts are sorted by their canonical bytes ([`Payout::encode`]), pools
+//! ```text
+//! paid      = pools + residual, when an account gets it + sum of (work - burned) + sum of licences
+//! refunded  = sum of refunds
+//! burned    = residual, when it is burned + sum of what sales burn
+//! escrow    = escrow before + deposited - (sum of work + sum of licences + sum of refunds)
+//! ```
+//!
+//! So the payouts sum up to `paid + refunded`. What is returned to credit does not leave escrow. Vesting has its line and is
+//! zero in this revision.
+//!
+//! **Order.** Verdicts and sales may come in any order. Payouts are sorted by their canonical bytes ([`Payout::encode`]), pools
 //! stand in the policy's order with the residual last.
 //!
 //! What this does not do: judge, decide which reports belong to the epoch, or notice that a verdict was handed over
-//! twice. It is given each verdict of the epoch once.
+//! twice. It is given each verdict and each sale of the epoch once; that a sale follows from verdicts and policy is for
+//! whoever made it.
 
 mod rows;
+mod sold;
 
+use cairn_core::sale::Sale;
 use cairn_core::{Amount, Payout, Verdict};
 
 use crate::claims::Totals;
 use crate::policy::{Destination, Policy, Pool, Rule};
 use crate::{RewardError, add_totals};
 use rows::Tally;
+use sold::Sold;
+pub use sold::{LICENCE, REFUND, WORK};
 
 /// All that an epoch's money depends on.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +87,7 @@ pub struct Allocation<'a> {
     pub epoch_start_ms: u64,
     /// `closing.unallocated` of the epoch before.
     pub opening_unallocated: Amount,
-    /// `closing.escrow` of the epoch before.
+    /// `closing.escrow` of the epoch before: what buyers had as credit, and what was locked for their jobs.
     pub opening_escrow: Amount,
     /// What buyers paid in during the epoch, in the network's own asset.
     pub deposited: Amount,
@@ -69,6 +95,8 @@ pub struct Allocation<'a> {
     pub minted_before: Amount,
     /// The verdicts of all classes, each once, in any order (fastest when they are sorted).
     pub verdicts: &'a [Verdict],
+    /// What became of the jobs that were settled, each once, in any order.
+    pub sales: &'a [Sale],
 }
 
 /// What an epoch pays, and why its books are right.
@@ -117,9 +145,9 @@ pub struct Balance {
     pub minted: Amount,
     /// Brought in by buyers.
     pub deposited: Amount,
-    /// Paid to accounts.
+    /// Paid to accounts: by pools, for work and for licences.
     pub paid: Amount,
-    /// Given back to buyers.
+    /// Given back to buyers, out of the network: paid to the accounts that their orders name.
     pub refunded: Amount,
     /// Destroyed.
     pub burned: Amount,
@@ -130,7 +158,7 @@ pub struct Balance {
 /// What remains at the end of an epoch, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Closing {
-    /// Paid in by buyers and not spent.
+    /// Paid in by buyers and not spent: their credit, and what is locked for their jobs.
     pub escrow: Amount,
     /// Earned, but not yet payable.
     pub vesting: Amount,
@@ -196,7 +224,8 @@ impl Pool {
 ///
 /// # Errors
 /// [`RewardError::Overflow`] when the pot passes 2^128 - 1 base units, [`RewardError::Weight`] when a device's weight in
-/// a pool passes 2^63 - 1. Both depend on the policy and the judges, not on the order of the verdicts.
+/// a pool passes 2^63 - 1, [`RewardError::Sale`] and [`RewardError::Escrow`] when a sale does not balance or was not paid
+/// in. None depends on the order of the verdicts; of several sales that do not balance, the first one is named.
 pub fn allocate(allocation: &Allocation<'_>) -> Result<Outcome, RewardError> {
     let Allocation { epoch, policy, minted_before, .. } = *allocation;
     let minted = policy.emission.minted(epoch, minted_before);
@@ -210,7 +239,8 @@ pub fn allocate(allocation: &Allocation<'_>) -> Result<Outcome, RewardError> {
         .map(|class| (class.as_str(), Tally::of_class(class, allocation)))
         .collect();
 
-    let (mut payouts, mut pools, mut left) = (Vec::new(), Vec::new(), pot);
+    let sold = Sold::of(allocation)?;
+    let (mut payouts, mut pools, mut left) = (sold.payouts().collect::<Vec<_>>(), Vec::new(), pot);
     for pool in &policy.pools {
         let (_, tally) =
             tallies.iter().find(|(class, _)| *class == pool.class).expect("a policy's pools pay classes that it lists");
@@ -220,7 +250,18 @@ pub fn allocate(allocation: &Allocation<'_>) -> Result<Outcome, RewardError> {
     }
 
     let mut balance = Balance { minted, paid: Amount(pot.0 - left.0), ..balance_before(allocation)? };
-    let (name, to) = (policy.residual.name.clone(), &policy.residual.to);
+    pools.push(residual(policy, left, &mut balance, &mut payouts));
+    sold.book(epoch, &mut balance)?;
+    balance.check(epoch)?;
+
+    rows::sort_canonically(&mut payouts);
+    let totals = totals(&payouts)?;
+    Ok(Outcome { payouts, pools, balance, totals })
+}
+
+/// Gives what the pools left to whom the policy says.
+fn residual(policy: &Policy, left: Amount, balance: &mut Balance, payouts: &mut Vec<Payout>) -> PoolResult {
+    let name = policy.residual.name.clone();
     let mut residual = PoolResult {
         name: name.clone(),
         class: None,
@@ -232,9 +273,9 @@ pub fn allocate(allocation: &Allocation<'_>) -> Result<Outcome, RewardError> {
         dust: Amount::ZERO,
         recipients: 0,
     };
-    match to {
+    match &policy.residual.to {
         Destination::Account(account) => {
-            balance.paid = pot;
+            balance.paid = balance.paid.checked_add(left).expect("together they are the pot");
             residual.paid = left;
             if left > Amount::ZERO {
                 residual.recipients = 1;
@@ -244,15 +285,10 @@ pub fn allocate(allocation: &Allocation<'_>) -> Result<Outcome, RewardError> {
         Destination::Burn => balance.burned = left,
         Destination::NextEpoch => balance.closing.unallocated = left,
     }
-    pools.push(residual);
-    balance.check(epoch)?;
-
-    rows::sort_canonically(&mut payouts);
-    let totals = totals(&payouts)?;
-    Ok(Outcome { payouts, pools, balance, totals })
+    residual
 }
 
-/// The books with nothing shared out yet: what was there, what buyers paid in, and that nobody has spent it.
+/// The books with nothing shared out yet: what was there, and what buyers paid in.
 fn balance_before(allocation: &Allocation<'_>) -> Result<Balance, RewardError> {
     let Allocation { opening_unallocated, opening_escrow, deposited, .. } = *allocation;
     let sum = |a: Amount, b, what| a.checked_add(b).ok_or(RewardError::Overflow { what });

@@ -66,6 +66,9 @@ fn flat(policy: &Policy) -> BTreeMap<String, String> {
     for (schema, revision) in &policy.classes {
         put(&format!("classes.\"{schema}\".revision"), revision.to_string());
     }
+    for (schema, fee) in &policy.fees {
+        put(&format!("classes.\"{schema}\".fee_ppm"), fee.get().to_string());
+    }
     for pool in &policy.pools {
         let Pool { name, class, rule, share, cap_per_device } = pool;
         put(&format!("pools.{name}.class"), class.clone());

@@ -1,6 +1,6 @@
 //! Why a policy is refused or an epoch cannot be allocated.
 
-use cairn_core::DeviceId;
+use cairn_core::{DeviceId, JobId};
 use thiserror::Error;
 
 use crate::REVISION;
@@ -150,6 +150,22 @@ pub enum RewardError {
         /// The sum.
         what: &'static str,
     },
+    /// A sale whose parts are not what was locked, or that burns more of somebody's work than it is worth.
+    #[error("the sale of job {job} does not balance")]
+    Sale {
+        /// The job.
+        job: JobId,
+    },
+    /// Sales of more than buyers had in escrow.
+    #[error("epoch {epoch}: {spent} base units were sold for, and {escrow} are in escrow")]
+    Escrow {
+        /// The epoch.
+        epoch: u64,
+        /// What the sales pay, give back and burn, in base units.
+        spent: u128,
+        /// What was there, in base units.
+        escrow: u128,
+    },
     /// A balance whose two sides differ.
     #[error(
         "epoch {epoch}: opening + minted + deposited is {in_units}, paid + refunded + burned + closing is {out_units}"
@@ -185,6 +201,8 @@ impl RewardError {
             Self::Revision { .. } => "RWD-REVISION",
             Self::Weight { .. } => "RWD-WEIGHT",
             Self::Overflow { .. } => "RWD-OVERFLOW",
+            Self::Sale { .. } => "RWD-SALE",
+            Self::Escrow { .. } => "RWD-ESCROW",
             Self::Unbalanced { .. } => "RWD-BALANCE",
         }
     }

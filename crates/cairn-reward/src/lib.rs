@@ -3,7 +3,7 @@
 //! ```text
 //! policy.toml --parse--> Policy --+
 //!                                 +--allocate--> Outcome { payouts, pools, balance, totals }
-//! judges' verdicts ---------------+                                  |
+//! judges' verdicts, sales --------+                                  |
 //!                                                                    +--add_totals--> what each account has earned, ever
 //! ```
 //!

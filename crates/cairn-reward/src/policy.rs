@@ -19,6 +19,7 @@
 //! | `emission.table` | rows `{ from_epoch, amount_tokens }`, strictly ascending: see [`crate::emission`] |
 //! | `emission.max_supply_tokens` | optional: the most that is ever minted |
 //! | `classes."<schema>".revision` | a resource class that is judged, and the revision of its judge |
+//! | `classes."<schema>".fee_ppm` | optional, only of a class with a market ([`MARKETS`]): the part of what work is sold for that is burned; 0 when it is not said |
 //! | `pools[].name` | 1 to 32 lower-case letters, digits and hyphens, a letter first; no two alike |
 //! | `pools[].rule` | `pro-rata`, `flat` or, exactly once, `residual`: see [`mod@crate::allocate`] |
 //! | `pools[].class` | not residual: the class it pays |
@@ -55,6 +56,9 @@ pub const POLICY_BYTES_MAX: usize = 24_000;
 /// The most chains whose deposits become credit: as many as a network may settle on.
 pub const CREDIT_CHAINS_MAX: usize = 16;
 
+/// The classes that have a market: what buyers order and workers are paid for, outside of every pool.
+pub const MARKETS: &[&str] = &["compute/1"];
+
 /// A policy, read from its document by [`Policy::parse`] and by nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -74,6 +78,8 @@ pub struct Policy {
     pub emission: Emission,
     /// The revision of the judge of every class, by schema.
     pub classes: BTreeMap<String, u32>,
+    /// The part of what work is sold for that is burned, by class: of those with a market that are judged, all of them.
+    pub fees: BTreeMap<String, Ppm>,
     /// The pools that pay devices, in the document's order.
     pub pools: Vec<Pool>,
     /// Where everything goes that no device gets.
@@ -89,6 +95,12 @@ impl Policy {
     #[must_use]
     pub const fn hash(&self) -> Hash {
         self.hash
+    }
+
+    /// The part of what work of a class is sold for that is burned; none where the policy does not judge the class.
+    #[must_use]
+    pub fn fee(&self, class: &str) -> Ppm {
+        self.fees.get(class).copied().unwrap_or(Ppm::ZERO)
     }
 }
 

@@ -89,6 +89,7 @@ fn outcome_under(policy: &Policy, (escrow, deposited): (Amount, Amount), verdict
         deposited,
         minted_before: MINTED_BEFORE,
         verdicts,
+        sales: &[],
     };
     allocate(&allocation).unwrap()
 }

@@ -60,6 +60,7 @@ pub fn run_with(
         deposited: Amount(deposited),
         minted_before: Amount::ZERO,
         verdicts,
+        sales: &[],
     })
 }
 
@@ -249,6 +250,7 @@ fn emission_stops_at_the_ceiling_and_the_opening_is_still_shared_out() {
             deposited: Amount::ZERO,
             minted_before: Amount(minted_before),
             verdicts: &[],
+            sales: &[],
         };
         let balance = allocate(&allocation).unwrap().balance;
         assert_eq!((balance.minted, balance.burned), (Amount(minted), Amount(7 + minted)), "after {minted_before}");

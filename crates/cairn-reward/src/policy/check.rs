@@ -2,7 +2,7 @@
 
 use cairn_core::{Amount, PPM, Ppm, deposit};
 
-use super::{Destination, Policy, Rule, Trust};
+use super::{Destination, MARKETS, Policy, Rule, Trust};
 use crate::default::PLACEHOLDER_TREASURY;
 
 /// The finest H3 resolution that does not point at a home: cells of 0.7 square kilometres.
@@ -64,8 +64,14 @@ impl Policy {
     }
 
     fn check_pools(&self, warnings: &mut Vec<String>) {
-        for class in self.classes.keys().filter(|class| self.pools.iter().all(|pool| pool.class != **class)) {
+        // Buyers pay a class with a market.
+        let unpaid =
+            |class: &&String| !MARKETS.contains(&class.as_str()) && self.pools.iter().all(|pool| pool.class != **class);
+        for class in self.classes.keys().filter(unpaid) {
             warnings.push(format!("class {class} is judged, but no pool pays it"));
+        }
+        for (class, _) in self.fees.iter().filter(|(_, fee)| **fee == Ppm::FULL) {
+            warnings.push(format!("classes.\"{class}\".fee_ppm is the whole price: workers are paid nothing"));
         }
         for pool in &self.pools {
             let name = &pool.name;

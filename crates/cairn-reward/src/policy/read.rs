@@ -7,8 +7,8 @@ use cairn_core::key::PublicKey;
 use cairn_core::{Account, Amount, Domain, Hash, PPM, Ppm};
 
 use super::{
-    Asset, CREDIT_CHAINS_MAX, Credit, Destination, Epochs, Observer, POLICY_BYTES_MAX, Policy, Pool, Residual, Rule,
-    Trust,
+    Asset, CREDIT_CHAINS_MAX, Credit, Destination, Epochs, MARKETS, Observer, POLICY_BYTES_MAX, Policy, Pool, Residual,
+    Rule, Trust,
 };
 use crate::document::{Document, Field, Table};
 use crate::emission::{Emission, EmissionRow};
@@ -16,6 +16,8 @@ use crate::{REVISION, RewardError};
 
 const SECTIONS: &[&str] =
     &["engine", "asset", "epochs", "positions", "limits", "emission", "classes", "pools", "credit", "observers"];
+const CLASS_KEYS: &[&str] = &["revision"];
+const MARKET_KEYS: &[&str] = &["revision", "fee_ppm"];
 const PRO_RATA_KEYS: &[&str] = &["name", "rule", "class", "share_ppm", "cap_per_device_tokens"];
 const FLAT_KEYS: &[&str] = &["name", "rule", "class", "share_ppm", "cap_per_device_tokens", "min_score_ppm"];
 const RESIDUAL_KEYS: &[&str] = &["name", "rule", "to"];
@@ -43,7 +45,7 @@ impl Policy {
         let limits = root.required("limits")?.table(&["devices_per_owner"])?;
         let devices_per_owner = uint32(&limits.required("devices_per_owner")?, u32::MAX.into())?;
         let emission = emission(&root, asset.decimals)?;
-        let classes = classes(&root)?;
+        let Classes { revisions: classes, fees } = classes(&root)?;
         let (pools, residual) = pools(&root, &classes, asset.decimals)?;
         let credit = root.optional("credit").map(credit).transpose()?;
         Ok(Self {
@@ -54,6 +56,7 @@ impl Policy {
             devices_per_owner: (devices_per_owner > 0).then_some(devices_per_owner),
             emission,
             classes,
+            fees,
             pools,
             residual,
             observers: observers(&root, credit.as_ref())?,
@@ -148,8 +151,15 @@ fn tokens(field: &Field<'_>, decimals: u8) -> Result<Amount, RewardError> {
     })
 }
 
-fn classes(root: &Table<'_>) -> Result<BTreeMap<String, u32>, RewardError> {
-    let mut classes = BTreeMap::new();
+/// What the document says of its classes, by schema.
+#[derive(Default)]
+struct Classes {
+    revisions: BTreeMap<String, u32>,
+    fees: BTreeMap<String, Ppm>,
+}
+
+fn classes(root: &Table<'_>) -> Result<Classes, RewardError> {
+    let mut classes = Classes::default();
     for (schema, field) in root.required("classes")?.open_table()?.fields() {
         let is_schema = schema.split_once('/').is_some_and(|(name, version)| {
             is_name(name) && version.parse::<u16>().is_ok_and(|number| number > 0 && number.to_string() == version)
@@ -157,11 +167,17 @@ fn classes(root: &Table<'_>) -> Result<BTreeMap<String, u32>, RewardError> {
         if !is_schema || schema.len() > 32 {
             return Err(field.refused(schema, "a class schema, such as sensing/1"));
         }
-        let revision = field.table(&["revision"])?.required("revision")?;
+        let has_market = MARKETS.contains(&schema);
+        let table = field.table(if has_market { MARKET_KEYS } else { CLASS_KEYS })?;
+        let revision = table.required("revision")?;
         match uint32(&revision, u32::MAX.into())? {
             0 => return Err(revision.refused("0", "a revision: they count from 1")),
-            number => classes.insert(schema.to_owned(), number),
+            number => classes.revisions.insert(schema.to_owned(), number),
         };
+        if has_market {
+            let fee = table.optional("fee_ppm").map_or(Ok(Ppm::ZERO), |field| ppm(&field))?;
+            classes.fees.insert(schema.to_owned(), fee);
+        }
     }
     Ok(classes)
 }

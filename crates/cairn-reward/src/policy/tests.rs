@@ -290,3 +290,41 @@ fn operators_are_warned_of_what_is_valid_but_risky() {
     let unlimited = edited("max_supply_tokens", "# ").replace("{ from_epoch = 1040, amount_tokens = \"0\" },", "");
     assert!(parse(&unlimited).unwrap().check().iter().any(|text| text.contains("unlimited")));
 }
+
+#[test]
+fn only_a_class_with_a_market_has_a_fee() {
+    let with = |class: &str, fee: &str| {
+        parse(&edited(
+            "[classes.\"sensing/1\"]",
+            &format!("[classes.\"{class}\"]\nrevision = 1\n{fee}\n[classes.\"sensing/1\"]"),
+        ))
+    };
+    for (fee, ppm) in [("", 0), ("fee_ppm = 0", 0), ("fee_ppm = 50_000", 50_000), ("fee_ppm = 1_000_000", 1_000_000)] {
+        let policy = with("compute/1", fee).unwrap();
+        assert_eq!((policy.fee("compute/1").get(), policy.fees.len()), (ppm, 1), "{fee}");
+        assert_eq!(policy.fee("sensing/1"), Ppm::ZERO);
+        let warned = policy.check().iter().any(|warning| warning.contains("fee_ppm is the whole price"));
+        assert_eq!(warned, ppm == 1_000_000, "{fee}");
+        assert!(!policy.check().iter().any(|warning| warning.contains("compute/1 is judged, but no pool")));
+    }
+    let refused = |class: &str, fee: &str| with(class, fee).unwrap_err().to_string();
+    for (class, fee, expected) in [
+        ("compute/1", "fee_ppm = 1_000_001", "`classes.\"compute/1\".fee_ppm` = `1000001` is not an integer from 0 to"),
+        ("compute/1", "fee_ppm = \"5\"", "`classes.\"compute/1\".fee_ppm` is text, not an integer"),
+        ("compute/1", "fee = 5", "unknown key `classes.\"compute/1\".fee`"),
+        ("compute/2", "fee_ppm = 5", "unknown key `classes.\"compute/2\".fee_ppm`"),
+        ("energy/1", "fee_ppm = 0", "unknown key `classes.\"energy/1\".fee_ppm`"),
+    ] {
+        let found = refused(class, fee);
+        assert!(found.contains(expected), "{class} {fee}: {found}");
+    }
+    let (without, zero) = (with("compute/1", "").unwrap(), with("compute/1", "fee_ppm = 0").unwrap());
+    assert_eq!(crate::changes(&without, &zero), []);
+    let changed = crate::changes(&without, &with("compute/1", "fee_ppm = 7").unwrap());
+    let expected = crate::Change {
+        key: "classes.\"compute/1\".fee_ppm".to_owned(),
+        old: Some("0".to_owned()),
+        new: Some("7".to_owned()),
+    };
+    assert_eq!(changed, [expected]);
+}

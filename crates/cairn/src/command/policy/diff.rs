@@ -134,6 +134,7 @@ impl<'a> Books<'a> {
             deposited: Amount::ZERO,
             minted_before: self.minted_before,
             verdicts,
+            sales: &[],
         })?;
         let overflow = || Failure::from(cairn_reward::RewardError::Overflow { what: "the sum over the epochs" });
         let balance = &outcome.balance;
