@@ -1,5 +1,7 @@
 //! How jobs end: a case for every outcome, with the laws that gas obeys.
 
+#![allow(clippy::unwrap_used)]
+
 use cairn_wasm::{Job, Limits, Outcome, Profile, Ran, run};
 
 const LIMITS: Limits = Limits { gas: 1_000_000, pages: 16, output_bytes: 64 };
