@@ -4,6 +4,7 @@
 //! and accounts have the texts of `cairn-core`; times are milliseconds since 1970 UTC. Every document that shows a number
 //! of an epoch names the epoch statement it comes from.
 
+mod buying;
 mod credit;
 mod epoch;
 mod explain;
@@ -11,6 +12,7 @@ mod network;
 mod signing;
 mod submit;
 
+pub use buying::{BlobRef, OrderTerms, PaidBack, Purchase, PurchaseStatus};
 pub use credit::{CreditInfo, CreditList};
 pub use epoch::{
     AccountEpoch, AccountInfo, BalanceInfo, ClaimInfo, ClassInfo, DomainInfo, EpochInfo, EpochList, PayoutInfo,

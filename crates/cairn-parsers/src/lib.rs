@@ -19,6 +19,7 @@ mod evidence;
 mod folder;
 mod merkle;
 mod names;
+mod payments;
 mod signing;
 mod state;
 mod tables;
@@ -70,6 +71,7 @@ parsers! {
     "note", "a note that is read is printed as the same text", merkle::note;
     "observation", "an observation that is read has the bytes that it was read from", vocabulary::observation;
     "outbox", "what an outbox opens says what the document says, and any other is refused as broken", chain_files::outbox;
+    "payment", "a payment that is read is written as one that reads the same", payments::payment;
     "payout", "a row that is read has the bytes that it was read from", vocabulary::payout;
     "policy", "a policy that is read reads the same again, and any other document is refused with a code", documents::policy;
     "profile", "a profile that is admitted has slots and a revision; any other is refused with a code", class::profile;
