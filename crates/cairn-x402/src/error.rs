@@ -159,7 +159,7 @@ impl X402Error {
                 "pay what the answer with status 402 asks for, field by field"
             }
             Self::Value { .. } => "the price may have changed: sign the amount of the last answer with status 402",
-            Self::NotYet | Self::Expired => {
+            Self::NotYet | Self::Expired | Self::LongLived { .. } => {
                 "sign anew, with a window around the present that lasts as long as was asked for"
             }
             Self::Signature => "sign with the payer's own key, in the token's EIP-712 domain that `extra` names",
