@@ -155,6 +155,7 @@ fn judge(
         fresh: &reports,
         context: &[],
         carry,
+        jobs: &[],
         salt: Hash::of(&hours.start.to_be_bytes()),
     };
     let judged = sensing::judge(2, profile, &docket)?;

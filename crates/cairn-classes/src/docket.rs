@@ -6,6 +6,8 @@ use cairn_core::cbor::Value;
 use cairn_core::geo::Position;
 use cairn_core::{Account, DeviceId, Hash, Verdict};
 
+use crate::compute::RipeJob;
+
 /// The flags of a report (key 8 of its payload).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Flags(pub u32);
@@ -127,6 +129,8 @@ pub struct Docket<'a> {
     pub context: &'a [Report<'a>],
     /// What the class remembered at the close of the epoch before; empty in the first epoch of a revision.
     pub carry: &'a Carry,
+    /// Jobs that are ripe, for classes whose work is ordered; empty elsewhere.
+    pub jobs: &'a [RipeJob<'a>],
     /// Hash of the previous epoch statement: ties end in SHA-256(salt || device), which nobody can grind.
     pub salt: Hash,
 }

@@ -26,6 +26,12 @@ pub enum ClassError {
         /// What the schema wants there.
         expected: &'static str,
     },
+    /// A body of a worker's report that is none of the three forms.
+    #[error("the body is not {expected}")]
+    WorkShape {
+        /// What the schema wants there.
+        expected: &'static str,
+    },
     /// A quantity that the schema does not list.
     #[error("quantity {number} is not one of the schema's")]
     BodyQuantity {
@@ -97,7 +103,7 @@ impl ClassError {
         match self {
             Self::UnknownClass { .. } => "CLS-SCHEMA",
             Self::UnknownRevision { .. } => "CLS-REVISION",
-            Self::BodyShape { .. } => "CLS-BODY",
+            Self::BodyShape { .. } | Self::WorkShape { .. } => "CLS-BODY",
             Self::BodyQuantity { .. } => "CLS-QUANTITY",
             Self::BodyValue { .. } => "CLS-VALUE",
             Self::BodyTime { .. } => "CLS-TIME",
@@ -113,11 +119,12 @@ impl ClassError {
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::UnknownClass { .. } => Some("this build knows: sensing/1"),
+            Self::UnknownClass { .. } => Some("this build knows: sensing/1, compute/1"),
             Self::UnknownRevision { .. } => Some("a newer build of cairn may hold the revision that the network runs"),
             Self::BodyShape { .. } => {
                 Some("a sensing/1 body is a map {quantity: value} or a list of [ms after time, {quantity: value}]")
             }
+            Self::WorkShape { .. } => Some("outcomes, reasons and seals stand in the reference of compute"),
             Self::BodyQuantity { .. } => Some("quantities are numbered 1 to 15; see the reference of sensing/1"),
             Self::BodyValue { .. } => {
                 Some("values are integers in the quantity's own unit, such as 0.1 ug/m3 for PM10")

@@ -5,6 +5,7 @@
 //! their own. A judge is a pure function of its profile and its docket: no clock, no float, no randomness, the same
 //! bytes on one thread or many. Not here: who may report (admission), what a verdict is paid (reward).
 
+pub mod compute;
 mod docket;
 mod error;
 pub mod sensing;
@@ -20,11 +21,13 @@ pub use error::ClassError;
 pub enum Class {
     /// `sensing/1`: weather, air quality and other measurements of one place.
     Sensing,
+    /// `compute/1`: the run of WebAssembly modules, ordered and checked.
+    Compute,
 }
 
 impl Class {
     /// Every class, in the order of this enum.
-    pub const ALL: [Self; 1] = [Self::Sensing];
+    pub const ALL: [Self; 2] = [Self::Sensing, Self::Compute];
 
     /// The class of a schema.
     ///
@@ -42,6 +45,7 @@ impl Class {
     pub const fn schema(self) -> &'static str {
         match self {
             Self::Sensing => sensing::SCHEMA,
+            Self::Compute => compute::SCHEMA,
         }
     }
 
@@ -50,6 +54,7 @@ impl Class {
     pub const fn revisions(self) -> &'static [u32] {
         match self {
             Self::Sensing => sensing::REVISIONS,
+            Self::Compute => compute::REVISIONS,
         }
     }
 
@@ -58,6 +63,7 @@ impl Class {
     pub const fn default_profiles(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Sensing => sensing::DEFAULT_PROFILES,
+            Self::Compute => compute::DEFAULT_PROFILES,
         }
     }
 }
@@ -73,6 +79,7 @@ pub fn check_body(schema: &str, body: &Value) -> Result<u64, ClassError> {
             let body = sensing::Body::parse(body)?;
             Ok(body.readings().last().map_or(0, |reading| reading.after_ms))
         }
+        Class::Compute => compute::Body::parse(body).map(|_| 0),
     }
 }
 
@@ -83,6 +90,7 @@ pub fn check_body(schema: &str, body: &Value) -> Result<u64, ClassError> {
 pub fn check_profile(schema: &str, document: &str) -> Result<(), ClassError> {
     match Class::of_schema(schema)? {
         Class::Sensing => sensing::Document::parse(document).map(|_| ()),
+        Class::Compute => compute::Profile::parse(document).map(|_| ()),
     }
 }
 
@@ -93,6 +101,8 @@ pub fn check_profile(schema: &str, document: &str) -> Result<(), ClassError> {
 pub fn slot_ms(schema: &str, document: &str) -> Result<u64, ClassError> {
     match Class::of_schema(schema)? {
         Class::Sensing => Ok(sensing::Document::parse(document)?.slot_ms()),
+        // Jobs have no slots: what is remembered of workers outlives any change of the profile.
+        Class::Compute => compute::Profile::parse(document).map(|_| 1),
     }
 }
 
@@ -103,6 +113,7 @@ pub fn slot_ms(schema: &str, document: &str) -> Result<u64, ClassError> {
 pub fn read_by(schema: &str, document: &str) -> Result<u32, ClassError> {
     match Class::of_schema(schema)? {
         Class::Sensing => Ok(sensing::Document::parse(document)?.revision()),
+        Class::Compute => compute::Profile::parse(document).map(|_| 1),
     }
 }
 
@@ -116,6 +127,7 @@ pub fn read_by(schema: &str, document: &str) -> Result<u32, ClassError> {
 pub fn judge(schema: &str, revision: u32, profile: &str, docket: &Docket<'_>) -> Result<Judged, ClassError> {
     match Class::of_schema(schema)? {
         Class::Sensing => sensing::judge(revision, &sensing::Document::parse(profile)?, docket),
+        Class::Compute => compute::judge(revision, &compute::Profile::parse(profile)?, docket),
     }
 }
 
@@ -126,6 +138,7 @@ pub fn judge(schema: &str, revision: u32, profile: &str, docket: &Docket<'_>) ->
 pub fn sentence(schema: &str, reason: &Reason) -> String {
     match Class::of_schema(schema) {
         Ok(Class::Sensing) => sensing::sentence(reason),
+        Ok(Class::Compute) => compute::sentence(reason),
         Err(_) => format!("{}: {} ({} against {})", reason.code, reason.check, reason.observed, reason.threshold),
     }
 }

@@ -101,6 +101,7 @@ fn judged(
         fresh: &reports,
         context: &[],
         carry,
+        jobs: &[],
         salt: Hash::ZERO,
     };
     let judged = cairn_classes::judge(SCHEMA, revision, profile(revision), &docket).unwrap();

@@ -237,6 +237,7 @@ fn judge_class(
         fresh: &fresh,
         context: &context,
         carry: state.carry_of(class, revision).unwrap_or(&nothing),
+        jobs: &[],
         salt: state.epoch.previous,
     };
     cairn_classes::judge(class, revision, profile, &docket).map_err(|source| CloseError::Judge {

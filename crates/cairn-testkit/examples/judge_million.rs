@@ -65,6 +65,7 @@ fn measure(what: &str, field: &Field, rounds: u64) -> Result<(), Box<dyn std::er
         fresh: &fresh,
         context: &[],
         carry: &carry,
+        jobs: &[],
         salt: Hash::ZERO,
     };
     let mut said = None;

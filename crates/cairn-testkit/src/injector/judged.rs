@@ -71,6 +71,7 @@ pub fn judged(field: &Field, document: &Document) -> Result<Said, ClassError> {
             fresh: &fresh,
             context: &[],
             carry: &carry,
+            jobs: &[],
             salt: Hash::ZERO,
         };
         let verdicts = judge(document.revision(), document, &docket)?;

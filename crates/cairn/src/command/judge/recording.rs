@@ -178,6 +178,7 @@ pub fn replay(
             fresh: &fresh,
             context: &[],
             carry: &carry,
+            jobs: &[],
             salt: Hash::ZERO,
         };
         let judged = judge(&docket)?;

@@ -142,6 +142,7 @@ impl Town {
             fresh: &fresh,
             context: &reports,
             carry: &self.carry,
+            jobs: &[],
             salt: Hash::of(b"the epoch before"),
         })
     }

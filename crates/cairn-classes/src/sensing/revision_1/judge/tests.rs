@@ -124,6 +124,7 @@ impl Town {
             fresh: &fresh,
             context: &reports,
             carry: &Carry::new(),
+            jobs: &[],
             salt: Hash::of(b"the epoch before"),
         })
     }
