@@ -1,0 +1,13 @@
+//! The committed jobs, run: that they compute what they say, refuse what they must, and cost what is written down.
+
+#![allow(clippy::unwrap_used)]
+
+mod committed;
+mod forecast;
+mod goldens;
+mod inference;
+mod primes;
+#[path = "../recording/mod.rs"]
+mod recording;
+mod running;
+mod thumbnail;
