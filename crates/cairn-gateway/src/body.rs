@@ -76,9 +76,14 @@ pub(crate) async fn receive_within(
     Ok(received)
 }
 
-type Frame = Result<hyper::body::Frame<axum::body::Bytes>, axum::Error>;
+/// A piece of a body.
+pub(crate) type Frame = Result<hyper::body::Frame<axum::body::Bytes>, axum::Error>;
 
-async fn next_frame(front: &Front, body: &mut Body) -> Result<Option<Frame>, Refused> {
+/// What of a body comes next; `None` at its end.
+///
+/// # Errors
+/// `NET-SLOW-BODY` when nothing comes for too long.
+pub(crate) async fn next_frame(front: &Front, body: &mut Body) -> Result<Option<Frame>, Refused> {
     let patience = front.options.body_timeout;
     let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
     timeout(patience, frame).await.map_err(|_| {

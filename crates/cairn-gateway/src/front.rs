@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, StatusCode};
 use cairn_core::NetworkId;
@@ -12,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::GatewayOptions;
 use crate::address::{Client, Proxies};
+use crate::blobs::Blobs;
 use crate::metrics::Metrics;
 use crate::problem::{Refused, report_failure};
 use crate::rates::Rates;
@@ -37,6 +39,10 @@ pub(crate) struct Front {
     pub witnessed: Option<Arc<Witnessed>>,
     /// The signatures of auditors.
     pub signatures: Signatures,
+    /// The blobs of jobs, if they are kept.
+    pub blobs: Option<Arc<Blobs>>,
+    /// When the gateway started.
+    pub started: Instant,
     /// The public listener.
     pub door: Arc<Door>,
     pub rates: Arc<Rates>,
@@ -98,6 +104,11 @@ impl Front {
             let detail = "the ledger is unusable: the writer failed in the middle of a change";
             Refused::of(StatusCode::SERVICE_UNAVAILABLE, "NET-STOPPED", detail)
         })
+    }
+
+    /// How long the gateway has been at work; no clock that anybody sets changes it.
+    pub fn since_start(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// Who makes a request.

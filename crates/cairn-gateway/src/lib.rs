@@ -23,6 +23,7 @@ mod accept;
 mod address;
 mod admin;
 mod auditors;
+mod blobs;
 mod body;
 mod buckets;
 mod charges;
@@ -58,6 +59,7 @@ mod witnessing;
 mod writer;
 
 pub use address::{Block, ProxyHeader, client_behind};
+pub use blobs::BlobOptions;
 pub use buckets::Rate;
 pub use error::GatewayError;
 pub use histogram::Histogram;

@@ -16,7 +16,7 @@ use crate::openapi::Binary;
 use crate::problem::Refused;
 
 /// Full tiles never change.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
+pub(crate) const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// Nor do partial ones; but they are soon replaced by wider ones, so no cache need keep them long.
 const FOR_A_WHILE: &str = "public, max-age=300";
 const ALWAYS_ASK: &str = "no-cache";

@@ -106,6 +106,7 @@ fn render(front: &Front) -> String {
     writer(&mut page, front);
     witnesses(&mut page, front);
     auditors(&mut page, &front.signatures);
+    blobs(&mut page, front);
     page.text
 }
 
@@ -212,6 +213,20 @@ fn auditors(page: &mut Page, signatures: &Signatures) {
     {
         page.line("cairn_auditor_signatures_total", "result", result, load(count));
     }
+}
+
+fn blobs(page: &mut Page, front: &Front) {
+    let Some(blobs) = &front.blobs else { return };
+    let (count, bytes, staged) = blobs.totals();
+    page.gauge("cairn_blobs", "Blobs of jobs held.", count);
+    page.gauge("cairn_blob_bytes", "Bytes of blobs held.", bytes);
+    page.gauge(
+        "cairn_blob_staged_bytes",
+        "Bytes that count as staged: of blobs that no job needs, and on their way.",
+        staged,
+    );
+    page.counter("cairn_blobs_kept_total", "Blobs that came.", load(&blobs.counts.kept));
+    page.counter("cairn_blobs_collected_total", "Blobs that no job needed in time.", load(&blobs.counts.collected));
 }
 
 /// A name as the value of a label.

@@ -47,6 +47,9 @@ impl ToSchema for Binary {}
         crate::epochs::payouts,
         crate::epochs::carry,
         crate::epochs::snapshot,
+        crate::blobs::routes::put,
+        crate::blobs::routes::get,
+        crate::blobs::routes::head,
         crate::auditors::signatures,
         crate::auditors::sign,
         crate::health::health,
@@ -70,7 +73,7 @@ pub(crate) fn routes() -> Vec<(&'static str, String, String)> {
     let document = Document::openapi();
     let mut routes = Vec::new();
     for (path, item) in document.paths.paths {
-        for (method, operation) in [("GET", item.get), ("POST", item.post)] {
+        for (method, operation) in [("GET", item.get), ("POST", item.post), ("PUT", item.put)] {
             let Some(operation) = operation else { continue };
             routes.push((method, path.clone(), operation.summary.unwrap_or_default()));
         }

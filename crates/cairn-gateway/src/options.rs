@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::address::{Block, ProxyHeader};
+use crate::blobs::BlobOptions;
 use crate::buckets::Rate;
 use crate::histogram::Histogram;
 use crate::tls::TlsOptions;
@@ -73,6 +74,8 @@ pub struct GatewayOptions {
     pub witnessing: Option<WitnessingOptions>,
     /// The folder of the signatures of auditors. Without one, the default, none are taken.
     pub signatures: Option<PathBuf>,
+    /// The blobs of jobs. Without a folder, the default, none are kept.
+    pub blobs: Option<BlobOptions>,
     /// How long requests under way may go on after the gateway was told to end. Default 10 s.
     pub shutdown_grace: Duration,
 }
@@ -110,6 +113,7 @@ impl Default for GatewayOptions {
             syncs_us: None,
             witnessing: None,
             signatures: None,
+            blobs: None,
             shutdown_grace: Duration::from_secs(10),
         }
     }

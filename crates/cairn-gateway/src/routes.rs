@@ -15,6 +15,7 @@ use axum::routing::{get, post};
 use cairn_api::Problem;
 
 use crate::address::{Client, Peer};
+use crate::blobs::routes as blobs;
 use crate::front::Front;
 use crate::held::in_pieces;
 use crate::problem::{PROBLEM_JSON, Refused};
@@ -57,6 +58,7 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
         .route("/v1/snapshots/{n}", get(epochs::snapshot))
         .route("/v1/proofs/{index}", get(log_files::proof))
         .route("/v1/witnessed", get(witnessed::witnessed))
+        .route("/v1/blobs/{hash}", get(blobs::get).head(blobs::head).put(blobs::put))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(front.clone(), every_request))

@@ -4,12 +4,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cairn_ledger::{LedgerError, NetworkClock, Sequencer};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{Semaphore, watch};
 
+use crate::blobs::Blobs;
 use crate::front::Front;
 use crate::metrics::Metrics;
 use crate::options::GatewayOptions;
@@ -22,7 +23,7 @@ use crate::tls::Tls;
 use crate::verifiers::{self, Verifiers};
 use crate::witnessing::Witnessed;
 use crate::writer::{Writer, WriterQueue};
-use crate::{GatewayError, admin, problem, routes, witnessing};
+use crate::{GatewayError, admin, blobs, problem, routes, witnessing};
 
 /// Threads for what reads files or computes; more would only wait for each other.
 const BLOCKING_THREADS_MAX: usize = 64;
@@ -57,6 +58,8 @@ impl Gateway {
         let log = sequencer.reader();
         let witnessed = options.witnessing.as_ref().map(|options| Witnessed::open(options, &log)).transpose()?;
         let witnessed = witnessed.map(Arc::new);
+        let blobs = options.blobs.clone().map(Blobs::open).transpose().map_err(system("open the folder of blobs"))?;
+        let blobs = blobs.map(Arc::new);
         sequencer.tick()?;
         let (rounds, asked) = options.witnessing.as_ref().and_then(Rounds::of).unzip();
         let (writer, queue) = Writer::over(sequencer, &options, rounds);
@@ -80,6 +83,8 @@ impl Gateway {
             metrics,
             witnessed,
             signatures: Signatures::in_folder(options.signatures.clone()),
+            blobs,
+            started: Instant::now(),
             options,
         });
         let ending = watch::Sender::new(false);
@@ -145,6 +150,9 @@ async fn serve_all(listeners: Listeners, front: Arc<Front>, ending: watch::Recei
     let listen = |listener| tokio::net::TcpListener::from_std(listener).map_err(system("listen"));
     if let Some(tls) = listeners.tls {
         tokio::spawn(keep_fresh(tls));
+    }
+    if let Some(blobs) = front.blobs.clone() {
+        tokio::spawn(blobs::routes::keep_swept(front.clone(), blobs));
     }
     let public = serve(listen(listeners.public)?, front.door.clone(), routes::router(front.clone()), ending.clone());
     let Some(admin) = listeners.admin.map(listen).transpose()? else {

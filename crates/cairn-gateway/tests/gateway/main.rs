@@ -5,6 +5,7 @@
 mod admin;
 mod attacks;
 mod auditors;
+mod blobs;
 mod credit;
 mod full;
 mod limits;
