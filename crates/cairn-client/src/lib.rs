@@ -9,6 +9,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod blobs;
 mod client;
 mod error;
 mod keeping;

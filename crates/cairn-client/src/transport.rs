@@ -38,6 +38,15 @@ pub(crate) enum Ask<'a> {
         /// The media type wanted.
         accept: &'static str,
     },
+    /// Whether there is a document; the answer has no body.
+    Head,
+    /// A document to leave under its own name; sending it twice is answered like sending it once.
+    Put {
+        /// The media type of the body.
+        content_type: &'static str,
+        /// The body.
+        body: &'a [u8],
+    },
     /// A submission. One that would not be answered alike the second time is sent again only if it was never sent.
     Post {
         /// The media type of the body.
@@ -129,13 +138,20 @@ impl Transport {
     fn attempt(&self, url: &str, ask: Ask<'_>, limit_bytes: u64) -> Result<(Vec<u8>, Option<Duration>), Failed> {
         let sent = match ask {
             Ask::Get { accept } => self.agent.get(url).header("accept", accept).call(),
+            Ask::Head => self.agent.head(url).call(),
+            Ask::Put { content_type, body } => {
+                // A large body is not sent to somebody who does not want it.
+                let put = self.agent.put(url).header("expect", "100-continue");
+                put.content_type(content_type).send(body)
+            }
             Ask::Post { content_type, body, .. } => {
                 self.agent.post(url).header("accept", "application/json").content_type(content_type).send(body)
             }
         };
         let mut response = sent.map_err(|error| Failed::connection(url, ask, error))?;
         let status = response.status().as_u16();
-        let limit_bytes = if status == 200 { limit_bytes } else { PROBLEM_BYTES_MAX };
+        let is_done = matches!(status, 200 | 201);
+        let limit_bytes = if is_done { limit_bytes } else { PROBLEM_BYTES_MAX };
         let read = response.body_mut().with_config().limit(limit_bytes.saturating_add(1)).read_to_vec();
         let body = match read {
             Ok(body) if body.len() as u64 <= limit_bytes => body,
@@ -145,7 +161,7 @@ impl Transport {
             Err(error) => return Err(Failed::connection(url, ask, error)),
         };
         match status {
-            200 => Ok((body, retry_after(&response))),
+            200 | 201 => Ok((body, retry_after(&response))),
             // Without a time to come back, what stands still will not move by asking again.
             429 | 503 if response.headers().contains_key("retry-after") => Err(Failed::busy(url, &response, &body)),
             _ => Err(refused(url, status, &body).into()),
@@ -173,7 +189,7 @@ impl Failed {
             _ => false,
         };
         let broken = matches!(&error, Error::Io(_) | Error::Timeout(_));
-        let again = matches!(ask, Ask::Get { .. } | Ask::Post { again: true, .. });
+        let again = !matches!(ask, Ask::Post { again: false, .. });
         let wait = (unsent || (broken && again)).then_some(None);
         Self { error: ClientError::Connection { url: url.to_owned(), source: Box::new(error) }, wait }
     }

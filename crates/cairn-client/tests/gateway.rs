@@ -11,6 +11,7 @@ use std::time::Duration;
 use cairn_api::{ResultRow, ResultStatus, SubmitResponse};
 use cairn_client::{Client, ClientError, Kept, Retries};
 use cairn_core::ed25519::SigningKey;
+use cairn_core::statement::Blob;
 use cairn_core::{Hash, NetworkId};
 use cairn_log::Promise;
 use cairn_merkle::tile::encode_tile;
@@ -288,5 +289,47 @@ fn the_wait_for_reports_that_came_too_fast_is_handed_on_and_bounded() {
         let submitted = client.submit_reports(&[b"report"]).unwrap();
         assert_eq!(submitted.wait, seconds.map(Duration::from_secs), "{headers}");
         gateway.finish();
+    }
+}
+
+#[test]
+fn a_blob_is_taken_as_its_name_says_or_not_at_all() {
+    let bytes = b"the bytes".to_vec();
+    let blob = Blob { hash: Hash::of(&bytes), bytes: 9 };
+    let cases = [
+        ("as it is", ok(bytes.clone()), None),
+        ("shorter", ok(&bytes[..8]), Some("NET-ANSWER")),
+        ("longer", ok([&bytes[..], b"!"].concat()), Some("NET-TOO-LARGE")),
+        ("another", ok(b"eht bytes".to_vec()), Some("NET-ANSWER")),
+        ("gone", Answer::Say { status: 404, headers: "", body: Vec::new() }, Some("NET-STATUS")),
+    ];
+    for (what, answer, code) in cases {
+        let gateway = Gateway::with(vec![answer]);
+        let got = gateway.client().get_blob(&blob);
+        assert_eq!(got.as_ref().err().map(ClientError::code), code, "{what}");
+        assert!(got.is_err() || got.is_ok_and(|got| got == bytes), "{what}");
+        assert_eq!(gateway.finish()[0].line, format!("GET /v1/blobs/{} HTTP/1.1", blob.hash));
+    }
+    // One that says another length is believed no more than one that says another hash.
+    let gateway = Gateway::with(vec![ok(bytes.clone())]);
+    let refused = gateway.client().get_blob(&Blob { bytes: 10, ..blob }).unwrap_err();
+    assert_eq!(refused.code(), "NET-ANSWER");
+    gateway.finish();
+}
+
+#[test]
+fn a_blob_is_left_under_its_hash_and_again_where_the_connection_broke() {
+    let blob = Blob { hash: Hash::of(b"bytes"), bytes: 5 };
+    let created = Answer::Say { status: 201, headers: "", body: Vec::new() };
+    let gateway = Gateway::with(vec![Answer::HangUp, created]);
+    assert_eq!(gateway.client().put_blob(b"bytes").unwrap(), blob);
+    let requests = gateway.finish();
+    assert_eq!(requests.len(), 2);
+    for request in requests {
+        assert_eq!(request.line, format!("PUT /v1/blobs/{} HTTP/1.1", blob.hash));
+        assert_eq!(
+            (request.content_type.as_str(), request.body.as_slice()),
+            ("application/octet-stream", &b"bytes"[..])
+        );
     }
 }

@@ -73,7 +73,7 @@ pub(crate) fn routes() -> Vec<(&'static str, String, String)> {
     let document = Document::openapi();
     let mut routes = Vec::new();
     for (path, item) in document.paths.paths {
-        for (method, operation) in [("GET", item.get), ("POST", item.post), ("PUT", item.put)] {
+        for (method, operation) in [("GET", item.get), ("HEAD", item.head), ("POST", item.post), ("PUT", item.put)] {
             let Some(operation) = operation else { continue };
             routes.push((method, path.clone(), operation.summary.unwrap_or_default()));
         }

@@ -12,6 +12,7 @@ use cairn_core::ed25519::Signature;
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::key::PublicKey;
 use cairn_core::report::Report;
+use cairn_core::statement::{Blob, Body, Statement};
 use cairn_fold::{Beforehand, Candidate, Checked, Claimed, Refusal, Vouched, admit_unsigned, verify_all};
 use cairn_ledger::{Ledger, Submission};
 
@@ -74,7 +75,12 @@ pub(crate) fn screen(front: &Front, kind: EntryKind, items: &[&[u8]]) -> Result<
         // still on its way.
         let read = Vouched::read_all(items, &front.network).into_iter().zip(items);
         let vouched = |vouched| Some(Beforehand::Statement(Box::new(vouched)));
-        return Ok(read.map(|(read, body)| Ok(passed(body, vouched(read?)))).collect());
+        let checked = read.map(|(read, body)| {
+            let read = read?;
+            holds_blobs(front, read.statement())?;
+            Ok(passed(body, vouched(read)))
+        });
+        return Ok(checked.collect());
     }
     close_due(front)?;
     let mut rows = Rows::new();
@@ -84,6 +90,25 @@ pub(crate) fn screen(front: &Front, kind: EntryKind, items: &[&[u8]]) -> Result<
         rows.push(checked.map(|_| passed(body, None)).map_err(Stopped::from));
     }
     Ok(rows)
+}
+
+/// The code of an order whose blobs are not here.
+pub(crate) const NO_BLOB: &str = "NET-BLOB-MISSING";
+
+/// An order is for workers who fetch its blobs here, so those are here first; from now on they are kept until it is logged.
+fn holds_blobs(front: &Front, statement: &Statement) -> Result<(), Refusal> {
+    let Body::Order(order) = &statement.body else { return Ok(()) };
+    let now = front.since_start();
+    let held = |hash| front.blobs.as_ref().and_then(|blobs| blobs.want(hash, now));
+    for Blob { hash, bytes } in order.blobs() {
+        let detail = match held(hash) {
+            Some(held) if held == *bytes => continue,
+            Some(held) => format!("blob {hash} has {held} bytes, not {bytes} as the order says"),
+            None => format!("blob {hash} of the order is not here"),
+        };
+        return Err(Refusal { code: NO_BLOB, detail });
+    }
+    Ok(())
 }
 
 /// An epoch that is due closes first, so that checks see the state that the writer will have.

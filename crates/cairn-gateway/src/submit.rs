@@ -24,7 +24,7 @@ use crate::health;
 use crate::openapi::Binary;
 use crate::problem::Refused;
 use crate::rates::{seconds, too_fast};
-use crate::screen::{Passed, Stopped, TOO_FAST, screen};
+use crate::screen::{NO_BLOB, Passed, Stopped, TOO_FAST, screen};
 use crate::sequence::{Items, Rest, split};
 use crate::verifiers::log_reports;
 
@@ -33,6 +33,9 @@ const CBOR: &str = "application/cbor";
 const CBOR_SEQ: &str = "application/cbor-seq";
 /// What to do about a report that came too fast.
 const TOO_FAST_HINT: &str = "send it again after the wait that `Retry-After` names";
+
+/// What to do about an order whose blobs are not here.
+const NO_BLOB_HINT: &str = "leave its module and inputs first: PUT /v1/blobs/{hash}";
 
 type Answered = Result<Response, Refused>;
 
@@ -249,7 +252,15 @@ fn rejected(refusal: &Refusal) -> ResultRow {
         index: None,
         code: Some(refusal.code.to_owned()),
         detail: Some(refusal.detail.clone()),
-        hint: if refusal.code == TOO_FAST { Some(TOO_FAST_HINT) } else { refusal.hint() }.map(str::to_owned),
+        hint: hint(refusal).map(str::to_owned),
+    }
+}
+
+fn hint(refusal: &Refusal) -> Option<&'static str> {
+    match refusal.code {
+        TOO_FAST => Some(TOO_FAST_HINT),
+        NO_BLOB => Some(NO_BLOB_HINT),
+        _ => refusal.hint(),
     }
 }
 

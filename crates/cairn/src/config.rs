@@ -13,9 +13,11 @@ use serde::Deserialize;
 use crate::failure::Failure;
 use crate::keys::Key;
 
+mod blobs;
 mod gateway;
 mod witnessing;
 
+pub use blobs::BlobsConfig;
 pub use gateway::GatewayConfig;
 pub use witnessing::{WitnessConfig, WitnessingConfig};
 
@@ -77,6 +79,12 @@ impl Folder {
         self.root.join("signatures")
     }
 
+    /// The modules, inputs and outputs of jobs.
+    #[must_use]
+    pub fn blobs(&self) -> PathBuf {
+        self.root.join("blobs")
+    }
+
     /// Everything derived from the log.
     #[must_use]
     pub fn views(&self) -> PathBuf {
@@ -120,6 +128,9 @@ pub struct Config {
     /// How the log and the ledger are kept.
     #[serde(default)]
     pub storage: StorageConfig,
+    /// How the blobs of jobs are kept.
+    #[serde(default)]
+    pub blobs: BlobsConfig,
     /// Who is asked to cosign the log's checkpoints.
     #[serde(default)]
     pub witness: Vec<WitnessConfig>,
@@ -239,6 +250,7 @@ impl Config {
         self.domain_terms()?;
         self.gateway.options(None, recorded, Path::new(""))?;
         self.witnessing.options(&self.witness, PathBuf::new())?;
+        self.blobs.options(PathBuf::new())?;
         Ok(())
     }
 

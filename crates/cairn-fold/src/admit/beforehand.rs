@@ -31,6 +31,12 @@ impl Vouched {
         Err(Refusal::of("STM-SIGNATURE", "a signature does not verify"))
     }
 
+    /// The statement.
+    #[must_use]
+    pub const fn statement(&self) -> &Statement {
+        &self.statement
+    }
+
     /// The same for many, on the current rayon pool. The answers do not depend on it.
     pub fn read_all(items: &[&[u8]], network: &NetworkId) -> Vec<Result<Self, Refusal>> {
         items.par_iter().with_min_len(PIECE).map(|bytes| Self::read(bytes, network)).collect()

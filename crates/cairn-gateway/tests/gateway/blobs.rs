@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use cairn_core::Hash;
+use cairn_core::statement::{Blob, Body, Draft, Order, RunProfile};
+use cairn_core::{Amount, Hash, Ppm};
 use cairn_gateway::{BlobOptions, GatewayOptions};
 
-use crate::support::{Client, Http, Net, options};
+use crate::support::{Client, Device, EXPIRY_MS, Http, Net, options};
 
 fn blobs(net: &Net) -> BlobOptions {
     BlobOptions { free_bytes_min: 0, ..BlobOptions::in_folder(net.folder.path().join("blobs")) }
@@ -140,4 +141,47 @@ fn a_gateway_without_a_folder_keeps_no_blobs() {
     let mut client = Client::to(&running);
     assert_eq!(code(&client.get(&path(b"this"))), (404, "NET-BLOB-NOT-KEPT".to_owned()));
     assert_eq!(code(&put(&mut client, b"this")), (404, "NET-BLOB-NOT-KEPT".to_owned()));
+}
+
+#[test]
+fn an_order_whose_blobs_are_not_here_with_their_lengths_never_reaches_the_log() {
+    let net = Net::found();
+    let running = net.start_with(with(blobs(&net)));
+    let mut client = Client::to(&running);
+    let buyer = Device::of(1);
+    let of = |bytes: &[u8], length: u64| Blob { hash: Hash::of(bytes), bytes: length };
+    let order = |module: Blob, inputs: Vec<Blob>| {
+        let order = Order {
+            buyer: buyer.owner(),
+            module,
+            inputs,
+            arguments: Vec::new(),
+            gas_table: 1,
+            profile: RunProfile::DetInt,
+            gas: 1_000,
+            pages: 1,
+            output_bytes: 10,
+            price: Amount(1),
+            replicas: 1,
+            sample: Ppm::of(0).unwrap(),
+            commit_ms: 1_000,
+            most: Amount(1),
+            refund: None,
+        };
+        Draft::of(Some(net.network), Body::Order(order), 1, EXPIRY_MS).signed_by_wallet(&buyer.wallet).finish().encode()
+    };
+    assert_eq!((put(&mut client, b"module").status, put(&mut client, b"input").status), (201, 201));
+    let size = client.network().size;
+    for (what, order, is_missing) in [
+        ("no module", order(of(b"other", 5), vec![]), true),
+        ("no input", order(of(b"module", 6), vec![of(b"input", 5), of(b"other", 5)]), true),
+        ("another length", order(of(b"module", 7), vec![]), true),
+        ("all here", order(of(b"module", 6), vec![of(b"input", 5)]), false),
+    ] {
+        let row = client.statement(&order).results.remove(0);
+        // What is here is for the rules of the market to decide.
+        assert_eq!(row.code.as_deref() == Some("NET-BLOB-MISSING"), is_missing, "{what}: {row:?}");
+        assert!(row.hint.is_some_and(|hint| hint.contains("PUT")) || !is_missing, "{what}");
+    }
+    assert_eq!(client.network().size, size);
 }

@@ -66,6 +66,7 @@ fn begin(
             .transpose()?
             .map(|options| WitnessingOptions { evidence: evidence.map(Path::to_owned), ..options }),
         signatures: Some(folder.signatures()),
+        blobs: Some(config.blobs.options(folder.blobs())?),
         ..config.gateway.options(listen, is_recorded, folder.root())?
     };
     let ledger = sequencer.ledger();

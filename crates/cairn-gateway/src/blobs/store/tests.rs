@@ -32,7 +32,7 @@ fn put(blobs: &Arc<Blobs>, hash: Hash, content: &[u8], from: Option<&str>) -> Re
 }
 
 fn content(seed: u8, bytes: usize) -> Vec<u8> {
-    (0..bytes).map(|at| seed.wrapping_add((at / 7) as u8)).collect()
+    (0..bytes).map(|at| seed.wrapping_add(at.to_le_bytes()[0] / 7)).collect()
 }
 
 #[test]
