@@ -121,8 +121,8 @@ impl AssetBalance {
         Amount::checked_sum([self.escrow, self.vesting, self.unallocated])
     }
 
-    /// What the epoch shared out: all that was there and came in, but for what buyers paid in and have not spent. `None` when
-    /// the two sides do not hold it.
+    /// What the epoch shared out, when nothing was sold: all that was there and came in, but for what buyers paid in and have
+    /// not spent. `None` when the two sides do not hold it. See [`EpochStatement::pot`].
     #[must_use]
     pub fn pot(&self) -> Option<Amount> {
         Amount::checked_sum([self.opening, self.minted, self.deposited])?.checked_sub(self.escrow)
@@ -214,6 +214,15 @@ pub struct EpochStatement {
 }
 
 impl EpochStatement {
+    /// What the epoch shared out among its pools: all that was there and came in, but for what buyers paid in. `None` when the
+    /// two sides of the balance do not hold it.
+    #[must_use]
+    pub fn pot(&self) -> Option<Amount> {
+        let balance = &self.asset.1;
+        let sold = Amount::checked_sum(self.classes.iter().map(|class| class.revenue))?;
+        balance.pot()?.checked_sub(sold)?.checked_sub(balance.refunded)
+    }
+
     /// SHA-256 of the canonical bytes.
     #[must_use]
     pub fn hash(&self) -> Hash {

@@ -2,30 +2,33 @@
 
 use std::sync::Arc;
 
+use cairn_classes::compute;
 use cairn_core::DeviceId;
 use cairn_core::report::Report;
 use cairn_core::statement::{Body, Statement};
 use cairn_core::{Account, Hash, NetworkId};
 
-use crate::admit::Effect;
+use crate::admit::{Effect, auditor_of, job_of};
 use crate::credit::Credited;
 use crate::nonces::SignerName;
 use crate::state::{Denial, Network, PolicyInForce, State};
 
 impl State {
-    /// Applies the effect of the valid entry at `index`.
+    /// Applies the effect of the valid entry at `index`. `seed` is SHA-256(log root before || leaf hash of the entry), for what
+    /// is drawn by lot.
     ///
     /// # Panics
     /// When the effect is not one that `admit` gave for this state.
-    pub(crate) fn apply(&mut self, index: u64, received_ms: u64, effect: &Effect) {
+    pub(crate) fn apply(&mut self, index: u64, received_ms: u64, effect: &Effect, seed: &dyn Fn() -> Hash) {
         match effect {
             Effect::Report(accepted) => {
                 let device = self.devices.get_mut(&accepted.name.device).expect("admit found the device");
                 let counted = device.names.insert(accepted.name.boot, accepted.name.seq);
                 assert!(counted, "admit found the name free");
                 self.pending.insert((accepted.epoch, index), accepted.pending.clone());
+                self.apply_work(accepted, seed);
             }
-            Effect::Statement(statement) => self.apply_statement(index, received_ms, statement),
+            Effect::Statement(statement) => self.apply_statement(index, received_ms, statement, seed),
             Effect::Observation { source, observer, round } => {
                 self.rounds.insert((source.clone(), *observer), *round);
             }
@@ -36,7 +39,7 @@ impl State {
         }
     }
 
-    fn apply_statement(&mut self, index: u64, received_ms: u64, statement: &Statement) {
+    fn apply_statement(&mut self, index: u64, received_ms: u64, statement: &Statement, seed: &dyn Fn() -> Hash) {
         for signed in &statement.signed {
             self.nonces.insert(SignerName::from(&signed.signer), statement.nonce);
         }
@@ -74,7 +77,7 @@ impl State {
             }
             Body::Profile(profile) => {
                 let document = String::from_utf8(profile.document.clone()).expect("admit read the profile");
-                self.profiles.insert((profile.class.clone(), profile.first_epoch), document);
+                self.keep_profile(profile.class.clone(), profile.first_epoch, document);
             }
             Body::Conflict(conflict) => {
                 let report = Report::parse(&conflict.first).expect("admit parsed the report");
@@ -94,10 +97,25 @@ impl State {
                 self.auditors.insert(set.first_epoch, set.clone());
             }
             Body::Successor(successor) => self.successor = Some(successor.clone()),
-            Body::Offer(_) | Body::Licence(_) | Body::Order(_) | Body::Cancel(_) | Body::Replay(_) => {
-                unreachable!("admit lets none of the market's statements through")
+            Body::Offer(offer) => self.market.apply_offer(offer, received_ms),
+            Body::Licence(licence) => self.market.apply_licence(licence, received_ms),
+            Body::Order(order) => self.apply_order(job_of(statement), order, index, received_ms, &seed()),
+            Body::Cancel(job) => self.apply_cancel(job),
+            Body::Replay(replay) => {
+                let auditor = auditor_of(self, statement).expect("admission found the auditor");
+                let quorum = self.auditors_for(self.epoch.number).map_or(0, |set| set.quorum);
+                self.market.apply_replay(replay, auditor, index, quorum);
             }
         }
+    }
+
+    /// Keeps a profile document, and what is derived from it.
+    pub(crate) fn keep_profile(&mut self, class: String, first_epoch: u64, document: String) {
+        if class == compute::SCHEMA {
+            let read = compute::Profile::parse(&document).expect("whoever keeps a profile has checked it");
+            self.work_profiles.insert(first_epoch, Arc::new(read));
+        }
+        self.profiles.insert((class, first_epoch), document);
     }
 
     fn credit(&mut self, credited: &Credited) {

@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cairn_classes::{Carry, Docket, Judged as Ruling, Report, Site};
+use cairn_classes::{Carry, Docket, Judged as Ruling, Report, Site, compute};
 use cairn_core::cbor::{Decoder, Value};
-use cairn_core::epoch::{AssetBalance, ClassSummary, DomainClaims, EpochStatement, PoolSummary};
+use cairn_core::epoch::{AssetBalance, ClassSummary, DomainClaims, EpochStatement, PoolSummary, SalesSummary};
 use cairn_core::geo::{Cell, Position};
 use cairn_core::statement::{Mobility, Role};
-use cairn_core::{Account, Amount, DeviceId, Domain, Hash, PPM, Payout, Verdict};
+use cairn_core::{Account, Amount, DeviceId, Domain, Hash, PPM, Payout, Sale, Verdict};
 use cairn_merkle::claim::{ClaimLeaf, ClaimTree};
 use cairn_merkle::tree;
 use cairn_reward::{Allocation, Outcome};
@@ -19,7 +19,8 @@ use thiserror::Error;
 
 use crate::admit::Accepted;
 use crate::carry::{self, Remembered};
-use crate::records::carry_records;
+use crate::market;
+use crate::records::{carry_range, carry_records};
 use crate::state::State;
 
 /// The rules revision of this engine; the policy names the one it was written for.
@@ -81,6 +82,8 @@ pub struct Closed {
     pub verdicts: Vec<Vec<u8>>,
     /// The payout rows' canonical bytes, sorted: the leaves of the payout root.
     pub payouts: Vec<Vec<u8>>,
+    /// The sales' canonical bytes, sorted: the leaves of the sales root; none where no job was settled.
+    pub sales: Vec<Vec<u8>>,
     /// The state's records after the epoch, sorted: the snapshot.
     pub records: Vec<Vec<u8>>,
 }
@@ -90,6 +93,13 @@ impl Closed {
     #[must_use]
     pub fn carry(&self) -> &[Vec<u8>] {
         carry_records(&self.records)
+    }
+
+    /// The same, taken out of the records, so that nobody holds them twice.
+    #[must_use]
+    pub fn take_carry(&mut self) -> Vec<Vec<u8>> {
+        let range = carry_range(&self.records);
+        self.records.drain(range).collect()
     }
 }
 
@@ -109,12 +119,17 @@ pub(crate) struct Closing<'a> {
 pub(crate) fn close(state: &mut State, closing: &Closing<'_>) -> Result<Closed, CloseError> {
     let epoch = state.epoch.number;
     carry::forget_unreadable(state);
-    let Judged { classes, verdicts, rows: verdict_rows, remembered } = judge_all(state, closing)?;
-    let outcome = allocate(state, &verdicts)?;
+    let opening_escrow = state.opening_escrow();
+    let market = market::Closed::ripen(state, closing.log_root);
+    let Judged { mut classes, verdicts, rows: verdict_rows, remembered } = judge_all(state, closing, &market)?;
+    let sales = market.settle(state, &verdicts);
+    book_revenue(&mut classes, &sales);
+    let outcome = allocate(state, opening_escrow, &verdicts, &sales)?;
     settle(state, closing, outcome.as_ref())?;
     carry::remember(state, remembered);
     let domains = claims(state)?;
     let payout_rows = outcome.as_ref().map_or_else(Vec::new, |outcome| payout_rows(&outcome.payouts));
+    let sales = sale_rows(&sales);
     let network = state.network.clone().expect("an epoch closes in a network that exists");
     let previous = state.epoch.previous;
     let from = core::mem::replace(&mut state.epoch.from, closing.to);
@@ -136,12 +151,12 @@ pub(crate) fn close(state: &mut State, closing: &Closing<'_>) -> Result<Closed, 
         domains,
         state_root: root_of(&records),
         rehearsed: network.genesis.rehearsed,
-        sales: None,
+        sales: (!sales.is_empty()).then(|| SalesSummary { count: sales.len() as u64, root: root_of(&sales) }),
     };
     let bytes = statement.encode();
     let hash = Hash::of(&bytes);
     state.follow(epoch, hash);
-    Ok(Closed { statement, bytes, hash, verdicts: verdict_rows, payouts: payout_rows, records })
+    Ok(Closed { statement, bytes, hash, verdicts: verdict_rows, payouts: payout_rows, sales, records })
 }
 
 impl State {
@@ -170,6 +185,21 @@ fn payout_rows(payouts: &[Payout]) -> Vec<Vec<u8>> {
     rows
 }
 
+fn sale_rows(sales: &[Sale]) -> Vec<Vec<u8>> {
+    let mut rows: Vec<Vec<u8>> = sales.par_iter().map(Sale::encode).collect();
+    rows.par_sort_unstable();
+    rows
+}
+
+/// Writes down what the work of a class was sold for, fees and licences included.
+fn book_revenue(classes: &mut [ClassSummary], sales: &[Sale]) {
+    let revenue = sales.iter().map(|sale| sale.revenue().expect("a sale is within what was locked"));
+    let revenue = Amount::checked_sum(revenue).expect("all sales together are within what was locked");
+    if let Some(class) = classes.iter_mut().find(|class| class.class == compute::SCHEMA) {
+        class.revenue = revenue;
+    }
+}
+
 /// What the judges said: per class, verdict by verdict, the verdicts' rows in order, and what to remember.
 #[derive(Default)]
 struct Judged {
@@ -179,13 +209,13 @@ struct Judged {
     remembered: Vec<Remembered>,
 }
 
-fn judge_all(state: &State, closing: &Closing<'_>) -> Result<Judged, CloseError> {
+fn judge_all(state: &State, closing: &Closing<'_>, market: &market::Closed) -> Result<Judged, CloseError> {
     let epoch = state.epoch.number;
     let mut judged = Judged::default();
     let Some(policy) = state.policy() else { return Ok(judged) };
     for (class, &revision) in &policy.read.classes {
         let Some(profile) = state.profile_for(class, epoch) else { continue };
-        let Ruling { verdicts, carry: changes } = judge_class(state, closing, class, revision, profile)?;
+        let Ruling { verdicts, carry: changes } = judge_class(state, closing, market, class, revision, profile)?;
         judged.remembered.push(Remembered { class: class.clone(), revision, changes });
         let mut rows: Vec<Vec<u8>> = verdicts.par_iter().map(Verdict::encode).collect();
         rows.par_sort_unstable();
@@ -208,6 +238,7 @@ fn judge_all(state: &State, closing: &Closing<'_>) -> Result<Judged, CloseError>
 fn judge_class(
     state: &State,
     closing: &Closing<'_>,
+    market: &market::Closed,
     class: &str,
     revision: u32,
     profile: &str,
@@ -237,7 +268,7 @@ fn judge_class(
         fresh: &fresh,
         context: &context,
         carry: state.carry_of(class, revision).unwrap_or(&nothing),
-        jobs: &[],
+        jobs: &market.ripe(class),
         salt: state.epoch.previous,
     };
     cairn_classes::judge(class, revision, profile, &docket).map_err(|source| CloseError::Judge {
@@ -293,7 +324,12 @@ fn sites(state: &State, devices: impl Iterator<Item = DeviceId>) -> BTreeMap<Dev
     sites
 }
 
-fn allocate(state: &State, verdicts: &[Verdict]) -> Result<Option<Outcome>, CloseError> {
+fn allocate(
+    state: &State,
+    opening_escrow: Amount,
+    verdicts: &[Verdict],
+    sales: &[Sale],
+) -> Result<Option<Outcome>, CloseError> {
     let (Some(policy), Some(clock)) = (state.policy(), state.clock()) else { return Ok(None) };
     let epoch = state.epoch.number;
     let allocation = Allocation {
@@ -301,11 +337,11 @@ fn allocate(state: &State, verdicts: &[Verdict]) -> Result<Option<Outcome>, Clos
         policy: &policy.read,
         epoch_start_ms: clock.start_ms(epoch),
         opening_unallocated: state.unallocated,
-        opening_escrow: state.opening_escrow(),
+        opening_escrow,
         deposited: state.deposited,
         minted_before: state.minted,
         verdicts,
-        sales: &[],
+        sales,
     };
     cairn_reward::allocate(&allocation).map(Some).map_err(|source| CloseError::Reward { epoch, source })
 }
@@ -316,6 +352,11 @@ fn settle(state: &mut State, closing: &Closing<'_>, outcome: Option<&Outcome>) -
     let reward = |source| CloseError::Reward { epoch, source };
     if let Some(outcome) = outcome {
         outcome.balance.check(epoch).map_err(reward)?;
+        assert_eq!(
+            outcome.balance.closing.escrow,
+            state.escrow(),
+            "what is in escrow is what buyers have and have locked"
+        );
         cairn_reward::add_totals(&mut state.cumulative, &outcome.totals).map_err(reward)?;
         state.minted = state
             .minted

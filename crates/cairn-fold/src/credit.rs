@@ -1,7 +1,7 @@
 //! What buyers have paid in and not spent: per asset and buyer, and how many deposits of each chain have counted.
 //!
 //! Memory grows with buyers, by a record each for every asset they paid in. Nobody fills it for nothing: a record begins
-//! with a deposit that its buyer paid for on a chain, and the fees of that chain. Nothing spends a credit yet.
+//! with a deposit that its buyer paid for on a chain, and the fees of that chain. Orders of work spend it (`market.rs`).
 
 use std::collections::BTreeMap;
 
@@ -69,6 +69,12 @@ impl Credits {
         self.assets.iter().filter_map(move |(asset, held)| Some((asset, *held.buyers.get(buyer)?)))
     }
 
+    /// What a buyer holds of an asset.
+    #[must_use]
+    pub fn held(&self, asset: &CreditAsset, buyer: &Buyer) -> Amount {
+        self.assets.get(asset).and_then(|held| held.buyers.get(buyer)).copied().unwrap_or(Amount::ZERO)
+    }
+
     /// Every credit.
     pub fn all(&self) -> impl Iterator<Item = (&CreditAsset, &Buyer, Amount)> {
         self.assets.iter().flat_map(|(asset, held)| held.buyers.iter().map(move |(buyer, held)| (asset, buyer, *held)))
@@ -85,8 +91,30 @@ impl Credits {
         held.checked_add(amount).is_some_and(|total| total <= CREDIT_MAX)
     }
 
+    /// Takes from what a buyer holds; what is nothing then has no record.
+    ///
+    /// # Panics
+    /// When it is less than that.
+    pub(crate) fn take(&mut self, asset: &CreditAsset, buyer: &Buyer, amount: Amount) {
+        if amount == Amount::ZERO {
+            return;
+        }
+        let held = self.assets.get_mut(asset).expect("the buyer has so much");
+        let own = held.buyers.get_mut(buyer).expect("the buyer has so much");
+        for sum in [&mut held.total, own] {
+            *sum = sum.checked_sub(amount).expect("the buyer has so much");
+        }
+        held.buyers.retain(|_, amount| *amount > Amount::ZERO);
+        if held.buyers.is_empty() {
+            self.assets.remove(asset);
+        }
+    }
+
     /// Adds to what a buyer holds; `false`, and nothing is added, past [`CREDIT_MAX`].
     pub(crate) fn add(&mut self, asset: &CreditAsset, buyer: &Buyer, amount: Amount) -> bool {
+        if amount == Amount::ZERO {
+            return true;
+        }
         if !self.has_room(asset, amount) {
             return false;
         }

@@ -145,7 +145,7 @@ impl Fold {
             None => admit(&self.state, index, entry, None)?,
         };
         self.state.received_ms = entry.received_ms;
-        self.take(index, entry.received_ms, &effect);
+        self.take(index, entry.received_ms, &effect, leaf);
         self.frontier.push(leaf);
         Ok(effect)
     }
@@ -158,8 +158,10 @@ impl Fold {
         admit(&self.state, self.size(), entry, None)
     }
 
-    fn take(&mut self, index: u64, received_ms: u64, effect: &Effect) {
-        self.state.apply(index, received_ms, effect);
+    fn take(&mut self, index: u64, received_ms: u64, effect: &Effect, leaf: Hash) {
+        let frontier = &self.frontier;
+        let seed = || Hash::of_parts(&[&frontier.root().0, &leaf.0]);
+        self.state.apply(index, received_ms, effect, &seed);
         if let Effect::Report(accepted) = effect {
             self.open.entry(accepted.epoch).or_default().push(accepted.clone());
         }
@@ -188,7 +190,7 @@ impl Fold {
         self.state.received_ms = entry.received_ms;
         let effect = admit(&self.state, index, entry, checked);
         if let Ok(effect) = &effect {
-            self.take(index, entry.received_ms, effect);
+            self.take(index, entry.received_ms, effect, leaf);
         }
         self.frontier.push(leaf);
         Ok(Folded { closed, effect })

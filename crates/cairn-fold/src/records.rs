@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use cairn_classes::Carry;
+use cairn_classes::compute::market::Table as MarketTable;
 use cairn_core::cbor::{CborError, Decoder, Encoder};
 use cairn_core::deposit::CreditAsset;
 use cairn_core::key::PublicKey;
@@ -14,6 +15,7 @@ use cairn_core::{Account, Amount, DeviceId, Domain, Hash, NetworkId};
 use thiserror::Error;
 
 use crate::carry::Carried;
+use crate::credit::CREDIT_MAX;
 use crate::names::NameRanges;
 use crate::nonces::SignerName;
 use crate::state::{Denial, Network, OpenEpoch, Pending, PolicyInForce, State};
@@ -39,6 +41,7 @@ mod table {
     pub const CARRY: u64 = 17;
     pub const CREDIT: u64 = 18;
     pub const COUNTED: u64 = 19;
+    // 20 to 22 are the market's own: `cairn_classes::compute::market::Table`.
 }
 
 /// Keys of the network table.
@@ -55,9 +58,13 @@ mod network_key {
 /// The records of what judges remember, of a state's sorted records: those of table 17.
 #[must_use]
 pub fn carry_records(records: &[Vec<u8>]) -> &[Vec<u8>] {
+    &records[carry_range(records)]
+}
+
+/// Where they stand.
+pub(crate) fn carry_range(records: &[Vec<u8>]) -> core::ops::Range<usize> {
     let first = |of| records.partition_point(|record| table_of(record).is_some_and(|table| table < of));
-    let (start, end) = (first(table::CARRY), first(table::CARRY + 1));
-    &records[start..end]
+    first(table::CARRY)..first(table::CARRY + 1)
 }
 
 fn table_of(record: &[u8]) -> Option<u64> {
@@ -99,6 +106,9 @@ pub enum RecordError {
         /// What was paid in, base units.
         deposited: Amount,
     },
+    /// More locked for jobs, beside what buyers have, than there may be.
+    #[error("jobs lock more than there may be in escrow")]
+    Escrow,
     /// Records that repeat or stand out of order.
     #[error("snapshot record {position} repeats or stands out of order")]
     Order {
@@ -119,6 +129,7 @@ impl State {
         self.write_work(&mut records);
         self.write_carry(&mut records);
         self.write_credits(&mut records);
+        self.write_market(&mut records);
         records.records.sort_unstable();
         records.records
     }
@@ -276,6 +287,14 @@ impl State {
         }
     }
 
+    fn write_market(&self, records: &mut Writer) {
+        for (table, key, value) in self.market.records() {
+            records.put(table.number(), &key, |out| {
+                out.encoded(&value);
+            });
+        }
+    }
+
     /// Reads a state back from its sorted records.
     ///
     /// # Errors
@@ -292,7 +311,9 @@ impl State {
         for device in state.devices.values() {
             *state.owned.entry(device.owner.clone()).or_default() += 1;
         }
-        if state.deposited > state.credits.native() {
+        let escrow = state.locked().and_then(|locked| state.credits.native().checked_add(locked));
+        let escrow = escrow.filter(|escrow| *escrow <= CREDIT_MAX).ok_or(RecordError::Escrow)?;
+        if state.deposited > escrow {
             return Err(RecordError::Deposited { deposited: state.deposited });
         }
         // Of a record that another one took the place of, nothing stays.
@@ -327,7 +348,7 @@ impl State {
                 let (class, first_epoch) = text_and_uint(key)?;
                 let document = String::from_utf8(input.bytes()?.to_vec()).map_err(Problem::document)?;
                 cairn_classes::check_profile(&class, &document).map_err(Problem::document)?;
-                self.profiles.insert((class, first_epoch), document);
+                self.keep_profile(class, first_epoch, document);
             }
             table::PAYEE => {
                 self.payees.insert(account_key(key)?, Arc::new(Account::decode(input)?));
@@ -367,7 +388,10 @@ impl State {
                 let chain = evm_chain_key(key)?;
                 self.credits.count(chain, positive(input)?);
             }
-            _ => return self.read_people(table, key, value, at),
+            _ => match MarketTable::of_number(table) {
+                Some(table) => return Ok(self.market.read_record(table, key, value)?),
+                None => return self.read_people(table, key, value, at),
+            },
         }
         Ok(input.end()?)
     }

@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use cairn_classes::compute::{Market, Profile};
+use cairn_core::deposit::CreditAsset;
 use cairn_core::epoch::EpochClock;
 use cairn_core::key::PublicKey;
 use cairn_core::report::ReportName;
@@ -125,7 +127,12 @@ pub struct State {
     pub unallocated: Amount,
     /// What buyers paid in and have not spent.
     pub credits: Credits,
-    /// Base units of the network's own asset that were paid in while this epoch has been open; part of the credits.
+    /// Offers, licences and jobs of the class whose work is ordered.
+    pub market: Market,
+    /// Its profiles by first epoch, read: derived from the documents.
+    pub(crate) work_profiles: BTreeMap<u64, Arc<Profile>>,
+    /// Base units of the network's own asset that were paid in while this epoch has been open; part of the credits
+    /// and of what is locked.
     pub deposited: Amount,
 }
 
@@ -178,11 +185,24 @@ impl State {
         self.denials.get(device).filter(|denial| time_ms < denial.until_ms)
     }
 
-    /// What was in escrow when the epoch opened: credit in the network's own asset that was paid in before.
+    /// What is in escrow: credit in the network's own asset, and what is locked for jobs.
+    #[must_use]
+    pub fn escrow(&self) -> Amount {
+        let locked = self.locked().expect("what is locked was credit");
+        self.credits.native().checked_add(locked).expect("all of it together is at most CREDIT_MAX")
+    }
+
+    /// What was in escrow when the epoch opened: what was paid in before and not spent.
     #[must_use]
     pub fn opening_escrow(&self) -> Amount {
-        let held = self.credits.native();
-        held.checked_sub(self.deposited).expect("what was paid in is part of what is held")
+        self.escrow().checked_sub(self.deposited).expect("what was paid in is part of what is held")
+    }
+
+    /// Whether there may be so much more credit in an asset: what is locked of the network's own counts with it.
+    pub(crate) fn has_room(&self, asset: &CreditAsset, amount: Amount) -> bool {
+        let locked = if asset.is_native() { self.locked() } else { Some(Amount::ZERO) };
+        let more = locked.and_then(|locked| locked.checked_add(amount));
+        more.is_some_and(|more| self.credits.has_room(asset, more))
     }
 
     /// The key that a device signs with, unless it is unknown.

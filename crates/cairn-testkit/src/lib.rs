@@ -1,5 +1,6 @@
 //! Seeded devices, virtual clock, faulty disk and attackers for tests.
 
 pub mod disk;
+pub mod fair;
 pub mod injector;
 pub mod network;

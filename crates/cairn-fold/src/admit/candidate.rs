@@ -3,7 +3,7 @@
 //! A gateway asks twice whether a report is valid: before its signature is looked at, and in the writer, in order. What no
 //! state changes is read once and handed from the one to the other; what a state decides is decided each time.
 
-use cairn_classes::Clock;
+use cairn_classes::{Clock, compute};
 use cairn_core::key::Algorithm;
 use cairn_core::report::{ClockSource, Report, ReportName, ReportedPlace};
 
@@ -28,6 +28,8 @@ pub struct Candidate {
     pub(super) body: Box<[u8]>,
     /// From its time to its last reading, ms; or why the class refuses the body.
     pub(super) span_ms: Result<u64, Refusal>,
+    /// What a worker says of a job, of the class whose work is ordered.
+    pub(super) work: Option<compute::Body>,
     /// What is known of its signature.
     pub(super) checked: Option<Checked>,
 }
@@ -47,6 +49,7 @@ impl Candidate {
             flags: body.flags,
             place: body.place,
             has_subject: body.subject.is_some(),
+            work: (body.schema == compute::SCHEMA).then(|| compute::Body::parse(&body.body).ok()).flatten(),
             body: body.body.encode().into_boxed_slice(),
             class: body.schema,
             span_ms,

@@ -8,6 +8,7 @@ mod candidate;
 mod observation;
 mod report;
 mod statement;
+mod work;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use cairn_core::statement::Statement;
 pub use self::beforehand::{Beforehand, Vouched};
 pub use self::candidate::Candidate;
 pub use self::report::{Accepted, admit_report, admit_unsigned, report_key};
+pub(crate) use self::work::{auditor_of, job_of};
 use crate::credit::Credited;
 use crate::refusal::Refusal;
 use crate::state::State;

@@ -66,7 +66,7 @@ fn credit(state: &State, body: &ObservationBody) -> Result<Credited, Refusal> {
         .map_err(|error| Refusal::of("OBS-DEPOSIT", format!("the value is no deposit: {error}")))?;
     let asset = CreditAsset::of(&terms.domain, deposit.asset, &terms.token);
     let Deposit { buyer, amount, .. } = deposit;
-    if !state.credits.has_room(&asset, amount) {
+    if !state.has_room(&asset, amount) {
         let what = format!("with {amount} more, credit in {asset} would pass {CREDIT_MAX} base units");
         return Err(Refusal::of("OBS-CREDIT", what));
     }

@@ -8,6 +8,7 @@ use cairn_core::report::{Report, ReportName, ReportedPlace};
 use cairn_core::statement::Role;
 
 use super::candidate::Candidate;
+use super::work;
 use crate::device::Device;
 use crate::refusal::Refusal;
 use crate::state::{Pending, State};
@@ -84,6 +85,9 @@ fn standing<'a>(state: &'a State, candidate: &Candidate, received_ms: u64) -> Re
     if device.names.contains(name.boot, name.seq) {
         let what = format!("boot {} seq {} of {} has counted", name.boot, name.seq, name.device);
         return Err(Refusal::of("RPT-DUPLICATE", what));
+    }
+    if let Some(body) = &candidate.work {
+        work::check_report(state, received_ms, &name.device, body)?;
     }
     Ok(Standing { device, epoch, time_ms, last_ms })
 }

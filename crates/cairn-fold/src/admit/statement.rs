@@ -7,12 +7,13 @@ use cairn_core::statement::{
 };
 use cairn_core::{Account, DeviceId, NetworkId};
 
+use super::work;
 use crate::device::Device;
 use crate::nonces::SignerName;
 use crate::refusal::Refusal;
 use crate::state::{DOMAINS_MAX, State};
 
-type Allowed = Result<(), Refusal>;
+pub(super) type Allowed = Result<(), Refusal>;
 
 /// Epochs past the end of the emission table whose total must be within 128 bits.
 const EPOCHS_THAT_ADD_UP: u64 = 1_000_000;
@@ -104,13 +105,15 @@ fn check_content(state: &State, received_ms: u64, statement: &Statement) -> Allo
             needs_operator(state, statement)
         }
         Body::Successor(_) => needs_operator(state, statement),
-        Body::Offer(_) | Body::Licence(_) | Body::Order(_) | Body::Cancel(_) | Body::Replay(_) => {
-            Err(Refusal::of("CMP-CLOSED", "no policy in force opens a market of work"))
-        }
+        Body::Offer(offer) => work::check_offer(state, received_ms, statement, offer),
+        Body::Licence(licence) => work::check_licence(state, received_ms, statement, licence),
+        Body::Order(order) => work::check_order(state, received_ms, statement, order),
+        Body::Cancel(job) => work::check_cancel(state, received_ms, statement, job),
+        Body::Replay(replay) => work::check_replay(state, received_ms, statement, replay),
     }
 }
 
-fn needs(statement: &Statement, signer: &Signer, whose: &str) -> Allowed {
+pub(super) fn needs(statement: &Statement, signer: &Signer, whose: &str) -> Allowed {
     if statement.is_signed_by(signer) {
         return Ok(());
     }
@@ -122,7 +125,7 @@ fn needs_operator(state: &State, statement: &Statement) -> Allowed {
     needs(statement, &Signer::Key(network.genesis.operator), "the operator")
 }
 
-fn needs_account(statement: &Statement, account: &Account) -> Allowed {
+pub(super) fn needs_account(statement: &Statement, account: &Account) -> Allowed {
     needs(statement, &Signer::of_address(account.address()), &format!("the owner {account}"))
 }
 
@@ -130,7 +133,7 @@ fn needs_owner(statement: &Statement, device: &Device) -> Allowed {
     needs_account(statement, &device.owner)
 }
 
-fn known<'a>(state: &'a State, id: &DeviceId) -> Result<&'a Device, Refusal> {
+pub(super) fn known<'a>(state: &'a State, id: &DeviceId) -> Result<&'a Device, Refusal> {
     state.devices.get(id).map(AsRef::as_ref).ok_or_else(|| Refusal::of("STM-DEVICE", format!("{id} is not enrolled")))
 }
 
