@@ -4,6 +4,7 @@
 //! programs and reads what they say; it depends on nothing but the standard library, so that it builds at once.
 
 mod bench;
+mod device;
 mod docs;
 mod links;
 mod run;

@@ -100,6 +100,14 @@ impl Program {
         }
     }
 
+    /// Whether it names a folder that is there, silently.
+    pub fn reads_a_folder(mut self) -> bool {
+        let output = self.command.stdin(Stdio::null()).stderr(Stdio::null()).output();
+        output.is_ok_and(|output| {
+            output.status.success() && Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir()
+        })
+    }
+
     /// Whether it starts and ends well, silently.
     pub fn works(mut self) -> bool {
         self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -5,7 +5,7 @@
 //! failure.
 
 use crate::run::{Done, Failure, Program, Scratch, cargo, json_text, root, wrong};
-use crate::{docs, links};
+use crate::{device, docs, links};
 
 /// A step by its name.
 struct Step {
@@ -17,11 +17,16 @@ struct Step {
 /// What was left out, with the reason.
 type LeftOut = Vec<String>;
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step { name: "fmt", what: "the code is formatted", run: fmt },
     Step { name: "links", what: "links between documents lead somewhere", run: |_| links::check() },
     Step { name: "clippy", what: "no warnings, in any target", run: clippy },
     Step { name: "rust", what: "all Rust tests: units, laws, goldens, generated pages", run: rust },
+    Step {
+        name: "device",
+        what: "the least firmware that signs: no panic in it, and the right bytes",
+        run: device::check,
+    },
     Step { name: "contracts", what: "the committed contracts are what their sources compile to", run: contracts },
     Step { name: "node", what: "the contracts, what is sent to them and the commands, over a real node", run: node },
     Step {

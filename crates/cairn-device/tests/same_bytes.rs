@@ -16,6 +16,9 @@ use data_encoding::HEXLOWER;
 use p256::ecdsa::signature::hazmat::PrehashSigner;
 use proptest::prelude::*;
 
+#[path = "../../../examples/device-firmware/src/report.rs"]
+mod firmware;
+
 const FORMATS: &str = include_str!("../../cairn-core/goldens/formats.txt");
 const TIME_MS: u64 = 1_700_000_000_000;
 const SEED: [u8; 32] = [2; 32];
@@ -475,6 +478,18 @@ fn the_bounds_of_sizes_are_reached() {
     let (schema, value) = ("x".repeat(32), vec![0x81, 0]);
     let encoded = report(Body::Encoded { schema: &schema, value: &value });
     assert_eq!(report_bytes_max(2, 30, 40) - encoded.bytes_needed().unwrap(), 1 + 1);
+}
+
+#[test]
+fn what_the_firmware_has_to_sign_is_what_the_core_signs() {
+    let mut buffer = [0; firmware::BUFFER_BYTES];
+    let signed = firmware::sign(&mut buffer).unwrap();
+    assert_eq!(HEXLOWER.encode(signed.bytes()), include_str!("../../../examples/device-firmware/report.hex").trim());
+    let parsed = CoreReport::parse(signed.bytes()).unwrap();
+    let (key, network) = (SecretKey::ed25519([7; 32]), CoreNetworkId(Hash([9; 32])));
+    assert_eq!(sign_report(&key, parsed.device(), &network, &parsed.body), signed.bytes());
+    let body = SensingBody::parse(&parsed.body.body).unwrap();
+    assert_eq!((parsed.body.boot, parsed.body.seq, body.readings().len()), (42, 0, 2));
 }
 
 #[test]
