@@ -21,7 +21,7 @@ struct Measurement {
     what: &'static str,
 }
 
-const MEASUREMENTS: [Measurement; 5] = [
+const MEASUREMENTS: [Measurement; 6] = [
     Measurement {
         package: "cairn-audit",
         example: "audit_rate",
@@ -36,6 +36,11 @@ const MEASUREMENTS: [Measurement; 5] = [
         package: "cairn-reward",
         example: "million",
         what: "An epoch of a million verdicts, from verdicts to payouts",
+    },
+    Measurement {
+        package: "cairn-classes",
+        example: "compute_thousand",
+        what: "A thousand jobs of compute: assigned, sealed, revealed, judged, billed",
     },
     Measurement { package: "cairn-testkit", example: "judge_million", what: "A million reports of sensing, judged" },
     Measurement {

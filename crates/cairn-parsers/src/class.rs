@@ -1,5 +1,7 @@
-//! What the class of sensing reads: bodies, profiles of both forms, what its judge remembers.
+//! What the classes read: bodies and profiles, what their judges remember, and the records of the market of work.
 
+use cairn_classes::compute::market::Table;
+use cairn_classes::compute::{self, Market};
 use cairn_classes::sensing::{self, Body};
 use cairn_core::cbor::Decoder;
 
@@ -37,5 +39,40 @@ pub fn profile(bytes: &[u8]) {
 pub fn memory(bytes: &[u8]) {
     if let Ok(again) = sensing::reread_memory(bytes) {
         assert_eq!(again, bytes);
+    }
+}
+
+pub fn compute_body(bytes: &[u8]) {
+    let mut input = Decoder::over(bytes);
+    let Ok(value) = input.value() else { return };
+    let admitted = cairn_classes::check_body(compute::SCHEMA, &value);
+    match compute::Body::parse(&value) {
+        Ok(body) => {
+            assert_eq!(body.encode(), value);
+            assert_eq!(admitted, Ok(0));
+        }
+        Err(error) => assert_eq!(admitted, Err(error)),
+    }
+}
+
+pub fn compute_profile(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    match compute::Profile::parse(text) {
+        Ok(profile) => assert!(profile.commit_ms_min <= profile.commit_ms_max && profile.score_max > 0),
+        Err(error) => assert!(!error.code().is_empty() && !error.to_string().is_empty()),
+    }
+}
+
+/// The table's place among the three, the key, and the value behind it.
+pub fn market_record(bytes: &[u8]) {
+    let Some((at, rest)) = bytes.split_first() else { return };
+    let Some(table) = Table::ALL.get(usize::from(*at)) else { return };
+    let key_bytes = if *table == Table::Offer { 16 } else { 32 };
+    let Some((key, value)) = rest.split_at_checked(key_bytes) else { return };
+    let mut market = Market::default();
+    if market.read_record(*table, key, value).is_ok() {
+        let records: Vec<_> = market.records().collect();
+        assert_eq!(records, [(*table, key.to_vec(), value.to_vec())]);
+        assert!(market.dissolve().iter().all(cairn_core::Sale::balances));
     }
 }

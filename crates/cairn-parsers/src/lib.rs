@@ -54,6 +54,8 @@ parsers! {
     "cell", "a cell that is read is printed as one that reads the same", names::cell;
     "chain-folder", "a chain that opens is what it was but for a torn end, and opens the same again", chain_files::chain_folder;
     "checkpoint", "a checkpoint that is read is printed as the same text", merkle::checkpoint;
+    "compute-body", "a body that is read has the bytes that it was read from", class::compute_body;
+    "compute-profile", "a profile that is read keeps its bounds; any other is refused with a code", class::compute_profile;
     "cosignature-history", "checkpoints that are read, one after the other, are the history", merkle::cosignature_history;
     "dataset", "rows that are read have values in range, a known station, and a line of their own", tables::dataset;
     "deployment", "a record that is read is written as JSON that reads the same", chain::deployment;
@@ -66,6 +68,7 @@ parsers! {
     "key-file", "a key that is read is written as a file that holds it", documents::key_file;
     "keystore", "a key that is opened is sealed as a file that opens to it", chain::keystore;
     "log-folder", "a log that opens and is checked holds the entries under its checkpoint", folder::log_folder;
+    "market-record", "a record that is read is the only one of its market, which gives back what it locked", class::market_record;
     "memory", "what a judge reads of its memory has the bytes that it was read from", class::memory;
     "network-toml", "any text is a configuration or is refused with a code", documents::network_toml;
     "note", "a note that is read is printed as the same text", merkle::note;

@@ -16,7 +16,7 @@ mod drawing;
 mod error;
 mod job;
 mod matching;
-mod money;
+pub(super) mod money;
 mod records;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -185,6 +185,13 @@ impl Market {
                     self.waiting.remove(&device);
                 }
             }
+        }
+    }
+
+    /// Whoever let a job's time pass is away: it offers again when it is back.
+    fn end_offers(&mut self, devices: &[DeviceId]) {
+        for device in devices {
+            self.offers.remove(device);
         }
     }
 

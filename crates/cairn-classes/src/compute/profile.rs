@@ -42,6 +42,8 @@ pub struct Profile {
     pub score_gas_min: u64,
     /// Of so many times the workers needed the lottery takes its pick: 1 to 64.
     pub lottery_pool: u32,
+    /// The least that an order must lock, base units: what it costs to fill the market with orders.
+    pub lock_min: u64,
     /// Jobs of one buyer that are not settled, 1 to `open_jobs`.
     pub open_jobs_per_buyer: u32,
     /// Jobs that are not settled, 1 to 1,000,000.
@@ -87,6 +89,7 @@ impl Profile {
         within("probation", self.probation.into(), 0, 8 * i64::from(self.score_max), "0 to 8 times score_max")?;
         within("score_gas_min", signed(self.score_gas_min), 0, i64::MAX, "0 or more")?;
         within("lottery_pool", self.lottery_pool.into(), 1, 64, "1 to 64")?;
+        within("lock_min", signed(self.lock_min), 0, i64::MAX, "0 or more")?;
         within("open_jobs", self.open_jobs.into(), 1, 1_000_000, million)?;
         within("open_jobs_per_buyer", self.open_jobs_per_buyer.into(), 1, self.open_jobs.into(), "1 to open_jobs")?;
         within("licences", self.licences.into(), 1, 1_000_000, million)?;
@@ -94,6 +97,7 @@ impl Profile {
     }
 }
 
+/// For integers that TOML can hold.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

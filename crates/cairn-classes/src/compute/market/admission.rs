@@ -55,7 +55,8 @@ impl Market {
     /// what is locked.
     ///
     /// # Errors
-    /// `CMP-JOB`, `CMP-GAS-TABLE`, `CMP-TIME`, `CMP-FULL`, `CMP-LICENCE`, `CMP-NO-WORKER`, `CMP-MOST`, `CMP-CREDIT`.
+    /// `CMP-JOB`, `CMP-GAS-TABLE`, `CMP-TIME`, `CMP-FULL`, `CMP-LICENCE`, `CMP-NO-WORKER`, `CMP-MOST`, `CMP-LEAST`,
+    /// `CMP-CREDIT`.
     pub fn admit_order(&self, job: &JobId, order: &Order, credit: Amount, now: Now<'_>) -> Result<Quote, MarketError> {
         let profile = now.profile;
         if self.jobs.contains_key(job) {
@@ -77,6 +78,9 @@ impl Market {
             return Err(MarketError::Full { what: "open jobs in all", limit: profile.open_jobs.into() });
         }
         let quote = self.quote(order, now)?;
+        if quote.locked < Amount(profile.lock_min.into()) {
+            return Err(MarketError::Least { locked: quote.locked, least: Amount(profile.lock_min.into()) });
+        }
         if quote.locked > credit || tab.locked.checked_add(quote.locked).is_none() {
             return Err(MarketError::Credit { locked: quote.locked, credit });
         }

@@ -77,7 +77,7 @@ impl Market {
     }
 
     /// What a worker said. `seed` is asked for when the report makes the job done: SHA-256(log root before || leaf hash of
-    /// the report's entry); the draw comes from it.
+    /// the report's entry); the draw comes from it. Whoever has let the job's time pass offers nothing any more.
     pub fn apply_report(
         &mut self,
         device: &DeviceId,
@@ -99,16 +99,16 @@ impl Market {
             }
             (Body::Reveal { .. }, _) => unreachable!("{ADMITTED}"),
         };
-        let waits = matches!(worker.word, Word::Committed { .. });
-        let is_done = job.phase(now.received_ms) == Phase::Done;
-        if is_done {
-            job.stage = Stage::Done(drawing::draw(&id, job, &seed(), now.received_ms, now.profile, now.parties));
+        let owes = |word: &Word| matches!(word, Word::Silent | Word::Committed { .. });
+        let said = if owes(&worker.word) { None } else { Some(*device) };
+        if job.phase(now.received_ms) != Phase::Done {
+            self.unwait(&id, said);
+            return;
         }
-        let done: Vec<DeviceId> = match (is_done, waits) {
-            (true, _) => job.assigned.iter().map(|worker| worker.device).collect(),
-            (false, false) => vec![*device],
-            (false, true) => Vec::new(),
-        };
-        self.unwait(&id, done);
+        job.stage = Stage::Done(drawing::draw(&id, job, &seed(), now.received_ms, now.profile, now.parties));
+        let absent = job.assigned.iter().filter(|worker| owes(&worker.word)).map(|worker| worker.device);
+        let absent: Vec<DeviceId> = absent.collect();
+        self.end_offers(&absent);
+        self.unwait(&id, absent.into_iter().chain(said));
     }
 }

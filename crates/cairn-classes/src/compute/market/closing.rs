@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cairn_core::sale::Sale;
 use cairn_core::{Account, DeviceId, Hash, JobId, Ppm, Subject, Verdict};
 
-use super::job::{Cause, Draw, Job, Phase, Stage};
+use super::job::{Assigned, Cause, Draw, Job, Phase, Stage, Word};
 use super::{Market, Parties, Profile, drawing, later, money};
 use crate::compute::RipeJob;
 
@@ -25,7 +25,8 @@ pub struct Closing<'a> {
 }
 
 impl Market {
-    /// What time has decided by the close: jobs whose time is over are done, and drawn from the log root. Where a worker is
+    /// What time has decided by the close: jobs whose time is over are done, and drawn from the log root; whoever let it pass
+    /// without a word offers nothing any more. Where a worker is
     /// found wrong, the other jobs of its owner that are done and unsettled without a truth are drawn too, each once.
     pub fn ripen(&mut self, closing: Closing<'_>) {
         let over = |job: &Job| job.stage == Stage::Open && job.phase(closing.closes_ms) == Phase::Done;
@@ -34,8 +35,10 @@ impl Market {
             let job = self.jobs.get_mut(&id).expect("it was just found");
             let (profile, parties) = (closing.profile, closing.parties);
             job.stage = Stage::Done(drawing::draw(&id, job, &closing.root, closing.closes_ms, profile, parties));
-            let devices: Vec<DeviceId> = job.assigned.iter().map(|worker| worker.device).collect();
-            self.unwait(&id, devices);
+            let owes = |worker: &&Assigned| matches!(worker.word, Word::Silent | Word::Committed { .. });
+            let absent: Vec<DeviceId> = job.assigned.iter().filter(owes).map(|worker| worker.device).collect();
+            self.end_offers(&absent);
+            self.unwait(&id, absent);
         }
         let liars = self.liars();
         if liars.is_empty() {

@@ -84,6 +84,14 @@ pub enum MarketError {
         /// What it allows.
         most: Amount,
     },
+    /// The order is too small to be worth an entry.
+    #[error("the order locks {locked} base units at most, and {least} are the least")]
+    Least {
+        /// What it may lock.
+        locked: Amount,
+        /// The least of the profile.
+        least: Amount,
+    },
     /// The order might lock more than the buyer has.
     #[error("the order may lock {locked} base units, and the buyer has {credit}")]
     Credit {
@@ -176,6 +184,7 @@ impl MarketError {
             Self::CommitTime { .. } => "CMP-TIME",
             Self::NoWorker { .. } => "CMP-NO-WORKER",
             Self::Most { .. } => "CMP-MOST",
+            Self::Least { .. } => "CMP-LEAST",
             Self::Credit { .. } => "CMP-CREDIT",
             Self::Known { .. } | Self::NoJob { .. } => "CMP-JOB",
             Self::NotTheBuyer { .. } => "CMP-BUYER",

@@ -109,15 +109,15 @@ impl Market {
             && offer.gas_max >= order.gas
             && offer.pages_max >= order.pages
             && offer.profiles & order.profile.bit() != 0
-            && self.load(&offer.device, now_ms) < offer.capacity
+            && self.load(&offer.device, now_ms).is_some_and(|load| load < offer.capacity)
     }
 
-    /// Jobs that still wait for a word of the device.
+    /// How many jobs wait for a word of the device; `None` where it has let the time of one pass: such a device is not
+    /// assigned anything more, and the close ends its offer.
     #[must_use]
-    pub fn load(&self, device: &DeviceId, now_ms: u64) -> u32 {
-        let Some(jobs) = self.waiting.get(device) else { return 0 };
-        let waits = |job: &&JobId| self.jobs.get(job).is_some_and(|job| job.phase(now_ms) < Phase::Done);
-        u32::try_from(jobs.iter().filter(waits).count()).unwrap_or(u32::MAX)
+    pub fn load(&self, device: &DeviceId, now_ms: u64) -> Option<u32> {
+        let mut jobs = self.waiting_for(device);
+        jobs.try_fold(0, |load: u32, (_, job)| (job.phase(now_ms) < Phase::Done).then(|| load.saturating_add(1)))
     }
 
     /// The licences in force over the order's contents, by content.

@@ -12,12 +12,12 @@ use super::job::{Job, Terms};
 const GAS_UNIT: u128 = 1_000_000_000;
 
 /// `floor(gas * price / 10^9)`; `None` past 128 bits.
-pub(super) fn work_floor(gas: u64, price: Amount) -> Option<Amount> {
+pub(in crate::compute) fn work_floor(gas: u64, price: Amount) -> Option<Amount> {
     mul_div_floor(gas.into(), price.0, GAS_UNIT).map(Amount)
 }
 
 /// `ceil(gas * price / 10^9)`; `None` past 128 bits.
-pub(super) fn work_ceil(gas: u64, price: Amount) -> Option<Amount> {
+pub(in crate::compute) fn work_ceil(gas: u64, price: Amount) -> Option<Amount> {
     let floor = work_floor(gas, price)?;
     // The remainder is below 10^9, so it is right modulo 2^128.
     let rest = u128::from(gas).wrapping_mul(price.0).wrapping_sub(floor.0.wrapping_mul(GAS_UNIT));

@@ -1,6 +1,14 @@
 //! A fair: devices of owners, buyers with credit, auditors, a log that only counts, and the market between them.
 
+mod bodies;
+mod cases;
+mod golden;
 mod happy;
+mod honesty;
+mod laws;
+mod profiles;
+mod records;
+mod refusals;
 
 use std::collections::BTreeMap;
 
