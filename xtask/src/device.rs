@@ -7,8 +7,8 @@ use crate::run::{Done, Failure, Program, cargo, root, wrong};
 
 const FOLDER: &str = "examples/device-firmware";
 const TARGET: &str = "thumbv7em-none-eabi";
-/// A Cortex-M4 that talks to its debugger.
-const MACHINE: [&str; 11] = [
+/// A Cortex-M4 that talks to its debugger, and whose clock counts instructions.
+const MACHINE: [&str; 13] = [
     "-M",
     "mps2-an386",
     "-nographic",
@@ -16,6 +16,8 @@ const MACHINE: [&str; 11] = [
     "none",
     "-serial",
     "none",
+    "-icount",
+    "shift=0",
     "-chardev",
     "stdio,id=debugger",
     "-semihosting-config",
