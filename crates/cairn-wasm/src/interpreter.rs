@@ -7,6 +7,7 @@ use wasmi::{
     Caller, Config, Engine, Extern, Func, Global, Instance, Memory, Module, Nullable, Ref, Store, TrapCode, Val,
 };
 
+use crate::End;
 use crate::gas::{FRAME_SLOTS, STACK_SLOTS};
 use crate::host::{Call, Host, Stop};
 use crate::instrument::{
@@ -45,11 +46,11 @@ fn broken(what: impl core::fmt::Display) -> Fault {
     Fault::Engine { what: what.to_string() }
 }
 
-/// Runs a module with so much gas. Gives how it ended, the gas that is left, and what it wrote.
+/// Runs a module on a host that has gas to hand out.
 ///
 /// # Errors
 /// [`Fault`] when the host, and not the job, is to blame.
-pub fn run(module: &Instrumented, host: Host<'_>) -> Result<(Outcome, u64, Vec<u8>), Fault> {
+pub fn run(module: &Instrumented, host: Host<'_>) -> Result<End, Fault> {
     let mut config = Config::default();
     config
         .set_max_stack_height(STACK_BYTES_MAX)
@@ -96,7 +97,7 @@ pub fn run(module: &Instrumented, host: Host<'_>) -> Result<(Outcome, u64, Vec<u
         Val::I64(left) => store.data().host.reserve().saturating_add_signed(left),
         _ => return Err(broken(EXPORT_GAS)),
     };
-    Ok((outcome, left, store.data_mut().host.take_output()))
+    Ok(End { outcome, left, output: store.data_mut().host.take_output() })
 }
 
 /// What a failed instantiation is: segments were checked before, so only the host can be to blame.

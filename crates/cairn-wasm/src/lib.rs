@@ -40,39 +40,64 @@ pub fn run(job: &Job<'_>) -> Result<Ran, Fault> {
 /// # Errors
 /// As [`run`], and [`Fault::Cancelled`].
 pub fn run_unless(job: &Job<'_>, cancelled: &mut dyn FnMut() -> bool) -> Result<Ran, Fault> {
-    run_on(job, cancelled, interpreter::run)
+    let ready = match prepare(job) {
+        Ok(ready) => ready,
+        Err(ran) => return Ok(ran),
+    };
+    let end = interpreter::run(&ready.module, Host::of(job, ready.gas, cancelled))?;
+    Ok(ready.conclude(end))
 }
 
-/// Runs a job on an engine of one's own choice: `engine` is given the instrumented module and its host, and says how it
-/// ended, how much gas is left in the counter and [`Host::reserve`] together, and what was written.
+/// A job that is ready for an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// The module to run.
+    pub module: Instrumented,
+    /// The gas that running it may use: what the host hands out, all together.
+    pub gas: u64,
+    limit: u64,
+}
+
+/// How an engine ended a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The gas that is left: what is in the counter, which may be below zero, and [`Host::reserve`] together.
+    pub left: u64,
+    /// What was written.
+    pub output: Vec<u8>,
+}
+
+/// Does everything that comes before an engine. The `Err` is a result, not an error: the job ended here.
 ///
 /// # Errors
-/// What `engine` says.
-pub fn run_on<'a>(
-    job: &Job<'a>,
-    cancelled: &'a mut dyn FnMut() -> bool,
-    engine: impl FnOnce(&Instrumented, Host<'a>) -> Result<(Outcome, u64, Vec<u8>), Fault>,
-) -> Result<Ran, Fault> {
-    let ended = |outcome, gas| Ok(Ran { outcome, gas, output: Vec::new() });
+/// The result of a job that no engine sees: it is refused, or its gas does not even suffice for looking at it.
+pub fn prepare(job: &Job<'_>) -> Result<Ready, Ran> {
+    let ended = |outcome, gas| Ran { outcome, gas, output: Vec::new() };
     let limit = job.limits.gas;
     let intrinsic = job.intrinsic_gas();
     if intrinsic > limit {
-        return ended(Outcome::OutOfGas, limit);
+        return Err(ended(Outcome::OutOfGas, limit));
     }
-    if let Err(why) = job.check() {
-        return ended(Outcome::Refused(why), intrinsic);
+    let refused = |why| ended(Outcome::Refused(why), intrinsic);
+    job.check().map_err(refused)?;
+    let module = instrument::instrument(job.module, job.profile, job.limits.pages).map_err(refused)?;
+    match (limit - intrinsic).checked_sub(module.initial_gas) {
+        Some(gas) => Ok(Ready { module, gas, limit }),
+        None => Err(ended(Outcome::OutOfGas, limit)),
     }
-    let module = match instrument::instrument(job.module, job.profile, job.limits.pages) {
-        Ok(module) => module,
-        Err(why) => return ended(Outcome::Refused(why), intrinsic),
-    };
-    let Some(gas) = (limit - intrinsic).checked_sub(module.initial_gas) else {
-        return ended(Outcome::OutOfGas, limit);
-    };
-    let (outcome, left, output) = engine(&module, Host::of(job, gas, cancelled))?;
-    match outcome {
-        Outcome::OutOfGas => ended(outcome, limit),
-        Outcome::Done => Ok(Ran { outcome, gas: limit - left, output }),
-        _ => ended(outcome, limit - left),
+}
+
+impl Ready {
+    /// The result of a run that ended so.
+    #[must_use]
+    pub fn conclude(&self, end: End) -> Ran {
+        let End { outcome, left, output } = end;
+        match outcome {
+            Outcome::OutOfGas => Ran { outcome, gas: self.limit, output: Vec::new() },
+            Outcome::Done => Ran { outcome, gas: self.limit - left, output },
+            _ => Ran { outcome, gas: self.limit - left, output: Vec::new() },
+        }
     }
 }

@@ -7,7 +7,7 @@
 
 use wasmparser::{BlockType, FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValidatorResources};
 
-use super::encode::{Code, I64, Patch, sized, unsigned};
+use super::encode::{Code, I32, I64, Patch, sized, unsigned};
 use super::injected::{Places, charge, enter_call, leave_call};
 use crate::gas::{
     BRANCH_TARGETS_MAX, FRAME_SLOTS, GAS_ENTRY, LOCALS_MAX, NESTING_MAX, OPERANDS_MAX, SITES_MAX, operation,
@@ -104,12 +104,12 @@ pub fn meter(
         scratch: locals,
         sites,
     };
-    unsigned(&mut meter.code.0, u32::try_from(groups.len() + 1).map_err(|_| Refusal::Locals)?);
+    unsigned(&mut meter.code.0, u32::try_from(groups.len() + 2).map_err(|_| Refusal::Locals)?);
     for (count, of) in groups {
         unsigned(&mut meter.code.0, count);
         meter.code.op(super::encode::value_type(of));
     }
-    meter.code.op(2).op(I64);
+    meter.code.op(2).op(I64).op(1).op(I32);
     meter.spend(GAS_ENTRY + u64::from(declared))?;
 
     let mut operators = body.get_operators_reader().map_err(invalid)?;
@@ -158,7 +158,8 @@ struct Meter<'a> {
     calls: Vec<Patch>,
     /// The deepest operand stack so far.
     operands: u32,
-    /// The first of the two locals that are added: what is left, and after it what was there before a call.
+    /// The first of the three locals that are added: what is left; after it what was there before a call; and the condition
+    /// of a `select`.
     scratch: u32,
     sites: &'a mut u32,
 }
@@ -331,6 +332,14 @@ impl Meter<'_> {
             O::MemoryFill { .. } | O::MemoryCopy { .. } | O::MemoryInit { .. } => {
                 self.spend(gas)?;
                 self.code.call(places.charge_bytes());
+                self.raw(raw);
+                Ok(())
+            }
+            O::Select | O::TypedSelect { .. } => {
+                self.spend(gas)?;
+                // The condition goes through a local: wasmi 2.0.0 takes a stale register for one that compares a local with
+                // zero right before the `select`.
+                self.code.local_tee(self.scratch + 2);
                 self.raw(raw);
                 Ok(())
             }

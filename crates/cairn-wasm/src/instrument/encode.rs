@@ -57,7 +57,7 @@ pub fn limits(out: &mut Vec<u8>, minimum: u32, maximum: u32) {
     unsigned(out, maximum);
 }
 
-/// The byte of a value type.
+/// The byte of a value type. The only references that validation lets pass are those to functions.
 pub const fn value_type(of: ValType) -> u8 {
     match of {
         ValType::I32 => I32,
@@ -65,8 +65,7 @@ pub const fn value_type(of: ValType) -> u8 {
         ValType::F32 => 0x7d,
         ValType::F64 => 0x7c,
         ValType::V128 => 0x7b,
-        ValType::Ref(of) if of.is_func_ref() => FUNCREF,
-        ValType::Ref(_) => 0x6f,
+        ValType::Ref(_) => FUNCREF,
     }
 }
 

@@ -28,18 +28,15 @@ pub const TYPE_NOTHING: u32 = 0;
 /// `[i32] -> [i32]`.
 pub const TYPE_LENGTH: u32 = 1;
 /// `[funcref i32] -> [i32]`.
-pub const TYPE_GROW_FUNC: u32 = 2;
-/// `[externref i32] -> [i32]`.
-pub const TYPE_GROW_EXTERN: u32 = 3;
+pub const TYPE_GROW_TABLE: u32 = 2;
 /// The injected types, encoded.
 pub const TYPES: &[u8] = &[
     0x60, 0, 0, // [] -> []
     0x60, 1, 0x7f, 1, 0x7f, // [i32] -> [i32]
     0x60, 2, 0x70, 0x7f, 1, 0x7f, // [funcref i32] -> [i32]
-    0x60, 2, 0x6f, 0x7f, 1, 0x7f, // [externref i32] -> [i32]
 ];
 /// How many they are.
-pub const TYPES_COUNT: u32 = 4;
+pub const TYPES_COUNT: u32 = 3;
 
 /// The injected globals, encoded: gas `i64`, stack `i64`, host failure `i32`; all variable and zero.
 pub const GLOBALS: &[u8] = &[0x7e, 1, 0x42, 0, 0x0b, 0x7e, 1, 0x42, 0, 0x0b, 0x7f, 1, 0x41, 0, 0x0b];

@@ -61,20 +61,19 @@ pub const fn growth_max(module_bytes: usize) -> usize {
     const FIXED_BYTES: usize = 8192;
     let sites = if module_bytes < SITES_MAX as usize { module_bytes } else { SITES_MAX as usize };
     let functions = if module_bytes < FUNCTIONS_MAX as usize { module_bytes } else { FUNCTIONS_MAX as usize };
-    2 * module_bytes + SITE_BYTES * sites + FUNCTION_BYTES * functions + FIXED_BYTES
+    4 * module_bytes + SITE_BYTES * sites + FUNCTION_BYTES * functions + FIXED_BYTES
 }
 
 /// What is allowed of WebAssembly, and nothing that came later: version 1 with mutable globals, saturating conversions, sign
-/// extension, several results, bulk memory and reference types. No SIMD, threads, tail calls, exceptions, 64-bit or
-/// several memories, garbage collection or components.
+/// extension, several results, bulk memory and references to functions. No `externref`, of which a guest could hold none
+/// but null; no SIMD, threads, tail calls, exceptions, 64-bit or several memories, garbage collection or components.
 const fn features(profile: Profile) -> WasmFeatures {
     let integers = WasmFeatures::MUTABLE_GLOBAL
         .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
         .union(WasmFeatures::SIGN_EXTENSION)
         .union(WasmFeatures::MULTI_VALUE)
         .union(WasmFeatures::BULK_MEMORY)
-        .union(WasmFeatures::REFERENCE_TYPES)
-        .union(WasmFeatures::GC_TYPES);
+        .union(WasmFeatures::REFERENCE_TYPES);
     match profile {
         Profile::DetInt => integers,
         Profile::DetFloat => integers.union(WasmFeatures::FLOATS),

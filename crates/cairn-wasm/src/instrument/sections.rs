@@ -7,10 +7,8 @@ use wasmparser::{
 };
 
 use super::body::{Arity, Context, meter};
-use super::encode::{limits, section, sized, unsigned, value_type};
-use super::injected::{
-    self, GLOBALS, GLOBALS_COUNT, Places, TYPE_GROW_EXTERN, TYPE_GROW_FUNC, TYPE_LENGTH, TYPE_NOTHING,
-};
+use super::encode::{FUNCREF, limits, section, sized, unsigned};
+use super::injected::{self, GLOBALS, GLOBALS_COUNT, Places, TYPE_GROW_TABLE, TYPE_LENGTH, TYPE_NOTHING};
 use super::{
     EXPORT_FAILED, EXPORT_GAS, EXPORT_HOOKS, EXPORT_MEMORY, EXPORT_RUN, EXPORT_STACK, EXPORT_START, Instrumented,
     RESERVED,
@@ -46,7 +44,6 @@ impl Items<'_> {
 /// A table as the guest declares it, its maximum no higher than the limit.
 #[derive(Debug, Clone, Copy)]
 struct Table {
-    of: ValType,
     minimum: u32,
     maximum: u32,
 }
@@ -232,7 +229,7 @@ impl<'m> Sections<'m> {
     }
 
     fn keep_table(&mut self, table: TableType, init: &TableInit<'m>) -> Result<(), Refusal> {
-        if !matches!(init, TableInit::RefNull) || table.table64 || table.shared {
+        if !matches!(init, TableInit::RefNull) || !table.element_type.is_func_ref() || table.table64 || table.shared {
             return Err(Refusal::Invalid);
         }
         let minimum = u32::try_from(table.initial).map_err(invalid)?;
@@ -240,7 +237,7 @@ impl<'m> Sections<'m> {
         let maximum = table.maximum.map_or(TABLE_ELEMENTS_MAX, |most| {
             u32::try_from(most).map_or(TABLE_ELEMENTS_MAX, |most| most.min(TABLE_ELEMENTS_MAX))
         });
-        self.tables.push(Table { of: ValType::Ref(table.element_type), minimum, maximum });
+        self.tables.push(Table { minimum, maximum });
         Ok(())
     }
 
@@ -340,10 +337,7 @@ impl<'m> Sections<'m> {
     /// How many functions are added, and their types.
     fn injected_functions(&self, places: Places) -> (u32, Vec<u8>) {
         let mut of = vec![TYPE_NOTHING, TYPE_LENGTH, TYPE_LENGTH, TYPE_LENGTH];
-        for table in &self.tables {
-            let func = matches!(table.of, ValType::Ref(of) if of.is_func_ref());
-            of.push(if func { TYPE_GROW_FUNC } else { TYPE_GROW_EXTERN });
-        }
+        of.extend(self.tables.iter().map(|_| TYPE_GROW_TABLE));
         let mut types = Vec::new();
         for index in &of {
             unsigned(&mut types, places.types + index);
@@ -355,10 +349,10 @@ impl<'m> Sections<'m> {
         let mut content = Vec::new();
         unsigned(&mut content, u32::try_from(self.tables.len()).expect("tables are limited") + 1);
         for table in &self.tables {
-            content.push(value_type(table.of));
+            content.push(FUNCREF);
             limits(&mut content, table.minimum, table.maximum);
         }
-        content.push(super::encode::FUNCREF);
+        content.push(FUNCREF);
         limits(&mut content, 1, 1);
         section(out, 4, &content);
     }
