@@ -6,6 +6,7 @@
 
 mod buying;
 mod credit;
+mod distribution;
 mod epoch;
 mod explain;
 mod network;
@@ -14,6 +15,7 @@ mod submit;
 
 pub use buying::{BlobRef, OrderTerms, PaidBack, Purchase, PurchaseStatus};
 pub use credit::{CreditInfo, CreditList};
+pub use distribution::{DistributionInfo, PayBucket};
 pub use epoch::{
     AccountEpoch, AccountInfo, BalanceInfo, ClaimInfo, ClassInfo, DomainInfo, EpochInfo, EpochList, PayoutInfo,
     PayoutList, PoolInfo, ReasonInfo, VerdictInfo, VerdictList,

@@ -10,7 +10,7 @@
 //! * Memory has a limit in all and for each address, and is refused with 503 or 429 before it is taken.
 //! * A client that is slow with its handshake, its head, its body or its answer is cut off.
 //!
-//! What it does not do: MQTT, pages, HTTP/2; nor does it withstand more traffic than its line and its system's network
+//! What it does not do: MQTT, HTTP/2, what is on the console's pages (`cairn-console`), which it serves; nor does it withstand more traffic than its line and its system's network
 //! stack do: many thousand attackers at once are work for those before it.
 //!
 //! How it runs: one thread owns the sequencer and groups what waits for it; a thread for each core checks the reports that
@@ -27,6 +27,7 @@ mod blobs;
 mod body;
 mod buckets;
 mod charges;
+mod console;
 mod epochs;
 mod error;
 mod forked;

@@ -81,6 +81,11 @@ impl Refused {
         }
     }
 
+    /// What was refused and by which rule.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The stable code.
     pub const fn code(&self) -> &'static str {
         self.code

@@ -7,20 +7,21 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, LOCATION, VARY};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use cairn_api::Problem;
 
+use crate::accept::choose;
 use crate::address::{Client, Peer};
 use crate::blobs::routes as blobs;
 use crate::front::Front;
 use crate::held::in_pieces;
-use crate::problem::{PROBLEM_JSON, Refused};
+use crate::problem::{Code, Refused};
 use crate::serve::no_bytes;
-use crate::{auditors, epochs, health, ledger_pages, log_files, metrics, openapi, submit, witnessed};
+use crate::{auditors, console, epochs, health, ledger_pages, log_files, metrics, openapi, submit, witnessed};
 
 /// Bytes of an answer that are not counted.
 const FREE_BYTES: u64 = 4 << 10;
@@ -59,7 +60,7 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
         .route("/v1/proofs/{index}", get(log_files::proof))
         .route("/v1/witnessed", get(witnessed::witnessed))
         .route("/v1/blobs/{hash}", get(blobs::get).head(blobs::head).put(blobs::put))
-        .fallback(no_route)
+        .fallback(console::page)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(front.clone(), every_request))
         .with_state(front)
@@ -72,8 +73,8 @@ pub(crate) fn number(text: &str, what: &str) -> Result<u64, Refused> {
     parsed.ok_or_else(|| Refused::bad("NET-NUMBER", format!("{what} is a whole number below 2^64, not `{text}`")))
 }
 
-async fn no_route(request: Request) -> Refused {
-    let detail = format!("there is no `{}` here", request.uri().path());
+pub(crate) fn no_route(path: &str) -> Refused {
+    let detail = format!("there is no `{path}` here");
     Refused::of(StatusCode::NOT_FOUND, "NET-ROUTE", detail).hint("`/` lists the routes")
 }
 
@@ -134,7 +135,8 @@ fn hold(front: &Front, client: Client, is_read: bool, response: Response) -> Res
 pub(crate) fn as_problem(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    if !is_error || response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_JSON) {
+    // What has a code was refused by us, as a problem or as a page.
+    if !is_error || response.extensions().get::<Code>().is_some() {
         return response;
     }
     Refused::of(status, "NET-HTTP", "the request cannot be read").into_response()
@@ -147,11 +149,14 @@ pub(crate) async fn openapi() -> Response {
     ([(CONTENT_TYPE, "application/json")], openapi::openapi_json()).into_response()
 }
 
-/// The network in a few lines, and the routes.
+/// The network in a few lines, and the routes; who asks for `text/html` is sent to the console's first page.
 #[utoipa::path(get, path = "/", tag = "operation",
     responses((status = 200, description = "Plain text.", body = String, content_type = "text/plain"),
         (status = "default", description = "Refused.", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn index(State(front): State<Arc<Front>>) -> Result<Response, Refused> {
+pub(crate) async fn index(State(front): State<Arc<Front>>, headers: HeaderMap) -> Result<Response, Refused> {
+    if choose(&headers, &["text/plain", "text/html"]).is_ok_and(|form| form == "text/html") {
+        return Ok((StatusCode::SEE_OTHER, [(LOCATION, "/network"), (VARY, "Accept")]).into_response());
+    }
     let mut text = front
         .read(|front, ledger| {
             let state = ledger.state();
@@ -171,11 +176,11 @@ pub(crate) async fn index(State(front): State<Arc<Front>>) -> Result<Response, R
             Ok(text)
         })
         .await?;
-    text.push('\n');
+    text.push_str("\npages for people begin at /network\n\n");
     for (method, path, summary) in openapi::routes() {
         let _ = writeln!(text, "{method:<4}  {path:<28}  {summary}");
     }
-    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8"), (VARY, "Accept")], text).into_response())
 }
 
 #[cfg(test)]

@@ -27,8 +27,7 @@ impl Ledger {
         let policy = self.state().policy_for(epoch).map(|policy| &policy.read);
         let slots = self.explain_slots(device, &statement, policy)?;
         let pools = self.explain_pools(device, &statement, policy)?;
-        let payouts = self.payouts(epoch)?;
-        let mine: Vec<&Payout> = payouts.iter().filter(|payout| payout.device == Some(*device)).collect();
+        let mine = self.payouts_for(epoch, device, &self.verdicts_of(epoch, device)?)?;
         let claim = match mine.first() {
             Some(payout) if self.state().epoch.number == epoch + 1 => self.claim_of(&payout.account)?,
             _ => None,

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Mutex;
 
+use cairn_api::DistributionInfo;
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::epoch::EpochStatement;
 use cairn_core::report::ReportName;
@@ -36,6 +38,8 @@ pub struct Ledger {
     pub(crate) reader: LogReader,
     /// The first epoch whose files were broken when the ledger was opened.
     remade_from: Option<u64>,
+    /// How pay was spread, by epoch and the hash of its statement.
+    pub(crate) spreads: Mutex<BTreeMap<(u64, Hash), DistributionInfo>>,
 }
 
 impl Ledger {
@@ -57,7 +61,7 @@ impl Ledger {
             store.remove(epoch)?;
         }
         let follow = Follow::from(resume(&store, &reader)?);
-        let mut ledger = Self { follow, store, reader, remade_from };
+        let mut ledger = Self { follow, store, reader, remade_from, spreads: Mutex::default() };
         ledger.catch_up(progress)?;
         if let Some(epoch) = ledger.first_broken_names()? {
             ledger.store.remove(epoch)?;

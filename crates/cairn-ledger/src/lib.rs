@@ -6,6 +6,7 @@
 
 mod clock;
 mod credits;
+mod distribution;
 mod error;
 mod explain;
 mod follow;
@@ -14,6 +15,7 @@ mod rebuild;
 mod receipts;
 mod sequencer;
 mod store;
+mod tables;
 mod views;
 
 pub use clock::{NetworkClock, wall_ms};

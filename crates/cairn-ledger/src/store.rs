@@ -11,16 +11,17 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use cairn_core::Hash;
 use cairn_core::cbor::Decoder;
 use cairn_core::epoch::EpochStatement;
 use cairn_core::report::ReportName;
-use cairn_core::{DeviceId, Hash};
 use cairn_fold::{Closed, Snapshot};
 use cairn_log::LogError;
-use cairn_merkle::tree;
+use cairn_merkle::tree::{self, Frontier};
 use sha2::{Digest, Sha256};
 
 use crate::LedgerError;
+use crate::tables::{Table, Tables};
 
 const STATEMENT: &str = "statement.cbor";
 const VERDICTS: &str = "verdicts.cborseq";
@@ -44,6 +45,7 @@ const NAME_BYTES: usize = 32;
 pub(crate) struct EpochStore {
     folder: PathBuf,
     snapshots_kept: u64,
+    tables: Tables,
 }
 
 impl EpochStore {
@@ -55,7 +57,7 @@ impl EpochStore {
 
     /// The folder as it is, for reading.
     pub fn at(folder: &Path, snapshots_kept: u64) -> Self {
-        Self { folder: folder.to_owned(), snapshots_kept }
+        Self { folder: folder.to_owned(), snapshots_kept, tables: Tables::default() }
     }
 
     /// How many of the last epochs keep their snapshot.
@@ -249,6 +251,38 @@ impl EpochStore {
         Err(broken("the payouts do not have the statement's root".to_owned()))
     }
 
+    /// The payout table, to be read a page at a time; what is read is under the statement's payout root.
+    pub fn payout_table(&self, statement: &EpochStatement) -> Result<Table, LedgerError> {
+        let finish = |frontier: Frontier| {
+            let is_right = frontier.root() == statement.payout_root;
+            is_right.then_some(()).ok_or_else(|| "the payouts do not have the statement's root".to_owned())
+        };
+        let take = |frontier: &mut Frontier, row: &[u8]| frontier.push(tree::leaf_hash(row));
+        let path = self.epoch_folder(statement.number).join(PAYOUTS);
+        self.tables.open((PAYOUTS, statement.hash()), path, Frontier::default(), take, finish)
+    }
+
+    /// The verdict table, to be read a page at a time; what is read is under the statement's verdict roots.
+    pub fn verdict_table(&self, statement: &EpochStatement) -> Result<Table, LedgerError> {
+        let start: Vec<(&str, Frontier)> =
+            statement.classes.iter().map(|class| (class.class.as_str(), Frontier::default())).collect();
+        // Whether every row is of a class that the statement has.
+        let take = |(known, classes): &mut (bool, Vec<(&str, Frontier)>), row: &[u8]| {
+            let class = class_of_row(row);
+            match classes.iter_mut().find(|(name, _)| Some(*name) == class) {
+                Some((_, frontier)) => frontier.push(tree::leaf_hash(row)),
+                None => *known = false,
+            }
+        };
+        let finish = |(known, classes): (bool, Vec<(&str, Frontier)>)| {
+            let roots = statement.classes.iter().zip(&classes);
+            let is_right = known && roots.into_iter().all(|(class, (_, found))| found.root() == class.verdict_root);
+            is_right.then_some(()).ok_or_else(|| "the verdicts do not have the statement's roots".to_owned())
+        };
+        let path = self.epoch_folder(statement.number).join(VERDICTS);
+        self.tables.open((VERDICTS, statement.hash()), path, (true, start), take, finish)
+    }
+
     /// The records of what judges remember after an epoch, sorted, concatenated as a CBOR sequence.
     pub fn carry_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
         match self.read_summed(epoch, CARRY) {
@@ -419,16 +453,10 @@ fn class_of_row(row: &[u8]) -> Option<&str> {
     input.text().ok()
 }
 
-/// The device that a canonical verdict row is about, without reading the rest.
-pub(crate) fn device_of_row(row: &[u8]) -> Option<DeviceId> {
-    let mut input = Decoder::over(row);
-    input.array().ok()?;
-    input.text().ok()?;
-    input.bytes_exact().ok().map(DeviceId)
-}
-
 #[cfg(test)]
 mod tests {
+    use cairn_core::DeviceId;
+
     use super::*;
 
     #[test]

@@ -179,11 +179,20 @@ impl MemoryNetwork {
     /// When one of its first statements is void.
     #[must_use]
     pub fn under(terms: Terms, policy: &str, profile: &str, clock: SecretKey) -> Self {
+        Self::called("in memory", "everything: a test in memory", terms, policy, profile, clock)
+    }
+
+    /// A network with a name, and with one thing that is rehearsed, under a policy and a sensing profile.
+    ///
+    /// # Panics
+    /// When one of its first statements is void.
+    #[must_use]
+    pub fn called(name: &str, rehearsed: &str, terms: Terms, policy: &str, profile: &str, clock: SecretKey) -> Self {
         let operator = SecretKey::ed25519([251; 32]);
         let point = |seed| SecretKey::ed25519([seed; 32]).public().multicodec()[2..].try_into().expect("32 bytes");
         let genesis = Genesis {
             random: [0; 16],
-            name: "in memory".into(),
+            name: name.into(),
             origin: "test.invalid/memory".into(),
             operator: operator.public(),
             log_key: point(253),
@@ -192,7 +201,7 @@ impl MemoryNetwork {
             epoch_ms: terms.epoch_ms,
             grace_ms: terms.grace_ms,
             policy_hash: Hash::of(policy.as_bytes()),
-            rehearsed: vec!["everything: a test in memory".into()],
+            rehearsed: vec![rehearsed.into()],
         };
         let genesis = Draft::of(None, Body::Genesis(genesis), 1, u64::MAX >> 1).signed_by(&operator).finish();
         let mut network = Self {

@@ -6,6 +6,7 @@ mod admin;
 mod attacks;
 mod auditors;
 mod blobs;
+mod console;
 mod credit;
 mod full;
 mod limits;

@@ -1,46 +1,30 @@
-//! Whether what a gateway says of a device and an epoch stands under the epoch's statement, and comes to what was paid.
+//! Whether what a ledger or a gateway says of a device and an epoch stands under the epoch's statement, and comes to what was paid.
 
 use cairn_api::{ClaimInfo, Explanation, PoolShare, ProofInfo, SlotExplanation};
 use cairn_core::epoch::EpochStatement;
-use cairn_core::{Account, Amount, DeviceId, Hash, NetworkId, PPM, Payout, Verdict};
+use cairn_core::{Account, Amount, Hash, NetworkId, PPM, Payout, Verdict};
 use cairn_merkle::claim::{ClaimLeaf, verify_claim};
 use cairn_merkle::proof::verify_inclusion;
 use cairn_merkle::tree::leaf_hash;
-use cairn_reward::Policy;
 use cairn_reward::policy::{Pool, Rule};
 use data_encoding::HEXLOWER;
 
-use super::{Claim, Share, Slot};
-use crate::failure::Failure;
+use super::{Asked, Case, Claim, NotProved, Share, Slot};
 
-/// What was asked for, and what the answer is held to.
-pub struct Asked<'a> {
-    pub device: DeviceId,
-    pub statement: &'a EpochStatement,
-    /// The policy whose hash the statement has.
-    pub policy: &'a Policy,
-    /// When the epoch began; what a slot begins before is late.
-    pub start_ms: u64,
-}
-
-/// Everything that holds.
-pub type Proved = (Vec<Slot>, Vec<Share>, Option<Claim>);
-
-fn refuse(what: impl Into<String>) -> Failure {
-    Failure::wrong("NET-PROOF", what.into())
-        .hint("the gateway does not say what the epoch statement says: keep its answer, and run `cairn audit`")
+fn refuse(what: impl Into<String>) -> NotProved {
+    NotProved { what: what.into() }
 }
 
 /// The epoch statement in `bytes`, if it is the one that was asked for and that the explanation cites.
 ///
 /// # Errors
-/// `NET-PROOF`.
+/// [`NotProved`].
 pub fn statement(
     network: &NetworkId,
     epoch: u64,
     bytes: &[u8],
     explanation: &Explanation,
-) -> Result<EpochStatement, Failure> {
+) -> Result<EpochStatement, NotProved> {
     let hash = Hash::of(bytes).to_hex();
     let statement = EpochStatement::decode(bytes).map_err(|error| refuse(format!("the statement: {error}")))?;
     if (&statement.network, statement.number) != (network, epoch) {
@@ -52,28 +36,42 @@ pub fn statement(
     Ok(statement)
 }
 
-/// Verifies an explanation: each leaf under the statement's roots, each amount recomputed.
-///
-/// # Errors
-/// `NET-PROOF` names the first thing that does not hold.
-pub fn explanation(asked: &Asked<'_>, explanation: &Explanation) -> Result<Proved, Failure> {
-    let slots: Vec<Slot> = explanation.slots.iter().map(|slot| check_slot(asked, slot)).collect::<Result<_, _>>()?;
-    let shares: Vec<Share> =
-        explanation.pools.iter().map(|share| check_share(asked, &slots, share)).collect::<Result<_, _>>()?;
-    let paid = Amount::checked_sum(shares.iter().map(|share| share.payout.amount)).unwrap_or_default();
-    if paid.to_string() != explanation.paid {
-        return Err(refuse(format!("the payout rows add up to {paid}, not to {}", explanation.paid)));
+impl Case {
+    /// Verifies an explanation: each leaf under the statement's roots, each amount recomputed.
+    ///
+    /// # Errors
+    /// [`NotProved`] names the first thing that does not hold.
+    pub fn prove(asked: &Asked<'_>, explanation: &Explanation) -> Result<Self, NotProved> {
+        let slots: Vec<Slot> =
+            explanation.slots.iter().map(|slot| check_slot(asked, slot)).collect::<Result<_, _>>()?;
+        let shares: Vec<Share> =
+            explanation.pools.iter().map(|share| check_share(asked, &slots, share)).collect::<Result<_, _>>()?;
+        let paid = Amount::checked_sum(shares.iter().map(|share| share.payout.amount)).unwrap_or_default();
+        if paid.to_string() != explanation.paid {
+            return Err(refuse(format!("the payout rows add up to {paid}, not to {}", explanation.paid)));
+        }
+        let account = shares.first().map(|share| &share.payout.account);
+        let claim = match (&explanation.claim, account) {
+            (Some(claim), Some(account)) => Some(check_claim(asked.statement, claim, account)?),
+            _ => None,
+        };
+        Ok(Self {
+            network_name: asked.network_name.to_owned(),
+            device: asked.device,
+            statement: asked.statement.clone(),
+            hash: asked.statement.hash().to_hex(),
+            start_ms: asked.start_ms,
+            end_ms: asked.start_ms.saturating_add(asked.epoch_ms),
+            decimals: asked.policy.asset.decimals,
+            slots,
+            shares,
+            claim,
+        })
     }
-    let account = shares.first().map(|share| &share.payout.account);
-    let claim = match (&explanation.claim, account) {
-        (Some(claim), Some(account)) => Some(check_claim(asked.statement, claim, account)?),
-        _ => None,
-    };
-    Ok((slots, shares, claim))
 }
 
 /// The leaf of a proof, which stands under `root`.
-fn leaf_of(proof: &ProofInfo, root: Hash, what: &str) -> Result<Vec<u8>, Failure> {
+fn leaf_of(proof: &ProofInfo, root: Hash, what: &str) -> Result<Vec<u8>, NotProved> {
     let leaf = HEXLOWER.decode(proof.leaf.as_bytes()).map_err(|_| refuse(format!("a {what}'s leaf is not hex")))?;
     let hashes: Option<Vec<Hash>> = proof.proof.iter().map(|hash| Hash::from_hex(hash)).collect();
     let hashes = hashes.ok_or_else(|| refuse(format!("a {what}'s proof is not hex")))?;
@@ -82,7 +80,7 @@ fn leaf_of(proof: &ProofInfo, root: Hash, what: &str) -> Result<Vec<u8>, Failure
     Ok(leaf)
 }
 
-fn check_slot(asked: &Asked<'_>, slot: &SlotExplanation) -> Result<Slot, Failure> {
+fn check_slot(asked: &Asked<'_>, slot: &SlotExplanation) -> Result<Slot, NotProved> {
     let served = &slot.verdict;
     let class = asked.statement.classes.iter().find(|class| class.class == served.class);
     let class = class.ok_or_else(|| refuse(format!("the statement has no class `{}`", served.class)))?;
@@ -119,7 +117,7 @@ fn is_same(verdict: &Verdict, served: &cairn_api::VerdictInfo) -> bool {
         && verdict.entries == served.entries
 }
 
-fn check_share(asked: &Asked<'_>, slots: &[Slot], share: &PoolShare) -> Result<Share, Failure> {
+fn check_share(asked: &Asked<'_>, slots: &[Slot], share: &PoolShare) -> Result<Share, NotProved> {
     let leaf = leaf_of(&share.proof, asked.statement.payout_root, "payout row")?;
     let payout = Payout::decode(&leaf).map_err(|error| refuse(format!("a payout row: {error}")))?;
     let served = &share.payout;
@@ -135,7 +133,7 @@ fn check_share(asked: &Asked<'_>, slots: &[Slot], share: &PoolShare) -> Result<S
 }
 
 /// What a pool pays for the device's verdicts by the policy's rule must be what the row says.
-fn recompute(asked: &Asked<'_>, slots: &[Slot], pool: &Pool, payout: Payout) -> Result<Share, Failure> {
+fn recompute(asked: &Asked<'_>, slots: &[Slot], pool: &Pool, payout: Payout) -> Result<Share, NotProved> {
     let name = &pool.name;
     let stated = asked.statement.pools.iter().find(|stated| stated.name == *name);
     let stated = stated.ok_or_else(|| refuse(format!("the statement has no pool `{name}`")))?;
@@ -181,7 +179,7 @@ fn recompute(asked: &Asked<'_>, slots: &[Slot], pool: &Pool, payout: Payout) -> 
     Ok(Share { payout, rule: pool.rule.name(), calculation })
 }
 
-fn check_claim(statement: &EpochStatement, claim: &ClaimInfo, account: &Account) -> Result<Claim, Failure> {
+fn check_claim(statement: &EpochStatement, claim: &ClaimInfo, account: &Account) -> Result<Claim, NotProved> {
     let claims = statement.domains.iter().find(|claims| claims.domain.as_str() == claim.domain);
     let claims = claims.filter(|claims| &claims.domain == account.domain());
     let claims =

@@ -1,0 +1,234 @@
+//! From an address to an answer: the page, its form, and the headers that hold for all.
+
+use cairn_core::Hash;
+use serde::Serialize;
+
+use crate::address::{Address, Form};
+use crate::error::ConsoleError;
+use crate::pages::{self, Page};
+use crate::reader::Reader;
+use crate::source::Source;
+use crate::{assets, csv, markup};
+
+const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
+const CSV: &str = "text/csv; charset=utf-8";
+
+/// Pages are asked for again and again; whether they changed is told by their hash.
+const ALWAYS_ASK: &str = "no-cache";
+/// Assets are named by their content.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// No script, no frame, nothing from elsewhere; styles and pictures of this site's own; forms to it.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+    frame-ancestors 'none'";
+
+/// An answer to a GET.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers, by lower-case name.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The stable code of a refusal.
+    pub code: Option<&'static str>,
+    /// What the operator should know, and the client is not told.
+    pub failure: Option<String>,
+}
+
+impl Answer {
+    fn of(status: u16, content_type: &str, cache: &str, body: Vec<u8>) -> Self {
+        let tag = format!("\"{}\"", &Hash::of(&body).to_hex()[..32]);
+        let headers = vec![
+            ("content-type", content_type.to_owned()),
+            ("cache-control", cache.to_owned()),
+            ("etag", tag),
+            ("content-security-policy", POLICY.to_owned()),
+            ("x-content-type-options", "nosniff".to_owned()),
+            ("referrer-policy", "no-referrer".to_owned()),
+            ("cross-origin-opener-policy", "same-origin".to_owned()),
+            ("cross-origin-resource-policy", "same-origin".to_owned()),
+        ];
+        Self { status, headers, body, code: None, failure: None }
+    }
+
+    /// A header's value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The same without its body, where the client has it already: `if_none_match` is that header's value.
+    #[must_use]
+    pub fn unless_known(mut self, if_none_match: Option<&str>) -> Self {
+        let known = |tag: &str| self.header("etag").is_some_and(|own| tag == own || tag == format!("W/{own}"));
+        let is_known = |value: &str| value.trim() == "*" || value.split(',').any(|tag| known(tag.trim()));
+        if self.status == 200 && if_none_match.is_some_and(is_known) {
+            self.status = 304;
+            self.body.clear();
+        }
+        self
+    }
+}
+
+/// The page that a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place<'a> {
+    Network,
+    Epochs,
+    Epoch(&'a str),
+    Payouts(&'a str),
+    Device(&'a str),
+    Account(&'a str),
+    Why(&'a str, &'a str),
+    Entry(&'a str),
+    Status,
+    Search,
+}
+
+impl<'a> Place<'a> {
+    fn of(segments: &[&'a str]) -> Option<Self> {
+        Some(match *segments {
+            ["network"] => Self::Network,
+            ["epochs"] => Self::Epochs,
+            ["epochs", number] => Self::Epoch(number),
+            ["epochs", number, "payouts"] => Self::Payouts(number),
+            ["devices", id] => Self::Device(id),
+            ["accounts", id] => Self::Account(id),
+            ["why", device, epoch] => Self::Why(device, epoch),
+            ["entries", index] => Self::Entry(index),
+            ["status"] => Self::Status,
+            ["search"] => Self::Search,
+            _ => return None,
+        })
+    }
+}
+
+/// Whether a path leads to a page or an asset; what the page is about may still not be there.
+#[must_use]
+pub fn is_page(path: &str) -> bool {
+    let address = || Address::read(path, "");
+    assets::find(path).is_some() || address().is_some_and(|address| Place::of(&address.names()).is_some())
+}
+
+/// The answer to a GET of a path; `None` where [`is_page`] says that there is none, or where the query is no text.
+#[must_use]
+pub fn answer(reader: &Reader<'_>, path: &str, query: &str) -> Option<Answer> {
+    if let Some(asset) = assets::find(path) {
+        return Some(Answer::of(200, asset.content_type, FOR_EVER, asset.bytes.to_vec()));
+    }
+    let address = Address::read(path, query)?;
+    let read = page(reader, Place::of(&address.names())?, &address);
+    Some(read.unwrap_or_else(|error| refusal(reader, &address, &error)))
+}
+
+fn page(reader: &Reader<'_>, place: Place<'_>, address: &Address) -> Result<Answer, ConsoleError> {
+    match place {
+        Place::Network => show(pages::network::Network::read(reader, address), address),
+        Place::Epochs => show(pages::epochs::Epochs::read(reader, address), address),
+        Place::Epoch(number) => show(pages::epoch::Epoch::read(reader, number, address), address),
+        Place::Payouts(number) => show(pages::payouts::Payouts::read(reader, number, address), address),
+        Place::Device(id) => show(pages::device::Device::read(reader, id, address), address),
+        Place::Account(id) => show(pages::account::Account::read(reader, id, address), address),
+        Place::Why(device, epoch) => show(pages::why::Why::read(reader, device, epoch, address), address),
+        Place::Entry(index) => show(pages::entry::Entry::read(reader, index, address), address),
+        Place::Status => show(pages::status::Status::read(reader, address), address),
+        Place::Search => {
+            let found = pages::search::Search::read(reader, address)?;
+            match found.only() {
+                Some(path) if address.form == Form::Html => Ok(redirect(path)),
+                _ => form(&found, address),
+            }
+        }
+    }
+}
+
+fn show<P: Page>(page: Result<P, ConsoleError>, address: &Address) -> Result<Answer, ConsoleError> {
+    form(&page?, address)
+}
+
+/// What JSON twins look like: the source, then the page's own fields.
+#[derive(Serialize)]
+struct Twin<'a, P> {
+    source: &'a Source,
+    #[serde(flatten)]
+    page: &'a P,
+}
+
+/// A page in the form that its address asks for.
+fn form<P: Page>(page: &P, address: &Address) -> Result<Answer, ConsoleError> {
+    let source = page.source();
+    Ok(match address.form {
+        Form::Html => Answer::of(200, HTML, ALWAYS_ASK, markup::layout::whole(page, address).into_bytes()),
+        Form::Json => {
+            let body = serde_json::to_vec(&Twin { source, page }).expect("view models are text, numbers and lists");
+            Answer::of(200, JSON, ALWAYS_ASK, body)
+        }
+        Form::Csv => Answer::of(200, CSV, ALWAYS_ASK, csv::file(source, &page.table()).into_bytes()),
+    })
+}
+
+fn redirect(path: &str) -> Answer {
+    let mut answer = Answer::of(303, "text/plain; charset=utf-8", ALWAYS_ASK, path.as_bytes().to_vec());
+    answer.headers.push(("location", path.to_owned()));
+    answer
+}
+
+/// A refusal: a page for people, a problem document (RFC 9457) for everybody else.
+fn refusal(reader: &Reader<'_>, address: &Address, error: &ConsoleError) -> Answer {
+    let (status, code, told) = (error.status(), error.code(), error.told());
+    let mut answer = match (address.form, reader.source(None)) {
+        (Form::Html, Ok(source)) => {
+            let page = markup::layout::problem(&source, status, code, &told);
+            Answer::of(status, HTML, ALWAYS_ASK, page.into_bytes())
+        }
+        _ => {
+            let problem = cairn_api::Problem {
+                kind: "about:blank".to_owned(),
+                title: title(status).to_owned(),
+                status,
+                code: code.to_owned(),
+                detail: told,
+                hint: None,
+            };
+            let body = serde_json::to_vec(&problem).expect("a problem is strings and a number");
+            Answer::of(status, "application/problem+json", ALWAYS_ASK, body)
+        }
+    };
+    answer.code = Some(code);
+    answer.failure = (status >= 500).then(|| error.to_string());
+    answer
+}
+
+/// The phrase of a status that pages are refused with.
+pub(crate) const fn title(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        404 => "Not Found",
+        503 => "Service Unavailable",
+        _ => "Internal Server Error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_the_body_is_not_sent_it_again() {
+        let answer = Answer::of(200, HTML, ALWAYS_ASK, b"page".to_vec());
+        let tag = answer.header("etag").unwrap().to_owned();
+        for (asked, status) in [
+            (None, 200),
+            (Some("\"other\""), 200),
+            (Some(tag.as_str()), 304),
+            (Some("*"), 304),
+            (Some(&*format!("\"other\", W/{tag}")), 304),
+        ] {
+            let answer = answer.clone().unless_known(asked);
+            assert_eq!((answer.status, answer.body.is_empty()), (status, status == 304), "{asked:?}");
+        }
+    }
+}

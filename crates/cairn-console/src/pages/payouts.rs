@@ -1,0 +1,111 @@
+//! Every payout row of an epoch, a page at a time, in the order of the payout root's leaves.
+
+use cairn_api::{EpochRef, PayoutInfo};
+use maud::{Markup, html};
+use serde::Serialize;
+
+use super::{Page, in_base_units, number};
+use crate::address::Address;
+use crate::csv::Table;
+use crate::error::ConsoleError;
+use crate::markup::link;
+use crate::markup::table::{numbers, pager, table, words};
+use crate::money::Money;
+use crate::reader::Reader;
+use crate::source::Source;
+
+/// A page of payout rows.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Payouts {
+    #[serde(skip)]
+    source: Source,
+    epoch: EpochRef,
+    asset: Money,
+    /// Rows in the epoch.
+    total: u64,
+    /// The position of the first row here.
+    after: u64,
+    payouts: Vec<PayoutInfo>,
+    /// The `after` of the next page; `null` on the last.
+    next: Option<u64>,
+}
+
+impl Payouts {
+    /// Reads the page.
+    ///
+    /// # Errors
+    /// [`ConsoleError`] for an epoch that has not closed.
+    pub fn read(reader: &Reader<'_>, epoch: &str, address: &Address) -> Result<Self, ConsoleError> {
+        address.parameters(&["after"])?;
+        let epoch = number(epoch, "an epoch")?;
+        let after = address.number("after")?.unwrap_or(0);
+        let source = reader.source(Some(epoch))?;
+        let asset = reader.money(Some(epoch))?;
+        let list = reader.payouts(epoch, after, address.form.rows_max())?;
+        let (total, payouts, next) = (list.total, list.payouts, list.next);
+        Ok(Self { source, epoch: list.epoch, asset, total, after, payouts, next })
+    }
+}
+
+impl Page for Payouts {
+    fn source(&self) -> &Source {
+        &self.source
+    }
+
+    fn title(&self) -> String {
+        format!("Payouts of epoch {}", self.epoch.number)
+    }
+
+    fn main(&self) -> Markup {
+        let number = self.epoch.number;
+        let columns =
+            [words("Account"), words("Device"), words("Pool"), numbers("Weight"), numbers("Amount"), words("Why")];
+        let row = |payout: &PayoutInfo| {
+            let (device, why) = match &payout.device {
+                Some(device) => (link::device(device), link::why(device, number, "why")),
+                None => (html! { "what no device got" }, html! {}),
+            };
+            let amount = self.asset.of(&payout.amount);
+            vec![
+                link::account(&payout.account),
+                device,
+                link::text(&payout.pool),
+                html! { (payout.weight) },
+                amount,
+                why,
+            ]
+        };
+        let rows: Vec<Vec<Markup>> = self.payouts.iter().map(row).collect();
+        let path = format!("/epochs/{number}/payouts");
+        let next = self.next.map(|next| format!("{path}?after={next}"));
+        let caption = match rows.len() as u64 {
+            0 => "Payout rows".to_owned(),
+            shown => format!("Payout rows {} to {} of {}", self.after + 1, self.after + shown, self.total),
+        };
+        html! {
+            p { a href={ "/epochs/" (number) } { "Epoch " (number) } " paid in " (self.total) " rows." }
+            (table(&caption, &columns, &rows, "There is no row from here on."))
+            (pager((self.after > 0).then_some(path.as_str()), next.as_deref(), "Next rows"))
+        }
+    }
+
+    fn table(&self) -> Table {
+        let row = |payout: &PayoutInfo| {
+            vec![
+                payout.account.clone(),
+                payout.device.clone().unwrap_or_default(),
+                payout.pool.clone(),
+                payout.weight.to_string(),
+                payout.amount.clone(),
+            ]
+        };
+        let columns = &["account", "device", "pool", "weight", "amount"];
+        let table = Table::of(columns, self.payouts.iter().map(row).collect())
+            .noting(in_base_units(&self.asset))
+            .noting(format!("rows from {} on, of {}", self.after, self.total));
+        match self.next {
+            Some(next) => table.noting(format!("further rows: /epochs/{}/payouts.csv?after={next}", self.epoch.number)),
+            None => table,
+        }
+    }
+}

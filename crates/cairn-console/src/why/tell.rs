@@ -1,0 +1,164 @@
+//! An explanation in words: what was delivered, what it is worth, what may be claimed, and what was verified.
+
+use cairn_core::{Amount, PPM, Reason};
+
+use super::{Case, Claim, Line, Part, Share, Slot, Told};
+use crate::words::{count, utc};
+
+impl Case {
+    /// The story; slots without a remark are summed up unless `all`.
+    #[must_use]
+    pub fn told(&self, all: bool) -> Told {
+        let mut told = Told::default();
+        let number = self.statement.number;
+        told.line(
+            Line::at(0).with(Part::Device(self.device)).say(format!(" in epoch {number} of {}", self.network_name)),
+        );
+        let when = format!("{} to {}, statement ", utc(self.start_ms), utc(self.end_ms));
+        told.line(Line::words(2, when).with(Part::Statement(number, self.hash.clone())));
+        for what in &self.statement.rehearsed {
+            told.line(Line::words(2, format!("rehearsed: {what}")));
+        }
+        headline(self, &mut told);
+        delivered(self, all, &mut told);
+        worth(self, &mut told);
+        if let Some(claim) = &self.claim {
+            claimed(self, claim, &mut told);
+        }
+        verified(self, &mut told);
+        told
+    }
+
+    fn money(&self, amount: Amount) -> Part {
+        let tokens = format!("{} {}", amount.display(self.decimals), self.statement.asset.0);
+        Part::Money(amount.to_string(), tokens)
+    }
+}
+
+fn headline(case: &Case, told: &mut Told) {
+    let paid = Amount::checked_sum(case.shares.iter().map(|share| share.payout.amount)).unwrap_or_default();
+    let full = case.slots.iter().filter(|slot| slot.verdict.amount > 0 && slot.verdict.score.get() == PPM).count();
+    if case.slots.is_empty() {
+        told.heading("It earned nothing: no report of it was judged in this epoch.");
+        return;
+    }
+    let slots = count(case.slots.len() as u64, "slot", "slots");
+    let line = Line::words(0, "It earned ").with(case.money(paid));
+    let line = line.say(format!(". Of {slots} judged, {full} had the whole score."));
+    told.line(Line { is_heading: true, ..line });
+    if let Some((_, class, worst)) =
+        case.slots.iter().filter_map(|slot| worst(case, slot)).max_by_key(|(lost, ..)| *lost)
+    {
+        told.line(Line::words(0, format!("What took most: {}", cairn_classes::sentence(class, worst))));
+    }
+}
+
+/// Whether the class's score is that of its worst check: then a reason says only what it took beyond those before it.
+fn scores_the_worst(case: &Case, class: &str) -> bool {
+    case.statement.classes.iter().any(|summary| summary.class == class && summary.revision >= 2)
+}
+
+/// The reason that took most of a slot, with what it took alone, in ppm.
+fn worst<'a>(case: &Case, slot: &'a Slot) -> Option<(u32, &'a str, &'a Reason)> {
+    let class = slot.verdict.class.as_str();
+    let mut losing = slot.verdict.reasons.iter().filter(|reason| reason.lost_ppm > 0);
+    if scores_the_worst(case, class) {
+        // What it took alone is what all before it took, and then some.
+        let all = losing.clone().map(|reason| reason.lost_ppm).sum();
+        return losing.next_back().map(|reason| (all, class, reason));
+    }
+    let worst = losing.by_ref().max_by_key(|reason| reason.lost_ppm)?;
+    Some((worst.lost_ppm, class, worst))
+}
+
+/// What a reason took of a slot, after what others `before` it took.
+fn taken(lost_ppm: u32, before_ppm: u32, of_the_worst: bool) -> String {
+    match (of_the_worst && before_ppm > 0, lost_ppm) {
+        (false, lost_ppm) => format!("lost {lost_ppm} ppm"),
+        (true, 0) => "lost no more than that".to_owned(),
+        (true, lost_ppm) => format!("lost {lost_ppm} ppm more, {} ppm in all", before_ppm.saturating_add(lost_ppm)),
+    }
+}
+
+fn delivered(case: &Case, all: bool, told: &mut Told) {
+    if case.slots.is_empty() {
+        return;
+    }
+    told.heading("What it delivered");
+    let mut rest = case.slots.as_slice();
+    while let Some(slot) = rest.first() {
+        let plain = if all { 0 } else { rest.iter().take_while(|slot| is_plain(slot)).count() };
+        if plain > 1 {
+            let weight: u128 = rest[..plain].iter().map(|slot| u128::from(slot.weight)).sum();
+            let (from, to) = (utc(slot.verdict.slot_ms), utc(rest[plain - 1].verdict.slot_ms));
+            let words = format!("{from} to {to}: {plain} slots with the whole score, weight {weight}");
+            told.line(Line::words(2, words));
+            rest = &rest[plain..];
+            continue;
+        }
+        one_slot(slot, scores_the_worst(case, &slot.verdict.class), told);
+        rest = &rest[1..];
+    }
+}
+
+fn is_plain(slot: &Slot) -> bool {
+    slot.verdict.reasons.is_empty() && !slot.late && slot.verdict.score.get() == PPM
+}
+
+fn one_slot(slot: &Slot, of_the_worst: bool, told: &mut Told) {
+    let Slot { verdict, late, weight } = slot;
+    let score = if verdict.amount == 0 { "unscored".to_owned() } else { format!("{} ppm", verdict.score.get()) };
+    told.line(Line::words(2, format!("{}  {}: {score}, weight {weight}", utc(verdict.slot_ms), verdict.class)));
+    if *late && *weight != verdict.weight() {
+        let words = format!("late: {} becomes {weight} by the policy's late factor", verdict.weight());
+        told.line(Line::words(6, words));
+    }
+    let mut before_ppm = 0;
+    for reason in &verdict.reasons {
+        let taken = taken(reason.lost_ppm, before_ppm, of_the_worst);
+        before_ppm += reason.lost_ppm;
+        let sentence = cairn_classes::sentence(&verdict.class, reason);
+        told.line(Line::words(6, format!("{} {taken}: {sentence}", reason.code)));
+        let held = format!("check `{}`: {} against {}; ", reason.check, reason.observed, reason.threshold);
+        told.line(evidence(Line::words(8, held), reason));
+    }
+    if verdict.reasons.is_empty() {
+        told.line(Line::words(6, "nothing speaks against it; ").entries(&verdict.entries));
+    }
+}
+
+fn evidence(line: Line, reason: &Reason) -> Line {
+    if reason.evidence.is_empty() { line.say("no entry beyond its own") } else { line.entries(&reason.evidence) }
+}
+
+fn worth(case: &Case, told: &mut Told) {
+    if case.shares.is_empty() {
+        return;
+    }
+    told.heading(format!("What that is worth, in base units (one {} is 10^{})", case.statement.asset.0, case.decimals));
+    for Share { payout, rule, calculation } in &case.shares {
+        told.line(Line::words(2, format!("{} ({rule}): {calculation}", payout.pool)));
+        let line = Line::at(6).with(case.money(payout.amount)).say(" to ");
+        told.line(line.with(Part::Account(payout.account.clone())));
+    }
+    told.line(Line::words(2, "Every division is rounded down; what that leaves goes to the residual pool."));
+}
+
+fn claimed(case: &Case, claim: &Claim, told: &mut Told) {
+    told.heading("What may be claimed");
+    let account = &case.shares[0].payout.account;
+    let proof = count(claim.proof_hashes as u64, "hash", "hashes");
+    let line = Line::at(2).with(Part::Account(account.clone())).say(" may claim ").with(case.money(claim.cumulative));
+    told.line(line.say(format!(" in all on {}", claim.domain)));
+    told.line(Line::words(6, format!("under claim root {}, with a proof of {proof}", claim.root)));
+}
+
+fn verified(case: &Case, told: &mut Told) {
+    let verdicts = count(case.slots.len() as u64, "verdict", "verdicts");
+    let payouts = count(case.shares.len() as u64, "payout row", "payout rows");
+    let claims = count(case.claim.iter().count() as u64, "claim", "claims");
+    told.heading(format!(
+        "Verified here: the statement's hash; {verdicts}, {payouts} and {claims} under its roots; the amounts."
+    ));
+    told.line(Line::words(0, "Not verified here: that the statement follows from the log. `cairn audit` does that."));
+}
