@@ -42,8 +42,11 @@ pub const OPERANDS_MAX: u32 = 4096;
 pub const NESTING_MAX: u32 = 1024;
 /// The most targets of one `br_table`.
 pub const BRANCH_TARGETS_MAX: u32 = 16_384;
-/// The most places of a module that are metered: basic blocks, and calls of its own functions.
+/// The most places of a module that are metered: basic blocks, calls of its own functions, and for each
+/// [`VALUES_A_SITE`] values that a block or a `br_table` moves one more.
 pub const SITES_MAX: u32 = 1 << 18;
+/// How many values that a block takes and gives, or that the targets of a `br_table` carry, count as a site of their own.
+pub const VALUES_A_SITE: u32 = 8;
 /// The most globals of a module.
 pub const GLOBALS_MAX: u32 = 4096;
 /// The most exports of a module.

@@ -325,6 +325,24 @@ fn a_module_of_many_sites_is_refused_and_one_at_the_limit_is_bounded() {
 }
 
 #[test]
+fn what_engines_work_long_on_is_refused_before_they_see_it() {
+    let wide = format!("(type $t (func (param{0}) (result{0})))", repeat(64, " i32"));
+    let values = repeat(64, "i32.const 1 ");
+    let module =
+        |body: String| wat(&format!("(module {wide} (func (export \"run\") {values} {body} {}))", repeat(64, "drop ")));
+    let branches = format!("block (type $t) i32.const 0 br_table {} 0 end ", repeat(16_000, "0 "));
+    let cases: &[(&str, Vec<u8>, Outcome)] = &[
+        ("wide blocks", module(repeat(16_300, "block (type $t) end ")), Outcome::Done),
+        ("more wide blocks", module(repeat(16_400, "block (type $t) end ")), Outcome::Refused(Refusal::Sites)),
+        ("wide tables of branches", module(branches.clone()), Outcome::Done),
+        ("more wide tables of branches", module(repeat(3, &branches)), Outcome::Refused(Refusal::Sites)),
+    ];
+    for (name, module, expected) in cases {
+        assert_eq!(ran(module).outcome, *expected, "{name}");
+    }
+}
+
+#[test]
 fn an_order_beyond_the_limits_that_there_are_is_refused() {
     let module = wat("(module (func (export \"run\")))");
     let one: &[u8] = b"1";

@@ -120,7 +120,10 @@ fn limits() -> String {
         ("values on a function's operand stack", u64::from(OPERANDS_MAX)),
         ("depth of blocks in a function, itself included", u64::from(NESTING_MAX)),
         ("targets of a `br_table`, besides the default", u64::from(BRANCH_TARGETS_MAX)),
-        ("metered places: blocks, and calls of its own functions", u64::from(SITES_MAX)),
+        (
+            "metered places: blocks, calls of its own functions, one more for each 8 values of a block or of all targets of a `br_table`",
+            u64::from(SITES_MAX),
+        ),
         ("globals", u64::from(GLOBALS_MAX)),
         ("exports", u64::from(EXPORTS_MAX)),
         ("tables", u64::from(TABLES_MAX)),

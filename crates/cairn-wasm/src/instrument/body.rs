@@ -10,7 +10,8 @@ use wasmparser::{BlockType, FuncValidator, FuncValidatorAllocations, FunctionBod
 use super::encode::{Code, I32, I64, Patch, sized, unsigned};
 use super::injected::{Places, charge, enter_call, leave_call};
 use crate::gas::{
-    BRANCH_TARGETS_MAX, FRAME_SLOTS, GAS_ENTRY, LOCALS_MAX, NESTING_MAX, OPERANDS_MAX, SITES_MAX, operation,
+    BRANCH_TARGETS_MAX, FRAME_SLOTS, GAS_ENTRY, LOCALS_MAX, NESTING_MAX, OPERANDS_MAX, SITES_MAX, VALUES_A_SITE,
+    operation,
 };
 use crate::outcome::Refusal;
 
@@ -166,7 +167,11 @@ struct Meter<'a> {
 
 impl Meter<'_> {
     fn site(&mut self) -> Result<(), Refusal> {
-        *self.sites += 1;
+        self.count_sites(1)
+    }
+
+    fn count_sites(&mut self, more: u32) -> Result<(), Refusal> {
+        *self.sites = self.sites.saturating_add(more);
         if *self.sites > SITES_MAX { Err(Refusal::Sites) } else { Ok(()) }
     }
 
@@ -190,14 +195,23 @@ impl Meter<'_> {
         self.begins = true;
     }
 
-    fn push(&mut self, kind: Kind, of: BlockType) {
+    /// What a block takes and gives. All its values are checked and moved, so that a wide one counts as several sites.
+    fn arity(&mut self, of: BlockType) -> Result<Arity, Refusal> {
         let arity = match of {
             BlockType::Empty => Arity::default(),
             BlockType::Type(_) => Arity { parameters: 0, results: 1 },
             BlockType::FuncType(index) => self.context.type_arity(index),
         };
+        self.count_sites((arity.parameters + arity.results) / VALUES_A_SITE)?;
+        Ok(arity)
+    }
+
+    /// Opens a block.
+    fn push(&mut self, kind: Kind, of: BlockType) -> Result<(), Refusal> {
+        let arity = self.arity(of)?;
         let carries = if kind == Kind::Loop { arity.parameters } else { arity.results };
         self.frames.push(Frame { kind, carries, targeted: false });
+        Ok(())
     }
 
     /// Notes a branch to that many blocks outwards, and says how many values it carries.
@@ -213,9 +227,12 @@ impl Meter<'_> {
     }
 
     /// Writes what stands after code that cannot be reached, if it can be.
-    fn unreachable(&mut self, operator: &Operator<'_>, raw: &[u8], depth: u32) {
+    fn unreachable(&mut self, operator: &Operator<'_>, raw: &[u8], depth: u32) -> Result<(), Refusal> {
         match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => self.dead = Some(depth + 1),
+            Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+                self.arity(*blockty)?;
+                self.dead = Some(depth + 1);
+            }
             Operator::Else if depth == 0 => {
                 self.dead = None;
                 self.raw(raw);
@@ -228,30 +245,30 @@ impl Meter<'_> {
             Operator::End => self.dead = Some(depth - 1),
             _ => {}
         }
+        Ok(())
     }
 
     /// Writes one operation that is valid.
     fn operator(&mut self, operator: &Operator<'_>, raw: &[u8]) -> Result<(), Refusal> {
         use Operator as O;
         if let Some(depth) = self.dead {
-            self.unreachable(operator, raw, depth);
-            return Ok(());
+            return self.unreachable(operator, raw, depth);
         }
         let gas = operation(operator);
         match operator {
             O::Block { blockty } => {
-                self.push(Kind::Block, *blockty);
+                self.push(Kind::Block, *blockty)?;
                 self.raw(raw);
             }
             O::Loop { blockty } => {
                 self.close();
-                self.push(Kind::Loop, *blockty);
+                self.push(Kind::Loop, *blockty)?;
                 self.raw(raw);
             }
             O::If { blockty } => {
                 self.spend(gas)?;
                 self.close();
-                self.push(Kind::If, *blockty);
+                self.push(Kind::If, *blockty)?;
                 self.raw(raw);
             }
             O::Else => {
@@ -274,6 +291,8 @@ impl Meter<'_> {
             }
             O::BrTable { targets } => {
                 let mut carried = self.branch(targets.default());
+                let values = carried.saturating_mul(u64::from(targets.len()));
+                self.count_sites(u32::try_from(values / u64::from(VALUES_A_SITE)).unwrap_or(SITES_MAX))?;
                 for target in targets.targets() {
                     carried = carried.max(self.branch(target.map_err(|_| Refusal::Invalid)?));
                 }
