@@ -6,7 +6,7 @@
 mod smith;
 
 use cairn_core::Hash;
-use cairn_wasm::instrument::{growth_max, instrument};
+use cairn_wasm::instrument::{EXPORT_FAILED, EXPORT_GAS, EXPORT_RUN, EXPORT_STACK, growth_max, instrument};
 use cairn_wasm::{Fault, Job, Limits, Outcome, Profile, Ran, run, run_unless};
 use proptest::prelude::*;
 
@@ -94,4 +94,29 @@ fn the_digest_is_that_of_its_documented_cbor() {
     ];
     assert!(others.iter().all(|other| other.digest(&order) != ran.digest(&order)));
     assert_ne!(ran.digest(&Hash::of(b"another order")), ran.digest(&order));
+}
+
+#[test]
+fn when_the_host_has_no_memory_the_guest_is_stopped_before_it_can_see_that() {
+    let grow_memory = "(memory 1) (func (export \"run\") (if (i32.eq (memory.grow (i32.const 1)) (i32.const -1)) (then unreachable)))";
+    let grow_table = "(table 1 funcref) (func (export \"run\") (drop (table.grow 0 (ref.null func) (i32.const 9))))";
+    for text in [grow_memory, grow_table] {
+        let module = wat::parse_str(format!("(module {text})")).unwrap();
+        assert_eq!(run(&job(&module, &[], 1_000_000)).unwrap().outcome, Outcome::Done);
+        let made = instrument(&module, Profile::DetInt, 4).unwrap();
+        let engine = wasmi::Engine::default();
+        let poor = wasmi::StoreLimitsBuilder::new().memory_size(65_536).table_elements(2).build();
+        let mut store = wasmi::Store::new(&engine, poor);
+        store.limiter(|limits| limits);
+        let compiled = wasmi::Module::new(&engine, &made.bytes).unwrap();
+        let instance = wasmi::Instance::new(&mut store, &compiled, &[]).unwrap();
+        for counter in [EXPORT_GAS, EXPORT_STACK] {
+            let counter = instance.get_global(&store, counter).unwrap();
+            counter.set(&mut store, wasmi::Val::I64(1_000_000)).unwrap();
+        }
+        let ended = instance.get_typed_func::<(), ()>(&store, EXPORT_RUN).unwrap().call(&mut store, ());
+        assert_eq!(ended.unwrap_err().as_trap_code(), Some(wasmi::TrapCode::UnreachableCodeReached), "{text}");
+        let failed = instance.get_global(&store, EXPORT_FAILED).unwrap().get(&store);
+        assert!(matches!(failed, wasmi::Val::I32(1)), "{text}: {failed:?}");
+    }
 }

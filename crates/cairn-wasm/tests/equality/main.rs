@@ -80,6 +80,37 @@ fn programs_as_compilers_write_them_give_the_same() {
 }
 
 #[test]
+fn recursion_of_any_shape_ends_before_the_stack_of_any_engine() {
+    deep(|| {
+        let compilers = [Compiler::new(OptLevel::Speed), Compiler::new(OptLevel::None)];
+        let many = |count: usize, text: &str| text.repeat(count);
+        let (drops, zeros) = (many(64, "drop "), many(64, "(i64.const 0) "));
+        // Values that an optimiser keeps alive over the call, far more than there are locals or operands: products that are
+        // wanted again after it.
+        let product = |at: usize| format!("(i64.mul (local.get 0) (i64.const {}))", at * 2 + 3);
+        let stored = |from: usize| {
+            (0..600).map(|at| format!("(i64.store (i32.const {}) {})", from + at * 8, product(at))).collect::<String>()
+        };
+        let shapes = [
+            "(func $f (export \"run\") (call $f))".to_owned(),
+            format!("(func $f (export \"run\") (local {}) (call $f))", many(4090, "i64 ")),
+            format!("(func $f (export \"run\") {} (call $f) {})", many(4090, "(i32.const 1) "), many(4090, "drop ")),
+            format!("(func $f (param {0}) (result {0}) (call $f {zeros})) (func (export \"run\") (call $f {zeros}) {drops})", many(64, "i64 ")),
+            "(type $t (func)) (table 1 funcref) (elem (i32.const 0) func $f) (func $f (export \"run\") (call_indirect (type $t) (i32.const 0)))".to_owned(),
+            format!("(memory 1) (func $f (param i64) {} (call $f (local.get 0)) {}) (func (export \"run\") (call $f (i64.const 3)))", stored(0), stored(8000)),
+        ];
+        for (at, shape) in shapes.iter().enumerate() {
+            let module = wat::parse_str(format!("(module {shape})")).unwrap();
+            for compiler in &compilers {
+                let job = Job { limits: Limits { gas: 200_000_000, ..LIMITS }, ..job(false) };
+                let ran = both(compiler, &job, &module, &format!("shape {at}"));
+                assert_eq!(ran.outcome, Outcome::StackOverflow, "shape {at}");
+            }
+        }
+    });
+}
+
+#[test]
 fn the_jobs_of_the_golden_file_give_the_same() {
     deep(|| {
         let compilers = [Compiler::new(OptLevel::Speed), Compiler::new(OptLevel::None)];
