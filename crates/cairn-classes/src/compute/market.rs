@@ -27,7 +27,7 @@ use cairn_core::{Account, Amount, DeviceId, Hash, JobId};
 pub use closing::Closing;
 pub use error::MarketError;
 pub use job::{Assigned, Cause, Draw, Job, Phase, REPLAYS_MAX, Replayed, Stage, Terms, Word};
-pub use matching::Quote;
+pub use matching::{Quote, lottery};
 pub use records::Table;
 
 use super::Profile;
@@ -90,8 +90,10 @@ pub struct Market {
     offers: BTreeMap<DeviceId, Offer>,
     licences: BTreeMap<Hash, Licence>,
     jobs: BTreeMap<JobId, Job>,
-    /// Derived from `jobs`: those that were still open and wait for a word of the device.
-    waiting: BTreeMap<DeviceId, BTreeSet<JobId>>,
+    /// Derived from `offers`, cheapest first.
+    prices: BTreeSet<(Amount, DeviceId)>,
+    /// Derived from `jobs`: those that were still open and wait for a word of the device, and until when.
+    waiting: BTreeMap<DeviceId, BTreeMap<JobId, u64>>,
     /// Derived from `jobs`: those of each buyer that are not settled.
     tabs: BTreeMap<Account, Tab>,
     /// Derived from `licences`.
@@ -129,7 +131,7 @@ impl Market {
     /// The jobs that wait for a word of the device, as far as entries and closes tell: look at [`Job::phase`] too.
     pub fn waiting_for(&self, device: &DeviceId) -> impl Iterator<Item = (&JobId, &Job)> {
         let jobs = self.waiting.get(device).into_iter().flatten();
-        jobs.filter_map(|id| self.jobs.get_key_value(id))
+        jobs.filter_map(|(id, _)| self.jobs.get_key_value(id))
     }
 
     /// What each buyer's open jobs have locked, base units of the network's asset on the buyer's chain.
@@ -168,9 +170,10 @@ impl Market {
             tab.locked = tab.locked.checked_add(job.locked()?)?;
         }
         if job.stage == Stage::Open {
-            let waits = |word: &Word| matches!(word, Word::Silent | Word::Committed { .. });
-            for worker in job.assigned.iter().filter(|worker| waits(&worker.word)) {
-                self.waiting.entry(worker.device).or_default().insert(id);
+            for worker in &job.assigned {
+                if let Some(until_ms) = job.awaits_until_ms(&worker.word) {
+                    self.waiting.entry(worker.device).or_default().insert(id, until_ms);
+                }
             }
         }
         Some(())
@@ -188,10 +191,21 @@ impl Market {
         }
     }
 
+    /// An offer takes the place of the device's earlier one, or nothing does.
+    fn replace_offer(&mut self, device: DeviceId, offer: Option<Offer>) {
+        if let Some(before) = self.offers.remove(&device) {
+            self.prices.remove(&(before.price, device));
+        }
+        if let Some(offer) = offer {
+            self.prices.insert((offer.price, device));
+            self.offers.insert(device, offer);
+        }
+    }
+
     /// Whoever let a job's time pass is away: it offers again when it is back.
     fn end_offers(&mut self, devices: &[DeviceId]) {
         for device in devices {
-            self.offers.remove(device);
+            self.replace_offer(*device, None);
         }
     }
 

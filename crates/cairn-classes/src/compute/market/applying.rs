@@ -14,11 +14,7 @@ const ADMITTED: &str = "what is applied was admitted against the same state";
 impl Market {
     /// An offer takes the place of the device's earlier one, or withdraws it.
     pub fn apply_offer(&mut self, offer: &Offer, received_ms: u64) {
-        if offer.until_ms > received_ms {
-            self.offers.insert(offer.device, offer.clone());
-        } else {
-            self.offers.remove(&offer.device);
-        }
+        self.replace_offer(offer.device, (offer.until_ms > received_ms).then(|| offer.clone()));
     }
 
     /// A licence takes the place of the holder's earlier one, or withdraws it.
@@ -99,16 +95,18 @@ impl Market {
             }
             (Body::Reveal { .. }, _) => unreachable!("{ADMITTED}"),
         };
-        let owes = |word: &Word| matches!(word, Word::Silent | Word::Committed { .. });
-        let said = if owes(&worker.word) { None } else { Some(*device) };
+        let word = worker.word;
+        let awaited = job.awaits_until_ms(&word);
         if job.phase(now.received_ms) != Phase::Done {
-            self.unwait(&id, said);
+            match awaited {
+                Some(until_ms) => drop(self.waiting.entry(*device).or_default().insert(id, until_ms)),
+                None => self.unwait(&id, [*device]),
+            }
             return;
         }
         job.stage = Stage::Done(drawing::draw(&id, job, &seed(), now.received_ms, now.profile, now.parties));
-        let absent = job.assigned.iter().filter(|worker| owes(&worker.word)).map(|worker| worker.device);
-        let absent: Vec<DeviceId> = absent.collect();
+        let absent = job.absent();
         self.end_offers(&absent);
-        self.unwait(&id, absent.into_iter().chain(said));
+        self.unwait(&id, absent.into_iter().chain([*device]));
     }
 }

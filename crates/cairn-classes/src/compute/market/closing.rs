@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cairn_core::sale::Sale;
 use cairn_core::{Account, DeviceId, Hash, JobId, Ppm, Subject, Verdict};
 
-use super::job::{Assigned, Cause, Draw, Job, Phase, Stage, Word};
+use super::job::{Cause, Draw, Job, Phase, Stage};
 use super::{Market, Parties, Profile, drawing, later, money};
 use crate::compute::RipeJob;
 
@@ -35,8 +35,7 @@ impl Market {
             let job = self.jobs.get_mut(&id).expect("it was just found");
             let (profile, parties) = (closing.profile, closing.parties);
             job.stage = Stage::Done(drawing::draw(&id, job, &closing.root, closing.closes_ms, profile, parties));
-            let owes = |worker: &&Assigned| matches!(worker.word, Word::Silent | Word::Committed { .. });
-            let absent: Vec<DeviceId> = job.assigned.iter().filter(owes).map(|worker| worker.device).collect();
+            let absent = job.absent();
             self.end_offers(&absent);
             self.unwait(&id, absent);
         }
@@ -109,7 +108,9 @@ impl Market {
             Stage::Open | Stage::Done(_) => true,
         };
         self.jobs.retain(|_, job| is_kept(job));
-        self.offers.retain(|_, offer| offer.until_ms > closes_ms);
+        let over = self.offers.values().filter(|offer| offer.until_ms <= closes_ms);
+        let over: Vec<DeviceId> = over.map(|offer| offer.device).collect();
+        self.end_offers(&over);
         let over = self.licences.values().filter(|licence| licence.until_ms <= closes_ms);
         let over: Vec<Hash> = over.map(|licence| licence.content).collect();
         for content in over {

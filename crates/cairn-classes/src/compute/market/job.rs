@@ -215,6 +215,22 @@ impl Job {
         }
     }
 
+    /// Until when the job waits for a worker that has said this, ms since 1970 UTC; `None` when nothing more is to be said.
+    #[must_use]
+    pub const fn awaits_until_ms(&self, word: &Word) -> Option<u64> {
+        match word {
+            Word::Silent => Some(self.commit_until_ms),
+            Word::Committed { .. } => Some(self.reveal_until_ms),
+            Word::Revealed { .. } | Word::Declined { .. } => None,
+        }
+    }
+
+    /// The workers of whom something more was to be heard.
+    pub(super) fn absent(&self) -> Vec<DeviceId> {
+        let owing = self.assigned.iter().filter(|worker| self.awaits_until_ms(&worker.word).is_some());
+        owing.map(|worker| worker.device).collect()
+    }
+
     /// The worker that is this device.
     #[must_use]
     pub fn worker(&self, device: &DeviceId) -> Option<&Assigned> {

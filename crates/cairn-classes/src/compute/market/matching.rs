@@ -10,7 +10,7 @@ use cairn_core::cbor::Encoder;
 use cairn_core::statement::{Offer, Order};
 use cairn_core::{Account, Amount, DeviceId, Hash, JobId};
 
-use super::job::{Phase, Terms};
+use super::job::Terms;
 use super::{Market, MarketError, Now, Worker, money};
 
 const LOTTERY_CONTEXT: &str = "cairn/assign/1";
@@ -43,7 +43,8 @@ pub struct Quote {
 }
 
 /// The lottery number of a device: lower is first.
-pub(super) fn lottery(seed: &Hash, job: &JobId, device: &DeviceId) -> Hash {
+#[must_use]
+pub fn lottery(seed: &Hash, job: &JobId, device: &DeviceId) -> Hash {
     let mut out = Encoder::with_room(128);
     out.array(4).text(LOTTERY_CONTEXT).bytes(&seed.0).bytes(&job.0.0).bytes(&device.0);
     Hash::of(&out.into_bytes())
@@ -80,32 +81,41 @@ impl Market {
         pool
     }
 
-    /// The best `replicas * lottery_pool` candidates, one of each owner, by rank.
+    /// The best `replicas * lottery_pool` candidates, one of each owner, by rank: whoever is dearer than enough others is not
+    /// looked at.
     fn pool(&self, job: &JobId, order: &Order, seed: &Hash, now: Now<'_>) -> Vec<Candidate> {
+        let most = usize::from(order.replicas) * usize::try_from(now.profile.lottery_pool).unwrap_or(usize::MAX);
         let mut best: BTreeMap<Account, Candidate> = BTreeMap::new();
-        for offer in self.offers.values().filter(|offer| self.fits(offer, order, now.received_ms)) {
-            let Some(worker) = now.parties.worker(&offer.device).filter(|worker| worker.owner != order.buyer) else {
+        let mut dearest = Amount::ZERO;
+        for (price, device) in &self.prices {
+            if *price > order.price || (best.len() >= most && *price > dearest) {
+                break;
+            }
+            let offer = &self.offers[device];
+            if !self.fits(offer, order, now.received_ms) {
+                continue;
+            }
+            let Some(worker) = now.parties.worker(device).filter(|worker| worker.owner != order.buyer) else {
                 continue;
             };
             let owner = worker.owner.clone();
-            let lottery = lottery(seed, job, &offer.device);
-            let candidate = Candidate { device: offer.device, price: offer.price, worker, lottery };
+            let candidate = Candidate { device: *device, price: *price, worker, lottery: lottery(seed, job, device) };
             match best.get(&owner) {
                 Some(other) if other.rank() <= candidate.rank() => {}
                 _ => {
                     best.insert(owner, candidate);
+                    dearest = *price;
                 }
             }
         }
         let mut pool: Vec<Candidate> = best.into_values().collect();
         pool.sort_unstable_by_key(Candidate::rank);
-        pool.truncate(usize::from(order.replicas) * usize::try_from(now.profile.lottery_pool).unwrap_or(usize::MAX));
+        pool.truncate(most);
         pool
     }
 
     fn fits(&self, offer: &Offer, order: &Order, now_ms: u64) -> bool {
         offer.until_ms > now_ms
-            && offer.price <= order.price
             && offer.gas_max >= order.gas
             && offer.pages_max >= order.pages
             && offer.profiles & order.profile.bit() != 0
@@ -116,8 +126,9 @@ impl Market {
     /// assigned anything more, and the close ends its offer.
     #[must_use]
     pub fn load(&self, device: &DeviceId, now_ms: u64) -> Option<u32> {
-        let mut jobs = self.waiting_for(device);
-        jobs.try_fold(0, |load: u32, (_, job)| (job.phase(now_ms) < Phase::Done).then(|| load.saturating_add(1)))
+        let Some(jobs) = self.waiting.get(device) else { return Some(0) };
+        let is_late = jobs.values().any(|until_ms| *until_ms <= now_ms);
+        if is_late { None } else { u32::try_from(jobs.len()).ok() }
     }
 
     /// The licences in force over the order's contents, by content.

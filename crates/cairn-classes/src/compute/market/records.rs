@@ -67,7 +67,11 @@ impl Market {
                 if offer.device.0[..] != *key {
                     return Err(bad("an offer stands under another device"));
                 }
-                self.offers.insert(offer.device, offer).map_or(Ok(()), |_| Err(twice))
+                if self.offers.contains_key(&offer.device) {
+                    return Err(twice);
+                }
+                self.replace_offer(offer.device, Some(offer));
+                Ok(())
             }
             Table::Licence => {
                 let licence = read_licence(value)?;

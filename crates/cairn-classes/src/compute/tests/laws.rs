@@ -361,6 +361,42 @@ proptest! {
         prop_assert_eq!(fair.market, other.market);
     }
 
+    /// The three steps of the reference, as they stand there.
+    #[test]
+    fn those_are_assigned_whom_the_reference_names(seed in any::<u64>(), replicas in 1u8..=4, pool in 1u32..=4) {
+        use std::cmp::Reverse;
+
+        use crate::compute::market::lottery;
+        let mut dice = Dice(seed);
+        let mut fair = Fair::with(0);
+        fair.profile.lottery_pool = pool;
+        for n in 1..=40 {
+            fair.people.owners.insert(device(n), account(1 + dice.byte(25)));
+            let price = Amount(dice.roll(6).into());
+            fair.offer(&Offer { price, until_ms: u64::MAX >> 1, ..fair.an_offer(n) }).unwrap();
+            if dice.chance(60) {
+                fair = fair.proved([n], 1 + u32::try_from(dice.roll(3)).unwrap());
+            }
+        }
+        let order = Order { replicas, gas: 1_000_000_000_000, price: Amount(4), ..fair.an_order() };
+        let Ok(id) = fair.order(&order) else { return Ok(()) };
+        let rank = |offer: &Offer| {
+            let score = fair.people.score(&offer.device);
+            (offer.price, Reverse(score), lottery(&fair.seed(), &id, &offer.device), offer.device)
+        };
+        let mut best: BTreeMap<&Account, _> = BTreeMap::new();
+        for offer in fair.market.offers().filter(|offer| offer.price <= order.price) {
+            let own = best.entry(&fair.people.owners[&offer.device]).or_insert_with(|| rank(offer));
+            *own = rank(offer).min(*own);
+        }
+        let mut named: Vec<_> = best.into_values().collect();
+        named.sort_unstable();
+        named.truncate(usize::from(replicas) * usize::try_from(pool).unwrap());
+        named.sort_unstable_by_key(|(_, _, lottery, _)| *lottery);
+        let named: Vec<DeviceId> = named.into_iter().take(replicas.into()).map(|(.., device)| device).collect();
+        prop_assert_eq!(fair.assigned(&id), named);
+    }
+
     /// Admission knows no seed, and what it allows no seed exceeds; nor does any put two devices of an owner to one job.
     #[test]
     fn whoever_grinds_an_order_gains_no_place_that_he_had_no_claim_to(seed in any::<u64>(), grinds in 1u64..50) {
