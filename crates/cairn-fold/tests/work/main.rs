@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod admission;
+mod laws;
+mod month;
+mod races;
+
 use cairn_core::{Amount, Payout, Sale};
 use cairn_testkit::fair::{Fair, result};
 use cairn_testkit::network::{DAY_MS, SeededDevice, Terms};
