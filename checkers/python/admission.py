@@ -11,7 +11,7 @@ from __future__ import annotations
 from formats import EPOCH, OBSERVATION, REPORT, STATEMENT, Malformed, Observation, Report, Statement, Void, parse_epoch
 from formats import COSE, EIP712, LINE, parse_deposit
 from names import Key, cell_resolution, device_name, sha256, split_account
-from policy import KNOWN_CLASSES, SOURCE_DEPOSITS, Policy, tomllib
+from policy import KNOWN_CLASSES, MARKETS, SOURCE_DEPOSITS, Beyond, Policy, tomllib
 from state import NATIVE, Names, State
 
 VALUE_MAX = 10**12
@@ -390,13 +390,26 @@ def policy(state, _index, received_ms, statement, body):
     if not read.names_known_classes():
         raise Void("STM-POLICY", "a class or revision is not known here")
     needs_operator(state, statement)
+    if MARKETS & set(read.classes):
+        return lambda: beyond("policy", body["first_epoch"])
     return lambda: state.policies.update({body["first_epoch"]: read})
+
+
+def beyond(schema, first_epoch):
+    """Ends a check that would have to follow a market of work."""
+    raise Beyond(
+        f"a valid {schema} from epoch {first_epoch} on is of a class whose work is sold ({', '.join(sorted(MARKETS))}): "
+        "this checker recomputes no such network; `cairn audit` does"
+    )
 
 
 def profile(state, _index, received_ms, statement, body):
     """A class's thresholds from an epoch on: the operator signs."""
     if body["class"] not in KNOWN_CLASSES or not is_text(body["document"]):
         raise Void("STM-PROFILE", f"no judge of {body['class']} reads it")
+    if body["class"] in MARKETS:
+        needs_operator(state, statement)
+        return lambda: beyond("profile", body["first_epoch"])
     slot_ms = profile_slot_ms(body["class"], body["document"])
     if any(length_ms % slot_ms for length_ms in (state.genesis["epoch_zero_ms"], state.genesis["epoch_ms"])):
         raise Void("STM-SLOTS", f"epochs are not whole slots of {slot_ms} ms")
@@ -506,6 +519,11 @@ def successor(state, _index, _received_ms, statement, _body):
     return lambda: setattr(state, "successor", statement.raw_body)
 
 
+def closed(_state, _index, _received_ms, _statement, _body):
+    """What is said on a market of work: none is open in a network that this checker recomputes."""
+    raise Void("CMP-CLOSED", "no policy in force opens a market of work")
+
+
 RULES = {
     "genesis": genesis,
     "enrol": enrol,
@@ -521,4 +539,9 @@ RULES = {
     "domain": domain,
     "auditor-set": auditor_set,
     "successor": successor,
+    "offer": closed,
+    "licence": closed,
+    "order": closed,
+    "cancel": closed,
+    "replay": closed,
 }

@@ -9,7 +9,11 @@ balance, cumulative totals, claim roots and the state root from the served verdi
 remember, and the logged policy, comparing every epoch statement byte for byte. It does not judge: that each score and
 memory is the one that the class's judge gives is what `cairn audit` recomputes.
 
-Exit code 0: PASS. 1: the first difference is named. 2: the call is wrong. 3: the source cannot be read.
+It does not recompute networks that sell work (`compute/1`), and says so: what it checked until then is told, and there is no
+PASS.
+
+Exit code 0: PASS. 1: the first difference is named. 2: the call is wrong. 3: the source cannot be read. 4: the network does
+what this checker does not recompute.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ import curves
 import formats
 from names import sha256
 from notes import open_note, parse_checkpoint, split_note, vkey
+from policy import Beyond
 from replay import Difference, Replay, logged_statements
 from sources import SourceError, open_source, read_tile
 from strict_cbor import Malformed
@@ -283,6 +288,9 @@ def main(arguments=None):
         check.say(f"FAIL {difference}")
         if difference.expected != "" or difference.found != "":
             check.say(f"  expected {difference.expected}\n  found    {difference.found}")
+    except Beyond as error:
+        report["result"], report["beyond"], code = "unknown", str(error), 4
+        print(f"cairn_check: no result: {error}", file=sys.stderr)
     except SourceError as error:
         report["result"], report["error"], code = "unknown", str(error), 3
         print(f"cairn_check: {error}", file=sys.stderr)

@@ -266,6 +266,36 @@ def auditor_set_body(value):
 evidence_field = array_of(uint, most=256)
 exact_field = row(integer_within(-900_000_000, 900_000_000), integer_within(-1_800_000_000, 1_800_000_000))
 
+ppm_field = uint_below(PPM + 1)
+blob_field = row(hash_field, uint)
+
+
+def at_least_one(reader, what):
+    """A reader that refuses zero."""
+
+    def read(value):
+        if reader(value) == 0:
+            raise Malformed(f"{what} is at least one")
+        return value
+
+    return read
+
+
+def ascending_hashes(value):
+    """At most 16 hashes that ascend."""
+    hashes = array_of(hash_field, most=16)(value)
+    if hashes != sorted(set(hashes)):
+        raise Malformed("a licence's modules ascend")
+    return hashes
+
+
+def arguments_field(value):
+    """The arguments of an order, at most 4,096 bytes."""
+    if len(bstr(value)) > 4_096:
+        raise Malformed("an order's arguments have at most 4,096 bytes")
+    return value
+
+
 BODIES = {
     "genesis": genesis_body,
     "enrol": fields(
@@ -305,6 +335,47 @@ BODIES = {
         }
     ),
     "auditor-set": auditor_set_body,
+    "offer": fields(
+        {
+            1: ("device", device_field),
+            2: ("price", amount),
+            3: ("capacity", at_least_one(uint_below(65), "a capacity")),
+            4: ("gas_max", uint),
+            5: ("pages_max", uint32),
+            6: ("profiles", at_least_one(uint_below(4), "a set of profiles")),
+            7: ("until_ms", uint),
+        }
+    ),
+    "licence": fields(
+        {
+            1: ("owner", account_field),
+            2: ("content", hash_field),
+            3: ("price", amount),
+            4: ("share_ppm", ppm_field),
+            5: ("modules", ascending_hashes),
+            6: ("until_ms", uint),
+        }
+    ),
+    "order": fields(
+        {
+            1: ("buyer", account_field),
+            2: ("module", blob_field),
+            3: ("inputs", array_of(blob_field, most=16)),
+            4: ("arguments", arguments_field),
+            5: ("runs", row(uint32, uint_below(2))),
+            6: ("gas", uint),
+            7: ("pages", uint32),
+            8: ("output_bytes", uint32),
+            9: ("price", amount),
+            10: ("replicas", at_least_one(uint_below(9), "a number of workers")),
+            11: ("sample_ppm", ppm_field),
+            12: ("commit_ms", uint),
+            13: ("most", amount),
+        },
+        {14: ("refund", account_field)},
+    ),
+    "cancel": fields({1: ("job", hash_field)}),
+    "replay": fields({1: ("job", hash_field), 2: ("digest", hash_field)}),
     "successor": fields({1: ("origin", printable(255)), 2: ("log_key", hash_field)}),
 }
 

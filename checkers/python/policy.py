@@ -23,7 +23,13 @@ CREDIT_CHAINS_MAX = 16
 SOURCE_DEPOSITS = "deposits/"
 ENGINE_REVISION = 1
 # The classes and revisions of judges that exist; a policy that names another one is void.
-KNOWN_CLASSES = {"sensing/1": {1, 2}}
+KNOWN_CLASSES = {"sensing/1": {1, 2}, "compute/1": {1}}
+# Classes whose work is ordered and sold: their policies read here, and nothing that follows from them is recomputed.
+MARKETS = {"compute/1"}
+
+
+class Beyond(Exception):
+    """What this checker does not recompute: it has no result."""
 
 
 class _Float(Exception):
@@ -151,7 +157,9 @@ class Policy:
                 or int(schema.split("/")[1]) > 65_535
             ):
                 raise Malformed(f"policy: {schema} is not a class")
-            revision = _uint(_table(item, "classes", ("revision",))["revision"], "revision", 2**32 - 1)
+            table = _table(item, "classes", ("revision",), ("fee_ppm",) if schema in MARKETS else ())
+            _uint(table.get("fee_ppm", 0), "fee_ppm", PPM)
+            revision = _uint(table["revision"], "revision", 2**32 - 1)
             if revision == 0:
                 raise Malformed("policy: revisions count from 1")
             self.classes[schema] = revision

@@ -1,12 +1,19 @@
 """What judges are read from, and what they remember: profiles of both forms, and the served records of table 17."""
 
+import contextlib
+import io
+import json
 import os
 import types
 import unittest
+from unittest import mock
 
+import admission
+import cairn_check
 from admission import profile_slot_ms
 from formats import Void
 from names import sha256
+from policy import Beyond, Policy
 from replay import Difference, Replay
 from state import CARRY, Carried
 from strict_cbor import Malformed, encode
@@ -14,6 +21,7 @@ from test_first_log import Copy
 from trees import root_of
 
 PROFILES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "crates", "cairn-classes", "profiles")
+REWARD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "crates", "cairn-reward", "goldens")
 
 
 def record(device, revision=2, schema="sensing/1", value=b"memory", table=CARRY):
@@ -63,6 +71,45 @@ class Profiles(unittest.TestCase):
             bare = document[: document.index("[quantities")]
             with self.subTest(form=form), self.assertRaises(Void):
                 profile_slot_ms("sensing/1", bare.encode())
+
+
+
+class Markets(unittest.TestCase):
+    """Networks that sell work are not recomputed here, and nobody is told that they pass."""
+
+    def effect(self, rule, **body):
+        """What a statement of the operator's does."""
+        state = types.SimpleNamespace(policies={}, profiles={}, genesis={"policy_hash": sha256(body["document"])}, epoch=0)
+        with mock.patch.object(admission, "needs_operator"):
+            return rule(state, 0, 0, None, {"first_epoch": 0, **body})
+
+    def test_a_policy_or_profile_of_a_class_whose_work_is_sold_ends_the_check(self):
+        with open(os.path.join(REWARD, "epoch.policy.toml"), "rb") as file:
+            document = file.read()
+        document = document.replace(b'[classes."compute/1"]\nrevision = 2', b'[classes."compute/1"]\nrevision = 1')
+        document = document.replace(b'[classes."sensing/1"]\nrevision = 1', b'[classes."sensing/1"]\nrevision = 2')
+        for text in (document, document.replace(b'"compute/1"]\n', b'"compute/1"]\nfee_ppm = 7\n', 1)):
+            effect = self.effect(admission.policy, document=text)
+            with self.assertRaisesRegex(Beyond, "compute/1"):
+                effect()
+        effect = self.effect(admission.profile, document=b"whatever", **{"class": "compute/1"})
+        with self.assertRaisesRegex(Beyond, "compute/1"):
+            effect()
+
+    def test_only_such_a_class_has_a_fee(self):
+        with open(os.path.join(REWARD, "epoch.policy.toml"), "rb") as file:
+            document = file.read()
+        for before, after in ((b'"sensing/1"]\n', b'"sensing/1"]\nfee_ppm = 7\n'), (b'"compute/1"]\n', b'"compute/1"]\nfee_ppm = 1_000_001\n')):
+            self.assertIn(before, document)
+            with self.assertRaises(Malformed):
+                Policy(document.replace(before, after, 1))
+
+    def test_what_is_beyond_the_checker_has_its_own_exit_code(self):
+        with mock.patch.object(cairn_check.Check, "run", side_effect=Beyond("it sells work")):
+            with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()):
+                code = cairn_check.main(["nowhere", "--json"])
+        report = json.loads(out.getvalue())
+        self.assertEqual((code, report["result"], report["beyond"]), (4, "unknown", "it sells work"))
 
 
 class Served(Copy):
