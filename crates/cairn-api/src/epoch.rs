@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::EpochRef;
+use crate::{EpochRef, SalesInfo};
 
 /// What one class's judge said in an epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,13 +56,13 @@ pub struct BalanceInfo {
     pub minted: String,
     /// Paid in by buyers.
     pub deposited: String,
-    /// Paid out.
+    /// Paid out: by pools, for work and for licences.
     pub paid: String,
-    /// Given back to buyers.
+    /// Given back to buyers, out of the network.
     pub refunded: String,
     /// Destroyed.
     pub burned: String,
-    /// Closing: paid in by buyers and not spent.
+    /// Closing: paid in by buyers and not spent: credit, and what is locked for jobs.
     pub escrow: String,
     /// Closing: earned and not yet free.
     pub vesting: String,
@@ -116,6 +116,9 @@ pub struct EpochInfo {
     pub pools: Vec<PoolInfo>,
     /// RFC 6962 root over the payout rows.
     pub payout_root: String,
+    /// The jobs that were settled; absent where none were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sales: Option<SalesInfo>,
     /// The balance.
     pub balance: BalanceInfo,
     /// Per settlement chain.

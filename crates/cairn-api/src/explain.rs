@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClaimInfo, EpochRef, PayoutInfo, VerdictInfo};
+use crate::{ClaimInfo, EpochRef, PayoutInfo, SaleInfo, VerdictInfo};
 
 /// An RFC 6962 inclusion proof in one of the epoch's tables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,15 +40,25 @@ pub struct SlotExplanation {
 pub struct PoolShare {
     /// The payout row.
     pub payout: PayoutInfo,
-    /// How the pool is shared: `pro-rata`, `flat` or `residual`.
+    /// How the pool is shared: `pro-rata`, `flat` or `residual`; `sales` for what buyers paid for work.
     pub rule: String,
-    /// Base units the pool had.
+    /// Base units the pool had; of sales, the price of all the work less fees.
     pub pool_size: String,
-    /// The weight all together.
+    /// The weight all together; of sales, the gas of all the work.
     pub pool_weight: String,
-    /// The calculation in words, rounding included, such as `floor(1000 * 7 / 9) = 777`.
+    /// The calculation in words, rounding included, such as `floor(1000 * 7 / 9) = 777`, or `(60 - 3) + (40 - 2) = 95`.
     pub calculation: String,
     /// That the row is under the payout root.
+    pub proof: ProofInfo,
+}
+
+/// A sale in which the device was a right worker, with its proof.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct SaleExplanation {
+    /// The sale.
+    pub sale: SaleInfo,
+    /// That it is under the sales root.
     pub proof: ProofInfo,
 }
 
@@ -72,6 +82,9 @@ pub struct Explanation {
     pub slots: Vec<SlotExplanation>,
     /// Every pool's share.
     pub pools: Vec<PoolShare>,
+    /// Every sale of its work; absent where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sales: Vec<SaleExplanation>,
     /// The claim of the account that is paid, as of this epoch.
     pub claim: Option<ClaimInfo>,
 }

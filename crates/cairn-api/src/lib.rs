@@ -10,6 +10,7 @@ mod distribution;
 mod epoch;
 mod explain;
 mod network;
+mod sale;
 mod signing;
 mod submit;
 
@@ -20,7 +21,8 @@ pub use epoch::{
     AccountEpoch, AccountInfo, BalanceInfo, ClaimInfo, ClassInfo, DomainInfo, EpochInfo, EpochList, PayoutInfo,
     PayoutList, PoolInfo, ReasonInfo, VerdictInfo, VerdictList,
 };
-pub use explain::{Explanation, PoolShare, ProofInfo, SlotExplanation};
+pub use explain::{Explanation, PoolShare, ProofInfo, SaleExplanation, SlotExplanation};
 pub use network::{AssetInfo, ClassRules, DeviceEpoch, DeviceInfo, EpochRef, Health, NetworkInfo, RulesFrom};
+pub use sale::{LicenceSoldInfo, RefundInfo, SaleInfo, SaleList, SaleProof, SalesInfo, WorkSoldInfo};
 pub use signing::{EpochMessageInfo, EpochSignatures, SignatureInfo, SignatureKept, SignaturePost};
 pub use submit::{Problem, ResultRow, ResultStatus, SubmitResponse};

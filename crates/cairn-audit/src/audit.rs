@@ -392,6 +392,7 @@ impl Run<'_, '_> {
         report.unserved = Unserved {
             verdicts: without(|line| line.compared.verdicts),
             payouts: without(|line| line.compared.payouts),
+            sales: without(|line| line.compared.sales || line.sales == 0),
             carry: without(|line| line.compared.carry || line.remembered == 0),
         };
         let ahead_ms = now_ms.map(|now_ms| replay.fold.state().received_ms.saturating_sub(now_ms));

@@ -4,7 +4,7 @@ use core::fmt::Display;
 
 use cairn_core::cbor::{self, Decoder};
 use cairn_core::epoch::EpochStatement;
-use cairn_core::{DeviceId, Payout, Subject, Verdict};
+use cairn_core::{DeviceId, Payout, Sale, Subject, Verdict};
 
 use crate::difference::Difference;
 
@@ -68,6 +68,10 @@ fn statement_fields(statement: &EpochStatement) -> Vec<Field> {
         put(&name("the number of recipients"), &pool.recipients);
     }
     put("the payout root", &statement.payout_root);
+    if let Some(sales) = &statement.sales {
+        put("the number of sales", &sales.count);
+        put("the root of the sales", &sales.root);
+    }
     let (symbol, balance) = &statement.asset;
     put("the asset", symbol);
     for (name, amount) in [
@@ -199,6 +203,55 @@ impl Row for Payout {
 
     fn entry(&self) -> Option<u64> {
         None
+    }
+}
+
+impl Row for Sale {
+    const TABLE: &'static str = "sale";
+    const CODE: &'static str = "AUD-SALE";
+
+    fn read(bytes: &[u8]) -> cbor::Result<Self> {
+        Self::decode(bytes)
+    }
+
+    fn key(&self) -> Vec<Field> {
+        vec![field("job", self.job)]
+    }
+
+    fn values(&self) -> Vec<Field> {
+        let mut fields = vec![
+            field("order", self.order),
+            field("buyer", &self.buyer),
+            field("locked", self.locked),
+            field("number of right workers", self.work.len()),
+        ];
+        for (n, sold) in self.work.iter().enumerate() {
+            let name = |what: &str| format!("{what} of right worker {n}");
+            fields.push(field(&name("device"), sold.device));
+            fields.push(field(&name("account"), &sold.account));
+            fields.push(field(&name("gas"), sold.gas));
+            fields.push(field(&name("work"), sold.work));
+            fields.push(field(&name("burned"), sold.burned));
+        }
+        fields.push(field("number of licences", self.licences.len()));
+        for (n, sold) in self.licences.iter().enumerate() {
+            let name = |what: &str| format!("{what} of licence {n}");
+            fields.push(field(&name("content"), sold.content));
+            fields.push(field(&name("account"), &sold.account));
+            fields.push(field(&name("amount"), sold.amount));
+        }
+        fields.push(field("returned", self.returned));
+        let refund = self.refund.as_ref().map_or_else(|| "none".to_owned(), |(to, amount)| format!("{amount} to {to}"));
+        fields.push(field("refund", refund));
+        fields
+    }
+
+    fn device(&self) -> Option<String> {
+        None
+    }
+
+    fn entry(&self) -> Option<u64> {
+        Some(self.order)
     }
 }
 

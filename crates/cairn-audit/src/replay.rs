@@ -175,6 +175,7 @@ impl Replay {
         let (verdicts, payouts) = (closed.verdicts.len() as u64, closed.payouts.len() as u64);
         let remembered = closed.carry().len();
         let line = EpochLine {
+            sales: closed.sales.len() as u64,
             remembered: remembered as u64,
             ..EpochLine::of(&closed.statement, closed.hash.to_string(), verdicts, payouts)
         };
@@ -187,12 +188,13 @@ impl Replay {
             })
         });
         let snapshot = self.snapshots.then(|| Snapshot::encode(&closed.bytes, &closed.records));
-        let carry = closed.records.split_off(closed.records.len() - remembered);
+        let carry = closed.take_carry();
         let recomputed = Recomputed {
             line,
             statement: closed.bytes,
             verdicts: closed.verdicts,
             payouts: closed.payouts,
+            sales: closed.sales,
             carry,
             snapshot,
             kept,

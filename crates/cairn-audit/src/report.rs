@@ -96,6 +96,9 @@ pub struct Compared {
     pub verdicts: bool,
     /// The payout rows.
     pub payouts: bool,
+    /// The sales, where jobs were settled.
+    #[serde(default)]
+    pub sales: bool,
     /// What judges remember.
     #[serde(default)]
     pub carry: bool,
@@ -110,6 +113,9 @@ pub struct Unserved {
     pub verdicts: u64,
     /// Epochs without payout rows.
     pub payouts: u64,
+    /// Epochs that settled jobs, without their sales.
+    #[serde(default)]
+    pub sales: u64,
     /// Epochs after which judges remember something that was not served.
     #[serde(default)]
     pub carry: u64,
@@ -130,6 +136,9 @@ pub struct EpochLine {
     pub verdicts: u64,
     /// Payout rows.
     pub payouts: u64,
+    /// Jobs settled.
+    #[serde(default)]
+    pub sales: u64,
     /// Records of what judges remember after it.
     #[serde(default)]
     pub remembered: u64,
@@ -157,6 +166,7 @@ impl EpochLine {
             entries: statement.to - statement.from,
             verdicts,
             payouts,
+            sales: 0,
             remembered: 0,
             paid: statement.asset.1.paid.to_string(),
             balance: equation(statement),
@@ -299,7 +309,7 @@ impl AuditReport {
     /// What a reader of a PASS must know beside it, in sentences without a full stop.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        let Unserved { verdicts, payouts, carry } = self.unserved;
+        let Unserved { verdicts, payouts, sales, carry } = self.unserved;
         let all = self.epochs.len() as u64;
         let mut notes = Vec::new();
         let unserved = match (verdicts, payouts) {
@@ -311,6 +321,9 @@ impl AuditReport {
         };
         if let Some(tables) = unserved.filter(|_| self.passed()) {
             notes.push(format!("PASS for the log; {tables} were not served"));
+        }
+        if sales > 0 && self.passed() {
+            notes.push(format!("the sales of {sales} of {all} epochs were not served"));
         }
         if carry > 0 && self.passed() {
             notes.push(format!(

@@ -45,6 +45,12 @@ pub trait Source: Sync {
     /// [`SourceError`] when they cannot be read.
     fn payouts(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError>;
 
+    /// The canonical bytes of an epoch's sales, one after the other.
+    ///
+    /// # Errors
+    /// [`SourceError`] when they cannot be read.
+    fn sales(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError>;
+
     /// The records of what judges remember after an epoch, one after the other.
     ///
     /// # Errors

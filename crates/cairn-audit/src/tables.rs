@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{Receiver, Sender};
 
-use cairn_core::{Payout, Verdict};
+use cairn_core::{Payout, Sale, Verdict};
 
 use crate::audit::KeptEpoch;
 use crate::compare::{self, Remembered};
@@ -21,6 +21,8 @@ pub(crate) struct Recomputed {
     pub verdicts: Vec<Vec<u8>>,
     /// The payout rows.
     pub payouts: Vec<Vec<u8>>,
+    /// The sales' rows.
+    pub sales: Vec<Vec<u8>>,
     /// The records of what judges remember.
     pub carry: Vec<Vec<u8>>,
     /// The snapshot, when snapshots are compared.
@@ -79,6 +81,10 @@ fn compare_one(source: &dyn Source, epoch: &mut Recomputed) -> Result<(), Stop> 
     if let Some(served) = source.payouts(number)? {
         compare::table::<Payout>(number, &epoch.payouts, &served)?;
         epoch.line.compared.payouts = true;
+    }
+    if let Some(served) = source.sales(number)? {
+        compare::table::<Sale>(number, &epoch.sales, &served)?;
+        epoch.line.compared.sales = true;
     }
     if let Some(served) = source.carry(number)? {
         compare::table::<Remembered>(number, &epoch.carry, &served)?;

@@ -90,7 +90,7 @@ fn a_report_says_which_tables_were_not_served() {
     let report = Served::log(&network.entries).audit(&AuditOptions::default());
     assert!(report.passed());
     let all = report.epochs.len() as u64;
-    assert_eq!(report.unserved, Unserved { verdicts: all, payouts: all, carry: all });
+    assert_eq!(report.unserved, Unserved { verdicts: all, payouts: all, sales: 0, carry: all });
     let unjudged = format!(
         "what judges remember after {all} of {all} epochs was not served: who does not judge cannot check them"
     );
@@ -98,7 +98,7 @@ fn a_report_says_which_tables_were_not_served() {
     let mut part = whole.clone();
     part.files.remove("epochs/1/verdicts.cborseq");
     let report = part.audit(&AuditOptions::default());
-    assert_eq!(report.unserved, Unserved { verdicts: 1, payouts: 0, carry: 0 });
+    assert_eq!(report.unserved, Unserved { verdicts: 1, payouts: 0, sales: 0, carry: 0 });
     assert_eq!(report.notes(), ["PASS for the log; the verdict tables of 1 of 6 epochs were not served"]);
     // Where nothing is remembered nothing is missing.
     let first = served::eventful_under(1);

@@ -460,6 +460,9 @@ impl Source for Broken<'_> {
         self.0.payouts(epoch)
     }
 
+    fn sales(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        self.0.sales(epoch)
+    }
     fn carry(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
         self.0.carry(epoch)
     }

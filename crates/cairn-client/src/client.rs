@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use cairn_api::{
     AccountInfo, CreditList, DeviceInfo, EpochInfo, EpochList, EpochSignatures, Explanation, Health, NetworkInfo,
-    PayoutList, SignatureKept, SignaturePost, VerdictList,
+    PayoutList, SaleList, SaleProof, SignatureKept, SignaturePost, VerdictList,
 };
-use cairn_core::{Account, DeviceId, Hash};
+use cairn_core::{Account, DeviceId, Hash, JobId};
 use cairn_merkle::TilePath;
 use cairn_merkle::tile::TileReader;
 
@@ -190,6 +190,31 @@ impl Client {
     /// [`ClientError`].
     pub fn payout_rows(&self, epoch: u64) -> Result<Vec<u8>, ClientError> {
         self.get(&format!("/v1/epochs/{epoch}/payouts"), "application/cbor-seq", TABLE_BYTES_MAX)
+    }
+
+    /// A page of an epoch's sales: those from position `after` on, at most `limit`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn sales(&self, epoch: u64, after: Option<u64>, limit: Option<u64>) -> Result<SaleList, ClientError> {
+        let path = format!("/v1/epochs/{epoch}/sales");
+        self.transport.json(&with_query(&path, &[("after", after), ("limit", limit)], None), JSON_BYTES_MAX)
+    }
+
+    /// The sale of a job, with its proof. The proof is not checked here.
+    ///
+    /// # Errors
+    /// [`ClientError`], also when the epoch did not settle the job.
+    pub fn sale(&self, epoch: u64, job: &JobId) -> Result<SaleProof, ClientError> {
+        self.transport.json(&format!("/v1/epochs/{epoch}/sales/{job}"), JSON_BYTES_MAX)
+    }
+
+    /// The canonical bytes of all of an epoch's sales, one after the other: a CBOR sequence.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn sale_rows(&self, epoch: u64) -> Result<Vec<u8>, ClientError> {
+        self.get(&format!("/v1/epochs/{epoch}/sales"), "application/cbor-seq", TABLE_BYTES_MAX)
     }
 
     /// The records of what judges remember after an epoch, one after the other: a CBOR sequence.

@@ -24,9 +24,9 @@ use crate::routes::number;
 
 type Shared = State<Arc<Front>>;
 
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 const CBOR: &str = "application/cbor";
-const CBOR_SEQ: &str = "application/cbor-seq";
+pub(crate) const CBOR_SEQ: &str = "application/cbor-seq";
 const CSV: &str = "text/csv";
 
 /// The header of canonical answers that names the epoch statement their numbers come from.
@@ -35,7 +35,7 @@ const STATEMENT: HeaderName = HeaderName::from_static("cairn-epoch-statement");
 /// Epochs on a page, unless asked for otherwise; and at most.
 const EPOCHS: (u64, u64) = (20, 500);
 /// Rows on a page, unless asked for otherwise; and at most.
-const ROWS: (u64, u64) = (100, 1_000);
+pub(crate) const ROWS: (u64, u64) = (100, 1_000);
 
 /// Which epochs.
 #[derive(Debug, IntoParams)]
@@ -69,7 +69,7 @@ pub(crate) struct PayoutsPage {
     limit: Option<u64>,
 }
 
-fn limited(asked: Option<u64>, (usual, most): (u64, u64)) -> u64 {
+pub(crate) fn limited(asked: Option<u64>, (usual, most): (u64, u64)) -> u64 {
     asked.unwrap_or(usual).clamp(1, most)
 }
 
@@ -129,13 +129,13 @@ impl PayoutsPage {
 }
 
 /// Canonical bytes, with the statement that they belong to.
-fn canonical(content_type: &'static str, statement: Hash, bytes: Vec<u8>) -> Response {
+pub(crate) fn canonical(content_type: &'static str, statement: Hash, bytes: Vec<u8>) -> Response {
     let cited = HeaderValue::from_str(&statement.to_hex()).expect("hexadecimal digits are a header's value");
     ([(CONTENT_TYPE, HeaderValue::from_static(content_type)), (STATEMENT, cited)], bytes).into_response()
 }
 
 /// A table is whole in canonical form, since a part of it proves nothing.
-fn whole_table(is_part: bool) -> Result<(), Refused> {
+pub(crate) fn whole_table(is_part: bool) -> Result<(), Refused> {
     if !is_part {
         return Ok(());
     }

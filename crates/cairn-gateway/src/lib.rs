@@ -45,6 +45,7 @@ mod problem;
 mod rates;
 mod rounds;
 mod routes;
+mod sales;
 mod screen;
 mod sequence;
 mod serve;

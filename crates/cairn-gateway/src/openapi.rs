@@ -45,6 +45,8 @@ impl ToSchema for Binary {}
         crate::epochs::epoch,
         crate::epochs::verdicts,
         crate::epochs::payouts,
+        crate::sales::sales,
+        crate::sales::sale,
         crate::epochs::carry,
         crate::epochs::snapshot,
         crate::blobs::routes::put,

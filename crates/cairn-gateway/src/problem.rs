@@ -125,7 +125,10 @@ impl From<LedgerError> for Refused {
 
 fn is_not_there(error: &LedgerError) -> bool {
     match error {
-        LedgerError::NoEpoch { .. } | LedgerError::NoDevice { .. } | LedgerError::NoSnapshot { .. } => true,
+        LedgerError::NoEpoch { .. }
+        | LedgerError::NoDevice { .. }
+        | LedgerError::NoSale { .. }
+        | LedgerError::NoSnapshot { .. } => true,
         LedgerError::Log(error) => matches!(
             error,
             LogError::NoCheckpoint

@@ -21,7 +21,7 @@ use crate::front::Front;
 use crate::held::in_pieces;
 use crate::problem::{Code, Refused};
 use crate::serve::no_bytes;
-use crate::{auditors, console, epochs, health, ledger_pages, log_files, metrics, openapi, submit, witnessed};
+use crate::{auditors, console, epochs, health, ledger_pages, log_files, metrics, openapi, sales, submit, witnessed};
 
 /// Bytes of an answer that are not counted.
 const FREE_BYTES: u64 = 4 << 10;
@@ -54,6 +54,8 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
         .route("/v1/epochs/{n}", get(epochs::epoch))
         .route("/v1/epochs/{n}/verdicts", get(epochs::verdicts))
         .route("/v1/epochs/{n}/payouts", get(epochs::payouts))
+        .route("/v1/epochs/{n}/sales", get(sales::sales))
+        .route("/v1/epochs/{n}/sales/{job}", get(sales::sale))
         .route("/v1/epochs/{n}/carry", get(epochs::carry))
         .route("/v1/epochs/{n}/signatures", get(auditors::signatures).post(auditors::sign))
         .route("/v1/snapshots/{n}", get(epochs::snapshot))

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use cairn_core::JobId;
 use cairn_fold::{FoldError, Refusal};
 use cairn_log::LogError;
 use thiserror::Error;
@@ -47,6 +48,14 @@ pub enum LedgerError {
         /// The device asked for.
         device: String,
     },
+    /// A job that the epoch did not settle.
+    #[error("epoch {epoch} did not settle job {job}")]
+    NoSale {
+        /// The epoch asked for.
+        epoch: u64,
+        /// The job asked for.
+        job: JobId,
+    },
     /// A snapshot that is not kept any more.
     #[error("no snapshot is kept of epoch {epoch}")]
     NoSnapshot {
@@ -89,6 +98,7 @@ impl LedgerError {
             Self::View { .. } => "NET-VIEW",
             Self::NoEpoch { .. } => "NET-NO-EPOCH",
             Self::NoDevice { .. } => "NET-NO-DEVICE",
+            Self::NoSale { .. } => "NET-NO-SALE",
             Self::NoSnapshot { .. } => "NET-NO-SNAPSHOT",
             Self::OwnEntry { refusal, .. } => refusal.code,
             Self::Keys { .. } => "NET-KEYS",

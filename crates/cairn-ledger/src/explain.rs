@@ -1,14 +1,15 @@
 //! Why a device got what it got in an epoch: from check to leaf to payment. One function, for every page and command.
 
-use cairn_api::{Explanation, PoolShare, ProofInfo, SlotExplanation};
+use cairn_api::{Explanation, PoolShare, SaleExplanation, SlotExplanation};
 use cairn_core::epoch::{EpochStatement, PoolSummary};
-use cairn_core::{DeviceId, Hash, Payout, Verdict};
-use cairn_merkle::proof;
-use cairn_merkle::tree::{MemoryTree, leaf_hash};
+use cairn_core::sale::WorkSold;
+use cairn_core::{DeviceId, Payout, Sale, Verdict};
 use cairn_reward::Policy;
+use cairn_reward::allocate::WORK;
 use cairn_reward::policy::Rule;
-use data_encoding::HEXLOWER;
 
+use crate::row_tree::RowTree;
+use crate::sales::sale_info;
 use crate::store::split_rows;
 use crate::views::{broken_view, payout_info, sum, verdict_info};
 use crate::{Ledger, LedgerError};
@@ -26,7 +27,9 @@ impl Ledger {
         let statement = EpochStatement::decode(&bytes).map_err(|error| broken_view(epoch, "statement", &error))?;
         let policy = self.state().policy_for(epoch).map(|policy| &policy.read);
         let slots = self.explain_slots(device, &statement, policy)?;
-        let pools = self.explain_pools(device, &statement, policy)?;
+        let sales = self.sales(&statement)?;
+        let mut pools = self.explain_pools(device, &statement, policy)?;
+        pools.extend(self.explain_work(device, &statement, &sales)?);
         let mine = self.payouts_for(epoch, device, &self.verdicts_of(epoch, device)?)?;
         let claim = match mine.first() {
             Some(payout) if self.state().epoch.number == epoch + 1 => self.claim_of(&payout.account)?,
@@ -41,6 +44,7 @@ impl Ledger {
             paid: sum(mine.iter().map(|payout| payout.amount)).to_string(),
             slots,
             pools,
+            sales: explain_sales(device, &statement, &sales),
             claim,
         })
     }
@@ -67,7 +71,7 @@ impl Ledger {
                 .filter(|(_, verdict)| verdict.class == class.class)
                 .collect();
             let leaves: Vec<&[u8]> = of_class.iter().map(|(row, _)| *row).collect();
-            let tree = Table::of(&leaves);
+            let tree = RowTree::of(&leaves);
             for (at, (_, verdict)) in of_class.iter().enumerate().filter(|(_, (_, v))| v.device == *device) {
                 let late = verdict.slot_ms < start_ms;
                 let weight = match policy {
@@ -85,6 +89,41 @@ impl Ledger {
         Ok(slots)
     }
 
+    /// What buyers paid for the device's work: a row for each account.
+    fn explain_work(
+        &self,
+        device: &DeviceId,
+        statement: &EpochStatement,
+        sales: &[(Vec<u8>, Sale)],
+    ) -> Result<Vec<PoolShare>, LedgerError> {
+        let epoch = statement.number;
+        if sales.is_empty() {
+            return Ok(Vec::new());
+        }
+        let bytes = self.payout_bytes(epoch)?;
+        let rows = split_rows(&bytes).map_err(|error| broken_view(epoch, "payouts", &error))?;
+        let tree = RowTree::of(&rows);
+        let work = || sales.iter().flat_map(|(_, sale)| &sale.work);
+        let mut shares = Vec::new();
+        for (at, row) in rows.iter().enumerate() {
+            let payout = Payout::decode(row).map_err(|error| broken_view(epoch, "payouts", &error))?;
+            if payout.device != Some(*device) || payout.pool != WORK {
+                continue;
+            }
+            let mine = work().filter(|sold| sold.device == *device && sold.account == payout.account);
+            let terms: Vec<String> = mine.map(|sold| format!("({} - {})", sold.work, sold.burned)).collect();
+            shares.push(PoolShare {
+                rule: "sales".to_owned(),
+                pool_size: sum(work().map(WorkSold::paid)).to_string(),
+                pool_weight: work().map(|sold| u128::from(sold.gas)).sum::<u128>().to_string(),
+                calculation: format!("{} = {}", terms.join(" + "), payout.amount),
+                proof: tree.proof(at, statement.payout_root),
+                payout: payout_info(&payout),
+            });
+        }
+        Ok(shares)
+    }
+
     fn explain_pools(
         &self,
         device: &DeviceId,
@@ -94,7 +133,7 @@ impl Ledger {
         let epoch = statement.number;
         let bytes = self.payout_bytes(epoch)?;
         let rows = split_rows(&bytes).map_err(|error| broken_view(epoch, "payouts", &error))?;
-        let tree = Table::of(&rows);
+        let tree = RowTree::of(&rows);
         let mut shares = Vec::new();
         for (at, row) in rows.iter().enumerate() {
             let payout = Payout::decode(row).map_err(|error| broken_view(epoch, "payouts", &error))?;
@@ -117,6 +156,16 @@ impl Ledger {
     }
 }
 
+/// The sales of the device's work, each with its proof.
+fn explain_sales(device: &DeviceId, statement: &EpochStatement, sales: &[(Vec<u8>, Sale)]) -> Vec<SaleExplanation> {
+    let Some(summary) = &statement.sales else { return Vec::new() };
+    let rows: Vec<&[u8]> = sales.iter().map(|(row, _)| row.as_slice()).collect();
+    let tree = RowTree::of(&rows);
+    let of_device = |sale: &Sale| sale.work.iter().any(|sold| sold.device == *device);
+    let mine = sales.iter().enumerate().filter(|(_, (_, sale))| of_device(sale));
+    mine.map(|(at, (_, sale))| SaleExplanation { sale: sale_info(sale), proof: tree.proof(at, summary.root) }).collect()
+}
+
 fn calculation(rule: Option<Rule>, pool: &PoolSummary, payout: &Payout) -> String {
     match rule {
         Some(Rule::ProRata) => {
@@ -128,30 +177,5 @@ fn calculation(rule: Option<Rule>, pool: &PoolSummary, payout: &Payout) -> Strin
             format!("floor({} / {} devices that qualify) = {}", pool.size, pool.devices, payout.amount)
         }
         None => format!("what no pool paid = {}", payout.amount),
-    }
-}
-
-/// A table of canonical rows as a tree.
-struct Table {
-    tree: MemoryTree,
-    rows: Vec<Vec<u8>>,
-}
-
-impl Table {
-    fn of(rows: &[&[u8]]) -> Self {
-        let leaves: Vec<Hash> = rows.iter().map(|row| leaf_hash(row)).collect();
-        Self { tree: MemoryTree::new(leaves), rows: rows.iter().map(|row| row.to_vec()).collect() }
-    }
-
-    fn proof(&self, at: usize, root: Hash) -> ProofInfo {
-        let size = self.tree.size();
-        let proof = proof::inclusion_proof(&self.tree, at as u64, size).expect("the row is in its own table");
-        ProofInfo {
-            leaf: HEXLOWER.encode(&self.rows[at]),
-            index: at as u64,
-            size,
-            proof: proof.iter().map(Hash::to_hex).collect(),
-            root: root.to_hex(),
-        }
     }
 }

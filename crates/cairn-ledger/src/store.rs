@@ -1,7 +1,7 @@
-//! Closed epochs on disk: statement, verdicts, payouts, what judges remember, snapshot and report names, one folder each.
+//! Closed epochs on disk: statement, verdicts, payouts, sales, what judges remember, snapshot and report names, one folder each.
 //!
 //! All of it is derived from the log, and may be deleted at any time. Files are synced before their folder takes its name;
-//! verdicts and payouts are held against the roots of their statement whenever they are read. What judges remember has no
+//! verdicts, payouts and sales are held against the roots of their statement whenever they are read. What judges remember has no
 //! root of its own: with all other records of the state it has the state root, and who has those can tell. `SHA256SUMS`
 //! says of every file what it was when it was written: statements, snapshots and what judges remember are held against it
 //! whenever they are read, names when the ledger is opened. Folders of the first release have no such file.
@@ -26,10 +26,12 @@ use crate::tables::{Table, Tables};
 const STATEMENT: &str = "statement.cbor";
 const VERDICTS: &str = "verdicts.cborseq";
 const PAYOUTS: &str = "payouts.cborseq";
+/// Only where jobs were settled.
+const SALES: &str = "sales.cborseq";
 const CARRY: &str = "carry.cborseq";
 const SNAPSHOT: &str = "snapshot.cbor";
 const NAMES: &str = "names.idx";
-/// The files of an epoch that have a line in [`SUMS`], in its order.
+/// The files of an epoch that have a line in [`SUMS`], in its order; those that every epoch has.
 const SUMMED: [&str; 6] = [STATEMENT, VERDICTS, PAYOUTS, CARRY, SNAPSHOT, NAMES];
 /// The SHA-256 of each file, as `sha256sum --check` reads it.
 const SUMS: &str = "SHA256SUMS";
@@ -101,7 +103,7 @@ impl EpochStore {
         }
         fs::create_dir_all(&making).map_err(unwritten("make", &making))?;
         let mut sums = String::new();
-        for name in SUMMED {
+        for name in summed(closed) {
             let path = making.join(name);
             let write = |take: Take<'_>| write_file(closed, names, name, take);
             let hash = written_and_synced(&path, write).map_err(unwritten("write", &path))?;
@@ -283,6 +285,21 @@ impl EpochStore {
         self.tables.open((VERDICTS, statement.hash()), path, (true, start), take, finish)
     }
 
+    /// The canonical sales, sorted, concatenated as a CBOR sequence; checked against the statement. Empty where no job was
+    /// settled.
+    pub fn sale_bytes(&self, statement: &EpochStatement) -> Result<Vec<u8>, LedgerError> {
+        let epoch = statement.number;
+        let Some(summary) = &statement.sales else { return Ok(Vec::new()) };
+        let bytes = self.read(epoch, SALES)?;
+        let broken = |detail: String| self.broken(epoch, SALES, detail);
+        let rows = split_rows(&bytes).map_err(|error| broken(error.to_string()))?;
+        let leaves: Vec<Hash> = rows.iter().map(|row| tree::leaf_hash(row)).collect();
+        if (rows.len() as u64, tree::root_parallel(&leaves)) == (summary.count, summary.root) {
+            return Ok(bytes);
+        }
+        Err(broken("the sales do not have the statement's root".to_owned()))
+    }
+
     /// The records of what judges remember after an epoch, sorted, concatenated as a CBOR sequence.
     pub fn carry_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
         match self.read_summed(epoch, CARRY) {
@@ -343,6 +360,11 @@ impl EpochStore {
     }
 }
 
+/// The files of a closed epoch that have a line in [`SUMS`], in its order.
+fn summed(closed: &Closed) -> impl Iterator<Item = &'static str> {
+    SUMMED.into_iter().chain((!closed.sales.is_empty()).then_some(SALES))
+}
+
 /// Every file of a closed epoch, by name.
 pub(crate) fn files_of(closed: &Closed, names: &[(ReportName, u64)]) -> Vec<(&'static str, Vec<u8>)> {
     let whole = |name| {
@@ -350,7 +372,7 @@ pub(crate) fn files_of(closed: &Closed, names: &[(ReportName, u64)]) -> Vec<(&'s
         write_file(closed, names, name, &mut |piece| bytes.write_all(piece)).expect("memory takes every piece");
         (name, bytes)
     };
-    let mut files: Vec<_> = SUMMED.map(whole).into();
+    let mut files: Vec<_> = summed(closed).map(whole).collect();
     let sums: String = files.iter().map(|(name, bytes)| sum_line(name, Hash::of(bytes)) + "\n").collect();
     files.push((SUMS, sums.into_bytes()));
     files
@@ -365,6 +387,7 @@ fn write_file(closed: &Closed, names: &[(ReportName, u64)], name: &str, take: Ta
         STATEMENT => take(&closed.bytes),
         VERDICTS => closed.verdicts.iter().try_for_each(|row| take(row)),
         PAYOUTS => closed.payouts.iter().try_for_each(|row| take(row)),
+        SALES => closed.sales.iter().try_for_each(|row| take(row)),
         CARRY => closed.carry().iter().try_for_each(|record| take(record)),
         SNAPSHOT => Snapshot::encode_into(&closed.bytes, &closed.records, take),
         NAMES => take(&encode_names(names)),

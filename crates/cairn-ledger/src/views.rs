@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use cairn_api::{
     AccountEpoch, AccountInfo, AssetInfo, BalanceInfo, ClaimInfo, ClassInfo, ClassRules, DeviceEpoch, DeviceInfo,
     DistributionInfo, DomainInfo, EpochInfo, EpochList, EpochRef, NetworkInfo, PayoutInfo, PayoutList, PoolInfo,
-    ReasonInfo, RulesFrom, VerdictInfo, VerdictList,
+    ReasonInfo, RulesFrom, SalesInfo, VerdictInfo, VerdictList,
 };
 use cairn_core::cbor::Encoder;
 use cairn_core::epoch::EpochStatement;
@@ -81,7 +81,7 @@ impl Ledger {
         Some(EpochRef { number, statement: epoch.previous.to_hex() })
     }
 
-    fn closed(&self, epoch: u64) -> Result<EpochStatement, LedgerError> {
+    pub(crate) fn closed(&self, epoch: u64) -> Result<EpochStatement, LedgerError> {
         let open = self.state().epoch.number;
         if epoch >= open {
             return Err(LedgerError::NoEpoch { epoch, open });
@@ -153,6 +153,7 @@ impl Ledger {
             classes: statement.classes.iter().map(class_info).collect(),
             pools: statement.pools.iter().map(pool_info).collect(),
             payout_root: statement.payout_root.to_hex(),
+            sales: statement.sales.map(|summary| SalesInfo { count: summary.count, root: summary.root.to_hex() }),
             balance: balance_info(&statement, self.decimals(epoch)),
             domains: statement.domains.iter().map(domain_info).collect(),
             state_root: statement.state_root.to_hex(),

@@ -4,7 +4,7 @@
 //! checkpoint
 //! tile/...
 //! witnessed                 (optional: the history of cosigned checkpoints)
-//! epochs/<n>/statement.cbor, verdicts.cborseq, payouts.cborseq, carry.cborseq, snapshot.cbor    (each optional)
+//! epochs/<n>/statement.cbor, verdicts.cborseq, payouts.cborseq, sales.cborseq, carry.cborseq, snapshot.cbor    (each optional)
 //! ```
 
 use std::fs::File;
@@ -76,6 +76,10 @@ impl Source for FolderSource {
 
     fn payouts(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
         self.read(&format!("epochs/{epoch}/payouts.cborseq"))
+    }
+
+    fn sales(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        self.read(&format!("epochs/{epoch}/sales.cborseq"))
     }
 
     fn carry(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {

@@ -61,6 +61,10 @@ impl Source for HttpSource {
         found(&format!("the payouts of epoch {epoch}"), self.client.payout_rows(epoch))
     }
 
+    fn sales(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        found(&format!("the sales of epoch {epoch}"), self.client.sale_rows(epoch))
+    }
+
     fn carry(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
         found(&format!("what judges remember after epoch {epoch}"), self.client.carry_rows(epoch))
     }

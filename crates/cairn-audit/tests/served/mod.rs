@@ -72,6 +72,9 @@ impl Served {
         self.files.insert(format!("{folder}/statement.cbor"), closed.bytes.clone());
         self.files.insert(format!("{folder}/verdicts.cborseq"), closed.verdicts.concat());
         self.files.insert(format!("{folder}/payouts.cborseq"), closed.payouts.concat());
+        if !closed.sales.is_empty() {
+            self.files.insert(format!("{folder}/sales.cborseq"), closed.sales.concat());
+        }
         self.files.insert(format!("{folder}/carry.cborseq"), closed.carry().concat());
         self.files.insert(format!("{folder}/snapshot.cbor"), Snapshot::encode(&closed.bytes, &closed.records));
     }
@@ -122,6 +125,9 @@ impl Source for Served {
         self.get(&format!("epochs/{epoch}/payouts.cborseq"))
     }
 
+    fn sales(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        self.get(&format!("epochs/{epoch}/sales.cborseq"))
+    }
     fn carry(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
         self.get(&format!("epochs/{epoch}/carry.cborseq"))
     }

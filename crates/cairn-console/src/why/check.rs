@@ -1,11 +1,13 @@
 //! Whether what a ledger or a gateway says of a device and an epoch stands under the epoch's statement, and comes to what was paid.
 
-use cairn_api::{ClaimInfo, Explanation, PoolShare, ProofInfo, SlotExplanation};
+use cairn_api::{ClaimInfo, Explanation, PoolShare, ProofInfo, SaleExplanation, SlotExplanation};
 use cairn_core::epoch::EpochStatement;
-use cairn_core::{Account, Amount, Hash, NetworkId, PPM, Payout, Verdict};
+use cairn_core::sale::WorkSold;
+use cairn_core::{Account, Amount, Hash, NetworkId, PPM, Payout, Sale, Subject, Verdict};
 use cairn_merkle::claim::{ClaimLeaf, verify_claim};
 use cairn_merkle::proof::verify_inclusion;
 use cairn_merkle::tree::leaf_hash;
+use cairn_reward::allocate::WORK;
 use cairn_reward::policy::{Pool, Rule};
 use data_encoding::HEXLOWER;
 
@@ -44,8 +46,13 @@ impl Case {
     pub fn prove(asked: &Asked<'_>, explanation: &Explanation) -> Result<Self, NotProved> {
         let slots: Vec<Slot> =
             explanation.slots.iter().map(|slot| check_slot(asked, slot)).collect::<Result<_, _>>()?;
-        let shares: Vec<Share> =
-            explanation.pools.iter().map(|share| check_share(asked, &slots, share)).collect::<Result<_, _>>()?;
+        let sales: Vec<Sale> =
+            explanation.sales.iter().map(|sale| check_sale(asked, &slots, sale)).collect::<Result<_, _>>()?;
+        let shares: Vec<Share> = explanation
+            .pools
+            .iter()
+            .map(|share| check_share(asked, &slots, &sales, share))
+            .collect::<Result<_, _>>()?;
         let paid = Amount::checked_sum(shares.iter().map(|share| share.payout.amount)).unwrap_or_default();
         if paid.to_string() != explanation.paid {
             return Err(refuse(format!("the payout rows add up to {paid}, not to {}", explanation.paid)));
@@ -64,6 +71,7 @@ impl Case {
             end_ms: asked.start_ms.saturating_add(asked.epoch_ms),
             decimals: asked.policy.asset.decimals,
             slots,
+            sales,
             shares,
             claim,
         })
@@ -117,7 +125,7 @@ fn is_same(verdict: &Verdict, served: &cairn_api::VerdictInfo) -> bool {
         && verdict.entries == served.entries
 }
 
-fn check_share(asked: &Asked<'_>, slots: &[Slot], share: &PoolShare) -> Result<Share, NotProved> {
+fn check_share(asked: &Asked<'_>, slots: &[Slot], sales: &[Sale], share: &PoolShare) -> Result<Share, NotProved> {
     let leaf = leaf_of(&share.proof, asked.statement.payout_root, "payout row")?;
     let payout = Payout::decode(&leaf).map_err(|error| refuse(format!("a payout row: {error}")))?;
     let served = &share.payout;
@@ -125,6 +133,9 @@ fn check_share(asked: &Asked<'_>, slots: &[Slot], share: &PoolShare) -> Result<S
         && payout.account.to_string() == served.account
         && (&payout.pool, payout.weight) == (&served.pool, served.weight)
         && payout.amount.to_string() == served.amount;
+    if same && payout.pool == WORK {
+        return sold(asked, sales, payout);
+    }
     let pool = asked.policy.pools.iter().find(|pool| pool.name == payout.pool);
     match pool.filter(|_| same) {
         Some(pool) => recompute(asked, slots, pool, payout),
@@ -137,8 +148,7 @@ fn recompute(asked: &Asked<'_>, slots: &[Slot], pool: &Pool, payout: Payout) -> 
     let name = &pool.name;
     let stated = asked.statement.pools.iter().find(|stated| stated.name == *name);
     let stated = stated.ok_or_else(|| refuse(format!("the statement has no pool `{name}`")))?;
-    let balance = &asked.statement.asset.1;
-    if balance.pot().map(|pot| pool.size(pot)) != Some(stated.size) {
+    if asked.statement.pot().map(|pot| pool.size(pot)) != Some(stated.size) {
         return Err(refuse(format!("pool `{name}` is not {} ppm of what the epoch shared out", pool.share.get())));
     }
     let sum = |of: &dyn Fn(&&Slot) -> bool| -> u128 {
@@ -177,6 +187,52 @@ fn recompute(asked: &Asked<'_>, slots: &[Slot], pool: &Pool, payout: Payout) -> 
         calculation.push_str(&format!(", of which floor({part} * {row_weight} / {weight}) = {amount}"));
     }
     Ok(Share { payout, rule: pool.rule.name(), calculation })
+}
+
+/// A sale under the statement's sales root, of work of the device that the judge found right, with the policy's fee.
+fn check_sale(asked: &Asked<'_>, slots: &[Slot], served: &SaleExplanation) -> Result<Sale, NotProved> {
+    let summary = asked.statement.sales.ok_or_else(|| refuse("the statement knows of no sales"))?;
+    if served.proof.size != summary.count {
+        return Err(refuse(format!("a sale's proof is of a table of {} rows", served.proof.size)));
+    }
+    let leaf = leaf_of(&served.proof, summary.root, "sale")?;
+    let sale = Sale::decode(&leaf).map_err(|error| refuse(format!("a sale: {error}")))?;
+    if cairn_ledger::sale_info(&sale) != served.sale {
+        return Err(refuse(format!("the sale of job {} is not the one in its leaf", served.sale.job)));
+    }
+    let fee = asked.policy.fee(WORK).get();
+    for sold in sale.work.iter().filter(|sold| sold.device == asked.device) {
+        let burned = sold.work.share(fee.into(), PPM.into()).unwrap_or_default();
+        if burned != sold.burned {
+            let what = format!("of job {} {} is burned; {fee} ppm of {} is {burned}", sale.job, sold.burned, sold.work);
+            return Err(refuse(what));
+        }
+        let is_right = |slot: &Slot| {
+            let verdict = &slot.verdict;
+            verdict.subject == Subject::Job(sale.order) && verdict.class == WORK && verdict.weight() == sold.gas
+        };
+        if !slots.iter().any(is_right) {
+            return Err(refuse(format!("no verdict says that the work of job {} was right", sale.job)));
+        }
+    }
+    Ok(sale)
+}
+
+/// What buyers paid for the device's work must be what the row says.
+fn sold(asked: &Asked<'_>, sales: &[Sale], payout: Payout) -> Result<Share, NotProved> {
+    let mine = || {
+        let work = sales.iter().flat_map(|sale| &sale.work);
+        work.filter(|sold| sold.device == asked.device && sold.account == payout.account)
+    };
+    let gas: u128 = mine().map(|sold| u128::from(sold.gas)).sum();
+    let amount = Amount::checked_sum(mine().map(WorkSold::paid)).unwrap_or_default();
+    let weight = gas.min(i64::MAX.cast_unsigned().into());
+    if (amount, weight) != (payout.amount, payout.weight.into()) {
+        return Err(refuse(format!("the sales come to {amount} for {gas} gas, the payout says {}", payout.amount)));
+    }
+    let terms: Vec<String> = mine().map(|sold| format!("({} - {})", sold.work, sold.burned)).collect();
+    let calculation = format!("{} = {amount}", terms.join(" + "));
+    Ok(Share { payout, rule: "sales", calculation })
 }
 
 fn check_claim(statement: &EpochStatement, claim: &ClaimInfo, account: &Account) -> Result<Claim, NotProved> {

@@ -9,7 +9,7 @@ mod tell;
 mod told;
 
 use cairn_core::epoch::EpochStatement;
-use cairn_core::{Amount, DeviceId, Payout, Verdict};
+use cairn_core::{Amount, DeviceId, Payout, Sale, Verdict};
 use cairn_reward::Policy;
 use thiserror::Error;
 
@@ -87,6 +87,8 @@ pub struct Case {
     end_ms: u64,
     decimals: u8,
     slots: Vec<Slot>,
+    /// The sales of its work, each under the statement's sales root.
+    sales: Vec<Sale>,
     shares: Vec<Share>,
     claim: Option<Claim>,
 }
@@ -96,6 +98,12 @@ impl Case {
     #[must_use]
     pub const fn verdicts(&self) -> usize {
         self.slots.len()
+    }
+
+    /// Sales of the device's work that were verified.
+    #[must_use]
+    pub const fn sales(&self) -> usize {
+        self.sales.len()
     }
 
     /// Payout rows that were verified.

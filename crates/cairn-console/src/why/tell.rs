@@ -21,6 +21,7 @@ impl Case {
         }
         headline(self, &mut told);
         delivered(self, all, &mut told);
+        sold(self, &mut told);
         worth(self, &mut told);
         if let Some(claim) = &self.claim {
             claimed(self, claim, &mut told);
@@ -131,6 +132,28 @@ fn evidence(line: Line, reason: &Reason) -> Line {
     if reason.evidence.is_empty() { line.say("no entry beyond its own") } else { line.entries(&reason.evidence) }
 }
 
+/// What each job of the device was sold for, all workers and licences told.
+fn sold(case: &Case, told: &mut Told) {
+    if case.sales.is_empty() {
+        return;
+    }
+    told.heading("What buyers paid for its work, in base units");
+    for sale in &case.sales {
+        let line = Line::words(2, format!("job {} (", sale.job)).entries(&[sale.order]).say("), ordered by ");
+        told.line(line.with(Part::Account(sale.buyer.clone())));
+        for sold in sale.work.iter().filter(|sold| sold.device == case.device) {
+            let (gas, work, burned, paid) = (sold.gas, sold.work, sold.burned, sold.paid());
+            let line = Line::words(6, format!("{gas} gas for {work}, of which {burned} is burned: {paid} to "));
+            told.line(line.with(Part::Account(sold.account.clone())));
+        }
+        let workers = count(sale.work.len() as u64, "right worker", "right workers");
+        let (work, licences) = (sale.work_total().unwrap_or_default(), sale.licence_total().unwrap_or_default());
+        let (locked, back, refund) = (sale.locked, sale.returned, sale.refunded());
+        let parts = format!("{work} for {workers} + {licences} for licences + {back} returned + {refund} refunded");
+        told.line(Line::words(6, format!("{locked} was locked = {parts}")));
+    }
+}
+
 fn worth(case: &Case, told: &mut Told) {
     if case.shares.is_empty() {
         return;
@@ -156,9 +179,13 @@ fn claimed(case: &Case, claim: &Claim, told: &mut Told) {
 fn verified(case: &Case, told: &mut Told) {
     let verdicts = count(case.slots.len() as u64, "verdict", "verdicts");
     let payouts = count(case.shares.len() as u64, "payout row", "payout rows");
+    let sales = match case.sales.len() {
+        0 => String::new(),
+        some => format!("{}, ", count(some as u64, "sale", "sales")),
+    };
     let claims = count(case.claim.iter().count() as u64, "claim", "claims");
     told.heading(format!(
-        "Verified here: the statement's hash; {verdicts}, {payouts} and {claims} under its roots; the amounts."
+        "Verified here: the statement's hash; {verdicts}, {sales}{payouts} and {claims} under its roots; the amounts."
     ));
     told.line(Line::words(0, "Not verified here: that the statement follows from the log. `cairn audit` does that."));
 }

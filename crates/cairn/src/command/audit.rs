@@ -300,6 +300,7 @@ fn epoch_text(line: &EpochLine) -> String {
         (compared.statement, "statement"),
         (compared.verdicts, "verdicts"),
         (compared.payouts, "payouts"),
+        (compared.sales && line.sales > 0, "sales"),
         (compared.carry && line.remembered > 0, "carry"),
         (compared.snapshot, "snapshot"),
     ];

@@ -108,6 +108,9 @@ fn show_text(epoch: &EpochInfo) -> String {
         line(&pool.name, format!("paid {} of {} in {to}", amount(&pool.paid), amount(&pool.size)));
     }
     line("payout root", epoch.payout_root.clone());
+    if let Some(sales) = &epoch.sales {
+        line("sales", format!("{}, root {}", count(sales.count, "job settled", "jobs settled"), sales.root));
+    }
     line(
         "balance",
         format!(

@@ -39,8 +39,16 @@ struct Shown<'a> {
 struct Verified {
     statement: bool,
     verdicts: usize,
+    #[serde(skip_serializing_if = "is_none")]
+    sales: usize,
     payouts: usize,
     claims: usize,
+}
+
+/// Where there are no sales nothing is said of them.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+const fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Runs the command.
@@ -70,6 +78,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         verified: Verified {
             statement: true,
             verdicts: case.verdicts(),
+            sales: case.sales(),
             payouts: case.payouts(),
             claims: case.claims(),
         },

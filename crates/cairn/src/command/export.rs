@@ -1,4 +1,4 @@
-//! `cairn export`: an epoch's payouts or verdicts as a table that cites where its numbers come from.
+//! `cairn export`: an epoch's payouts, verdicts or sales as a table that cites where its numbers come from.
 //!
 //! The rows are the canonical ones, and are printed only after their root was found in the epoch statement.
 
@@ -7,7 +7,7 @@ use std::io::Write;
 
 use cairn_client::Client;
 use cairn_core::epoch::EpochStatement;
-use cairn_core::{Hash, Payout, Subject, Verdict};
+use cairn_core::{Amount, Hash, Payout, Sale, Subject, Verdict};
 use cairn_fold::root_of;
 use cairn_ledger::split_rows;
 use serde::Serialize;
@@ -27,6 +27,9 @@ pub struct Args {
     /// The verdicts instead of the payouts.
     #[arg(long)]
     verdicts: bool,
+    /// What became of what each order locked, part by part, instead of the payouts.
+    #[arg(long, conflicts_with = "verdicts")]
+    sales: bool,
     #[command(flatten)]
     connect: Connect,
 }
@@ -49,6 +52,7 @@ struct Table {
 }
 
 const PAYOUT_COLUMNS: [&str; 5] = ["account", "device", "pool", "weight", "amount"];
+const SALE_COLUMNS: [&str; 9] = ["job", "order", "part", "account", "device", "content", "gas", "amount", "burned"];
 const VERDICT_COLUMNS: [&str; 10] =
     ["class", "device", "slot_ms", "report", "account", "amount", "score_ppm", "weight", "reasons", "entries"];
 
@@ -64,8 +68,11 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     if (statement.network.0.to_hex(), statement.number) != (network.network_id.clone(), args.epoch) {
         return Err(refuse("the statement is of another network or epoch".to_owned()));
     }
-    let columns: &[&str] = if args.verdicts { &VERDICT_COLUMNS } else { &PAYOUT_COLUMNS };
-    let cells = if args.verdicts { verdicts(&client, &statement)? } else { payouts(&client, &statement)? };
+    let (name, columns, cells): (&str, &[&str], _) = match (args.verdicts, args.sales) {
+        (true, _) => ("verdicts", &VERDICT_COLUMNS, verdicts(&client, &statement)?),
+        (_, true) => ("sales", &SALE_COLUMNS, sales(&client, &statement)?),
+        _ => ("payouts", &PAYOUT_COLUMNS, payouts(&client, &statement)?),
+    };
     let object = |row: &Vec<String>| columns.iter().copied().zip(row.iter().cloned()).collect();
     let table = Table {
         network: network.name,
@@ -73,7 +80,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         epoch: args.epoch,
         statement: Hash::of(&bytes).to_hex(),
         rehearsed: statement.rehearsed,
-        table: if args.verdicts { "verdicts" } else { "payouts" },
+        table: name,
         columns,
         rows: if output.json { cells.iter().map(object).collect() } else { Vec::new() },
         cells,
@@ -110,6 +117,47 @@ fn payouts(client: &Client, statement: &EpochStatement) -> Result<Vec<Vec<String
         Ok(vec![payout.account.to_string(), device, payout.pool, weight, amount])
     };
     rows.iter().map(cells).collect()
+}
+
+/// The sales of an epoch; none where its statement says nothing of any.
+pub fn decoded_sales(client: &Client, statement: &EpochStatement) -> Result<Vec<Sale>, Failure> {
+    let Some(summary) = &statement.sales else { return Ok(Vec::new()) };
+    let bytes = client.sale_rows(statement.number)?;
+    let rows = rows_under(summary.root, &bytes, "sales")?;
+    if rows.len() as u64 != summary.count {
+        return Err(refuse(format!("there are {} sales; the statement says {}", rows.len(), summary.count)));
+    }
+    rows.iter().map(|row| Sale::decode(row).map_err(|error| refuse(format!("a sale: {error}")))).collect()
+}
+
+fn sales(client: &Client, statement: &EpochStatement) -> Result<Vec<Vec<String>>, Failure> {
+    Ok(decoded_sales(client, statement)?.iter().flat_map(sale_cells).collect())
+}
+
+/// One row for everything that was locked, and one for each place that a part of it went to.
+fn sale_cells(sale: &Sale) -> Vec<Vec<String>> {
+    let none = String::new;
+    let row = |part: &str, account: String, [device, content, gas]: [String; 3], amount: Amount, burned: String| {
+        let (job, order) = (sale.job.to_string(), sale.order.to_string());
+        vec![job, order, part.to_owned(), account, device, content, gas, amount.to_string(), burned]
+    };
+    let buyer = sale.buyer.to_string();
+    let mut rows = vec![row("locked", buyer.clone(), [none(), none(), none()], sale.locked, none())];
+    for sold in &sale.work {
+        let of = [sold.device.to_string(), none(), sold.gas.to_string()];
+        rows.push(row("work", sold.account.to_string(), of, sold.work, sold.burned.to_string()));
+    }
+    for sold in &sale.licences {
+        let of = [none(), sold.content.to_hex(), none()];
+        rows.push(row("licence", sold.account.to_string(), of, sold.amount, none()));
+    }
+    if sale.returned > Amount::ZERO {
+        rows.push(row("returned", buyer, [none(), none(), none()], sale.returned, none()));
+    }
+    if let Some((account, amount)) = &sale.refund {
+        rows.push(row("refund", account.to_string(), [none(), none(), none()], *amount, none()));
+    }
+    rows
 }
 
 /// The verdicts of every class, class by class as they stand under their roots.

@@ -24,6 +24,7 @@ use crate::words::count;
 /// The tables of an epoch that are exported.
 const TABLES: [&str; 3] = ["statement.cbor", "verdicts.cborseq", "payouts.cborseq"];
 /// What judges remember after an epoch: exported where that is something.
+const SALES: &str = "sales.cborseq";
 const CARRY: &str = "carry.cborseq";
 const SNAPSHOT: &str = "snapshot.cbor";
 
@@ -212,9 +213,10 @@ fn export(args: &ExportArgs, output: Output) -> Result<Exported, Failure> {
         for table in TABLES {
             copy(&from.join(table), &to.join(table))?;
         }
-        let remembered = std::fs::metadata(from.join(CARRY)).is_ok_and(|file| file.len() > 0);
-        if remembered {
-            copy(&from.join(CARRY), &to.join(CARRY))?;
+        for table in [SALES, CARRY] {
+            if std::fs::metadata(from.join(table)).is_ok_and(|file| file.len() > 0) {
+                copy(&from.join(table), &to.join(table))?;
+            }
         }
         if let Some(document) = policies.get(&statement.policy_hash) {
             let path = to.join("policy.toml");

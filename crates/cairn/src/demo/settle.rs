@@ -326,6 +326,9 @@ impl Source for Forged {
     fn payouts(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
         self.source.payouts(epoch)
     }
+    fn sales(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        self.source.sales(epoch)
+    }
     fn carry(&self, epoch: u64) -> Result<Option<Vec<u8>>, SourceError> {
         self.source.carry(epoch)
     }

@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use cairn_api::{EpochInfo, NetworkInfo};
 use cairn_client::Client;
 use cairn_core::epoch::EpochStatement;
-use cairn_core::{Amount, Hash, Verdict};
+use cairn_core::{Amount, Hash, Sale, Verdict};
 use cairn_fold::root_of;
 use cairn_reward::{Allocation, Outcome, Policy, Totals, add_totals, allocate, changes, who_gains};
 use serde::Serialize;
 
 use super::read;
-use crate::command::export::decoded_verdicts;
+use crate::command::export::{decoded_sales, decoded_verdicts};
 use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -123,20 +123,27 @@ impl<'a> Books<'a> {
         Self { policy, unallocated, minted_before, minted, paid, burned, totals: Totals::new() }
     }
 
-    fn allocate(&mut self, epoch: u64, epoch_start_ms: u64, verdicts: &[Verdict]) -> Result<Outcome, Failure> {
+    fn allocate(
+        &mut self,
+        epoch: u64,
+        epoch_start_ms: u64,
+        verdicts: &[Verdict],
+        sales: &[Sale],
+    ) -> Result<Outcome, Failure> {
+        let overflow = || Failure::from(cairn_reward::RewardError::Overflow { what: "the sum over the epochs" });
+        let locked = Amount::checked_sum(sales.iter().map(|sale| sale.locked)).ok_or_else(overflow)?;
         let outcome = allocate(&Allocation {
             epoch,
             policy: self.policy,
             epoch_start_ms,
             opening_unallocated: self.unallocated,
-            // What buyers paid in is nobody's pot: no policy shares it out.
-            opening_escrow: Amount::ZERO,
+            // What buyers paid in is nobody's pot: no policy shares it out. What they bought stays as it was bought.
+            opening_escrow: locked,
             deposited: Amount::ZERO,
             minted_before: self.minted_before,
             verdicts,
-            sales: &[],
+            sales,
         })?;
-        let overflow = || Failure::from(cairn_reward::RewardError::Overflow { what: "the sum over the epochs" });
         let balance = &outcome.balance;
         for (sum, part) in [
             (&mut self.minted_before, balance.minted),
@@ -176,12 +183,13 @@ fn effect(client: &Client, epochs: u64, old: &Policy, new: &Policy, output: Outp
         let (hash, statement) = statement(client, &network, epoch)?;
         let verdicts = decoded_verdicts(client, &statement)?;
         let start_ms = network.epoch_zero_ms.saturating_add(network.epoch_ms.saturating_mul(epoch));
-        let outcome = old.allocate(epoch, start_ms, &verdicts)?;
+        let sales = decoded_sales(client, &statement)?;
+        let outcome = old.allocate(epoch, start_ms, &verdicts, &sales)?;
         is_history &= statement.policy_hash == old.policy.hash();
         if is_history && payout_root(&outcome) != statement.payout_root {
             return Err(refuse(format!("the payouts of epoch {epoch} are not what its verdicts and policy come to")));
         }
-        new.allocate(epoch, start_ms, &verdicts)?;
+        new.allocate(epoch, start_ms, &verdicts, &sales)?;
         cited.push(Cited { number: epoch, statement: hash.to_hex() });
         bar.inc(1);
     }
