@@ -3,6 +3,8 @@
 //! As in [`crate::network`], nothing is checked before it is logged. What a job's result is, is decided here by a hash, since no
 //! module is run: a [`Fair`] shows who is assigned, heard and paid, not what WebAssembly does.
 
+pub mod month;
+
 use std::collections::BTreeMap;
 
 use cairn_classes::compute::{self, Body as Work, COMPUTE, OUTCOME_DONE, Profile, RunResult};

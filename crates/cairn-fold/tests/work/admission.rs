@@ -13,7 +13,7 @@ use cairn_merkle::tree::leaf_hash;
 use cairn_testkit::fair::{Fair, Logged, result, wallet, with_compute};
 use cairn_testkit::network::{CLASS, DAY_MS, SeededDevice, Terms, daily_profile, policy};
 
-use crate::{FEE_PPM, terms};
+use cairn_testkit::fair::month::{FEE_PPM, terms};
 
 const BUYER: u8 = 200;
 const STRANGER: u8 = 99;

@@ -9,7 +9,7 @@ use cairn_fold::{Closed, Fold, FoldError, Snapshot, State, check_reports, root_o
 use cairn_merkle::tree::{Frontier, leaf_hash};
 use cairn_testkit::network::{MemoryNetwork, SeededDevice};
 
-use crate::month::{BUYER, LIAR, REFUNDED, month};
+use cairn_testkit::fair::month::{BUYER, LIAR, REFUNDED, month};
 
 fn sales(closed: &Closed) -> Vec<Sale> {
     closed.sales.iter().map(|row| Sale::decode(row).unwrap()).collect()

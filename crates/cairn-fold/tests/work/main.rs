@@ -4,18 +4,12 @@
 
 mod admission;
 mod laws;
-mod month;
 mod races;
 
 use cairn_core::{Amount, Payout, Sale};
+use cairn_testkit::fair::month::{FEE_PPM, terms};
 use cairn_testkit::fair::{Fair, result};
-use cairn_testkit::network::{DAY_MS, SeededDevice, Terms};
-
-const FEE_PPM: u32 = 50_000;
-
-fn terms() -> Terms {
-    Terms { epoch_ms: DAY_MS, grace_ms: DAY_MS / 24, ..Terms::default() }
-}
+use cairn_testkit::network::{DAY_MS, SeededDevice};
 
 #[test]
 fn a_job_is_ordered_done_judged_and_paid() {

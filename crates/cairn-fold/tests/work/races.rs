@@ -9,7 +9,7 @@ use cairn_merkle::tree::leaf_hash;
 use cairn_testkit::fair::{Fair, result};
 use cairn_testkit::network::{DAY_MS, SeededDevice, chain, policy, with_credit};
 
-use crate::{FEE_PPM, terms};
+use cairn_testkit::fair::month::{FEE_PPM, terms};
 
 const BUYER: u8 = 200;
 

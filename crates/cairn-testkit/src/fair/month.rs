@@ -1,18 +1,19 @@
-//! A month on the market of work, with whoever would cheat it, through the real fold.
+//! A month on the market of work, with whoever would cheat it.
 //!
 //! Thirty days of one epoch each. Workers: 1 to 4 are honest, 5 always lies, 6 copies the first seal it sees, 7 is silent, 8 seals
 //! and never shows, 9 declines, 10 says it took more gas, 11 belongs to the buyer's friend and lies only when it is alone.
 //! Beside that: licences, refunds, cancels, a worker that is denied, one that is retired and one that is sold while it works,
 //! a buyer whose credit runs out, and sensors that know nothing of all this.
 
+use super::{Fair, result};
+use crate::network::{DAY_MS, MemoryNetwork, SeededDevice, Terms};
 use cairn_classes::compute::{Body as Work, RunResult};
 use cairn_core::entry::EntryKind;
 use cairn_core::statement::{Body, Deny, Draft, Order, Transfer};
 use cairn_core::{Hash, JobId, Ppm};
-use cairn_testkit::fair::{Fair, result};
-use cairn_testkit::network::{DAY_MS, MemoryNetwork, SeededDevice};
 
-use crate::{FEE_PPM, terms};
+/// The part of the price of work that is burned.
+pub const FEE_PPM: u32 = 50_000;
 
 /// Days of the month.
 pub const DAYS: u64 = 30;
@@ -25,7 +26,14 @@ pub const BUYER: u8 = 200;
 /// Who is paid what is not used of some jobs.
 pub const REFUNDED: u8 = 210;
 
+/// Epochs of a day, with an hour of grace.
+#[must_use]
+pub fn terms() -> Terms {
+    Terms { epoch_ms: DAY_MS, grace_ms: DAY_MS / 24, ..Terms::default() }
+}
+
 /// What comes out of a job.
+#[must_use]
 pub fn truth(input: &str) -> RunResult {
     let gas = 1_000_000_000 + u64::from(Hash::of(input.as_bytes()).0[0]) * 10_000_000;
     result(gas, &format!("of {input}"))
@@ -50,14 +58,23 @@ struct Running {
 }
 
 /// The month so far.
+#[derive(Debug, Clone)]
 pub struct Month {
+    /// The network, and the market in it.
     pub fair: Fair,
+    /// The workers, by seed from 1 on.
     pub workers: Vec<SeededDevice>,
+    /// Who buys.
     pub buyer: SeededDevice,
+    /// Orders that counted.
     pub ordered: u64,
 }
 
 /// A whole month, in which sensors report or not.
+///
+/// # Panics
+/// When what nobody should refuse is refused.
+#[must_use]
 pub fn month(with_sensors: bool) -> Month {
     let mut fair = Fair::open(terms(), FEE_PPM, 3, 2);
     let sensors = if with_sensors { sensors(&mut fair.network) } else { Vec::new() };
@@ -69,8 +86,8 @@ pub fn month(with_sensors: bool) -> Month {
         let start_ms = terms().zero_ms + day * DAY_MS;
         month.fair.network.pass_to(start_ms + DAY_MS / 2);
         for (at, sensor) in sensors.iter().enumerate() {
-            let seq = u32::try_from(day).unwrap();
-            month.fair.network.send(sensor, seq, start_ms, 200 + i64::try_from(at).unwrap());
+            let seq = u32::try_from(day).expect("small numbers");
+            month.fair.network.send(sensor, seq, start_ms, 200 + i64::try_from(at).expect("small numbers"));
         }
         month.day(day);
     }
@@ -133,8 +150,8 @@ impl Month {
         let input = if n == 1 { "model".to_owned() } else { format!("input {day} {n}") };
         let mut order = self.fair.an_order(&self.buyer, &input);
         order.arguments = format!("{day} {n}").into_bytes();
-        order.replicas = u8::try_from(1 + n % 4).unwrap();
-        order.sample = Ppm::of(u32::try_from(n).unwrap() * 100_000).unwrap();
+        order.replicas = u8::try_from(1 + n % 4).expect("small numbers");
+        order.sample = Ppm::of(u32::try_from(n).expect("small numbers") * 100_000).expect("small numbers");
         order.refund = (n == 2).then(|| SeededDevice::of(REFUNDED).account);
         let order = Order { gas: 4_000_000_000, ..order };
         let (job, (_, refused)) = self.fair.order(&self.buyer.wallet.clone(), &order);
@@ -143,18 +160,19 @@ impl Month {
             return None;
         }
         self.ordered += 1;
-        if n == 5 && day % 5 == 0 {
+        if n == 5 && day.is_multiple_of(5) {
             assert_eq!(self.fair.cancel(&self.buyer.wallet.clone(), job).1, None);
             return None;
         }
         let ids = self.fair.assigned(job);
-        let of = |id| self.workers.iter().find(|worker| worker.id == id).unwrap().clone();
+        let of = |id| self.workers.iter().find(|worker| worker.id == id).expect("small numbers").clone();
         Some(Running { job, input, workers: ids.into_iter().map(of).collect() })
     }
 
     /// The seed of a worker.
     fn seed(&self, worker: &SeededDevice) -> u8 {
-        u8::try_from(1 + self.workers.iter().position(|other| other.id == worker.id).unwrap()).unwrap()
+        u8::try_from(1 + self.workers.iter().position(|other| other.id == worker.id).expect("small numbers"))
+            .expect("small numbers")
     }
 
     fn commits(&mut self, running: &Running) {
