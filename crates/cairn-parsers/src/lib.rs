@@ -84,6 +84,7 @@ parsers! {
     "receipt", "a receipt that is read is printed as one that reads the same", merkle::receipt;
     "report", "a report that is read has the payload that it was read from", vocabulary::report;
     "rlp", "items that are read have the bytes that they were read from", chain::rlp;
+    "sale", "a sale that is read has the bytes that it was read from, and pays no more than was locked", vocabulary::sale;
     "sensing-body", "a body that is read has the bytes that it was read from", class::sensing_body;
     "signatures", "what auditors and gateways tell each other is written as it was read", signing::signatures;
     "snapshot", "a snapshot that is read has the bytes that it was read from", state::snapshot;

@@ -6,8 +6,9 @@ use cairn_core::entry::Entry;
 use cairn_core::epoch::EpochStatement;
 use cairn_core::observation::Observation;
 use cairn_core::report::Report;
+use cairn_core::sale::WorkSold;
 use cairn_core::statement::{Statement, genesis_of_payload};
-use cairn_core::{Hash, NetworkId, Payout, Verdict};
+use cairn_core::{Amount, Hash, NetworkId, Payout, Sale, Verdict};
 
 pub fn str_of(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
@@ -94,5 +95,14 @@ pub fn verdict(bytes: &[u8]) {
 pub fn payout(bytes: &[u8]) {
     if let Ok(payout) = Payout::decode(bytes) {
         assert_eq!(payout.encode(), bytes);
+    }
+}
+
+pub fn sale(bytes: &[u8]) {
+    if let Ok(sale) = Sale::decode(bytes) {
+        assert_eq!(sale.encode(), bytes);
+        assert!(sale.balances());
+        let paid = Amount::checked_sum(sale.work.iter().map(WorkSold::paid));
+        assert!(paid.is_some_and(|paid| paid <= sale.locked));
     }
 }
