@@ -164,6 +164,7 @@ pub(crate) fn describe_entry(bytes: &[u8]) -> (String, Option<String>) {
                     Body::Retire(device) => Some(*device),
                     Body::Rotate(rotate) => Some(rotate.device),
                     Body::Deny(deny) => Some(deny.device),
+                    Body::Offer(offer) => Some(offer.device),
                     _ => None,
                 };
                 let words = format!("a `{}` statement", statement.body.schema().as_str());

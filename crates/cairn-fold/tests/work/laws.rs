@@ -26,9 +26,12 @@ fn an_eventful_month_of_work_closes_balances_and_pays_whoever_was_right() {
     let network = &month.fair.network;
     assert!(network.closed.len() > 30, "{}", network.closed.len());
     let (mut codes, mut settled, mut refunded) = (BTreeMap::new(), 0, Amount::ZERO);
+    let mut unallocated = Amount::ZERO;
     for closed in &network.closed {
         let number = closed.statement.number;
         let (balance, sales) = (closed.statement.asset.1, sales(closed));
+        assert_eq!(closed.statement.pot(), balance.minted.checked_add(unallocated), "sales are nobody's pot");
+        unallocated = balance.unallocated;
         assert!(balance.balances(), "epoch {number}: {balance:?}");
         let rows: Vec<Payout> = closed.payouts.iter().map(|row| Payout::decode(row).unwrap()).collect();
         let all = Amount::checked_sum(rows.iter().map(|row| row.amount)).unwrap();
