@@ -54,7 +54,7 @@ impl Refusal {
             "CMP-CREDIT" => "pay in more, or order less: what open jobs have locked is not credit",
             "CMP-LICENCE" => "ask the owner of the content to allow the module, or use another content",
             "CMP-PHASE" => "commit in time, reveal when all have committed or the time to commit is over",
-            _ => return None,
+            code => return cairn_classes::compute::hint_of(code),
         };
         Some(hint)
     }

@@ -25,7 +25,7 @@ use cairn_core::statement::{Licence, Offer};
 use cairn_core::{Account, Amount, DeviceId, Hash, JobId};
 
 pub use closing::Closing;
-pub use error::MarketError;
+pub use error::{MarketError, hint_of};
 pub use job::{Assigned, Cause, Draw, Job, Phase, REPLAYS_MAX, Replayed, Stage, Terms, Word};
 pub use matching::{Quote, lottery};
 pub use records::Table;

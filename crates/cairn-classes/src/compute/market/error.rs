@@ -199,23 +199,30 @@ impl MarketError {
 
     /// The way out, where there is one.
     #[must_use]
-    pub const fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::NotAWorker { .. } => {
-                Some("enrol the device as a worker of compute/1; a retired or denied one gets no work")
-            }
-            Self::Held { .. } => {
-                Some("the licence ends at its time; a content that you change by a byte is another content")
-            }
-            Self::Full { .. } => Some("wait until jobs are settled at the close of the epoch"),
-            Self::GasTable { .. } => Some("the network's profile of compute/1 names its gas table"),
-            Self::CommitTime { .. } => Some("the network's profile of compute/1 says how long an order may give"),
-            Self::Unlicensed { .. } => Some("ask the owner of the content to allow the module, or use another content"),
-            Self::NoWorker { .. } => Some("offer a higher price, ask for less gas, memory or fewer workers, or wait"),
-            Self::Most { .. } => Some("allow at least the gas at your price, times the workers, and the licences"),
-            Self::Credit { .. } => Some("pay in more, or order less: what open jobs have locked is not credit"),
-            Self::Phase { .. } => Some("commit in time, reveal when all have committed or the time to commit is over"),
-            _ => None,
-        }
+    pub fn hint(&self) -> Option<&'static str> {
+        hint_of(self.code())
     }
+}
+
+/// The way out of a refusal with this code, where there is one; also for the codes that whoever drives the market adds.
+#[must_use]
+pub fn hint_of(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "CMP-CLOSED" => "the policy must judge compute/1 and a profile of it be in force",
+        "CMP-WORKER" => "enrol the device as a worker of compute/1; a retired or denied one gets no work",
+        "CMP-HELD" => "the licence ends at its time; a content that you change by a byte is another content",
+        "CMP-FULL" => "wait until jobs are settled at the close of the epoch, or licences end",
+        "CMP-GAS" => "split the work into jobs of less gas",
+        "CMP-GAS-TABLE" => "the network's profile of compute/1 names its gas table",
+        "CMP-TIME" => "the network's profile of compute/1 says how long an order may give",
+        "CMP-LICENCE" => "ask the owner of the content to allow the module, or use another content",
+        "CMP-NO-WORKER" => "offer a higher price, ask for less gas, memory or fewer workers, or wait",
+        "CMP-MOST" => "allow at least the gas at your price, times the workers, and the licences",
+        "CMP-LEAST" => "the network's profile of compute/1 says how much an order must lock at least",
+        "CMP-CREDIT" => "pay in more, or order less: what open jobs have locked is not credit",
+        "CMP-CANCEL" => "wait for the close: what the job does not cost comes back then",
+        "CMP-PHASE" => "commit in time, reveal when all have committed or the time to commit is over",
+        "CMP-SEAL" => "reveal the very result and salt that were sealed",
+        _ => return None,
+    })
 }
