@@ -43,17 +43,6 @@ impl Refusal {
                 "a policy with [classes.\"compute/1\"] and a profile of it open the market from their first epoch on"
             }
             "CMP-GAS" => "cut the job into several: the epoch that settles a job must be able to write its gas down",
-            "CMP-WORKER" => {
-                "enrol the device with role worker and class compute/1; a retired or denied one gets no work"
-            }
-            "CMP-HELD" => "the licence ends at its time; a content that you change by a byte is another content",
-            "CMP-FULL" => "wait until jobs are settled at the close of the epoch",
-            "CMP-GAS-TABLE" | "CMP-TIME" => "the network's profile of compute/1 says what orders may name",
-            "CMP-NO-WORKER" => "offer a higher price, ask for less gas, memory or fewer workers, or wait",
-            "CMP-MOST" => "allow at least the gas at your price, times the workers, and the licences",
-            "CMP-CREDIT" => "pay in more, or order less: what open jobs have locked is not credit",
-            "CMP-LICENCE" => "ask the owner of the content to allow the module, or use another content",
-            "CMP-PHASE" => "commit in time, reveal when all have committed or the time to commit is over",
             code => return cairn_classes::compute::hint_of(code),
         };
         Some(hint)

@@ -204,15 +204,13 @@ impl MarketError {
     }
 }
 
-/// The way out of a refusal with this code, where there is one; also for the codes that whoever drives the market adds.
+/// The way out of a refusal with this code, where there is one.
 #[must_use]
 pub fn hint_of(code: &str) -> Option<&'static str> {
     Some(match code {
-        "CMP-CLOSED" => "the policy must judge compute/1 and a profile of it be in force",
-        "CMP-WORKER" => "enrol the device as a worker of compute/1; a retired or denied one gets no work",
+        "CMP-WORKER" => "enrol the device with role worker and class compute/1; a retired or denied one gets no work",
         "CMP-HELD" => "the licence ends at its time; a content that you change by a byte is another content",
         "CMP-FULL" => "wait until jobs are settled at the close of the epoch, or licences end",
-        "CMP-GAS" => "split the work into jobs of less gas",
         "CMP-GAS-TABLE" => "the network's profile of compute/1 names its gas table",
         "CMP-TIME" => "the network's profile of compute/1 says how long an order may give",
         "CMP-LICENCE" => "ask the owner of the content to allow the module, or use another content",
