@@ -25,7 +25,7 @@ pub struct Grid {
 
 impl Grid {
     /// The grid of stations at `places` from rows of (day since 1970, station, value in 0.1 ug/m3). Of several values for one day and
-    /// station the last one stands; a row for a station that is none is left out.
+    /// station the last one stands; a row for a station that is none is left out. It takes 4 bytes for each station and day from the first to the last.
     #[must_use]
     pub fn of(places: Vec<Place>, rows: &[(u32, usize, u16)]) -> Self {
         let first_day = rows.iter().map(|row| row.0).min().unwrap_or_default();

@@ -9,7 +9,9 @@ use cairn_core::Hash;
 use cairn_jobs::network::encode_rows;
 use cairn_jobs::{INFERENCE, PM10_MODEL, PRIMES, THUMBNAIL, features};
 use cairn_wasm::{Job, Limits, Outcome, Ran, run};
+use wasmtime::OptLevel;
 
+use crate::compiler::Compiler;
 use crate::recording::germany;
 use crate::running::{LIMITS, job};
 use crate::thumbnail::Plain;
@@ -89,6 +91,17 @@ fn the_committed_modules_give_what_is_written_down() {
         std::fs::write(goldens(), &text).unwrap();
     }
     assert_eq!(text, std::fs::read_to_string(goldens()).unwrap());
+}
+
+#[test]
+fn a_compiler_gives_what_the_interpreter_gives() {
+    let compiler = Compiler::new(OptLevel::Speed);
+    for case in cases() {
+        // The compiler's guests own what they are given for as long as the process lives.
+        let inputs: Vec<&'static [u8]> = case.inputs.iter().map(|input| &*input.clone().leak()).collect();
+        let job = Job { limits: case.limits, ..job(case.module, inputs.leak(), case.arguments.as_bytes()) };
+        assert!(compiler.run(&job, case.module).unwrap() == case.run(), "{}", case.name);
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod committed;
+#[path = "../../../cairn-wasm/tests/equality/compiler.rs"]
+mod compiler;
 mod forecast;
 mod goldens;
 mod inference;
