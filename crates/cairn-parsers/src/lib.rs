@@ -14,6 +14,7 @@ mod answers;
 mod chain;
 mod chain_files;
 mod class;
+mod compute;
 mod documents;
 mod evidence;
 mod folder;
@@ -97,6 +98,7 @@ parsers! {
     "trust-policy", "a policy that is read needs all of its quorum and is content with everybody", merkle::trust_policy;
     "verdict", "a verdict that is read has the bytes that it was read from", vocabulary::verdict;
     "verifier-key", "a key that is read is printed as one that reads the same", merkle::verifier_key;
+    "wasm-module", "a module that is taken is metered within its bound and has one result; any other is refused", compute::wasm_module;
 }
 
 /// Runs the parser of a fuzz target.
