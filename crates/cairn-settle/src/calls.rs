@@ -26,6 +26,9 @@ pub mod signature {
     pub const BOND: &str = "bond(address)";
     /// `Token`: moves tokens of the caller.
     pub const TRANSFER: &str = "transfer(address,uint256)";
+    /// `Token`: moves tokens as their owner signed (EIP-3009).
+    pub const TRANSFER_WITH_AUTHORIZATION: &str =
+        "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)";
     /// `Auditors`: another set.
     pub const PROPOSE: &str = "propose(uint32,address[],uint8,bytes)";
     /// `Auditors`: puts the pending set in force.
@@ -106,6 +109,21 @@ pub fn propose(message: &AuditorsMessage, signatures: &[u8]) -> Vec<u8> {
     arguments.uint(message.threshold).bytes(signatures).call(signature::PROPOSE)
 }
 
+/// Moves tokens as their owner signed: from whom, to whom, how much, after and before when (seconds), and the nonce, with
+/// `r || s || v`.
+#[must_use]
+pub fn transfer_with_authorization(
+    from: EvmAddress,
+    to: EvmAddress,
+    [value, after, before, nonce]: [Word; 4],
+    signature: &[u8; 65],
+) -> Vec<u8> {
+    let (rs, v) = signature.split_first_chunk::<64>().expect("65 bytes");
+    let ([r, s], _) = rs.as_chunks::<32>() else { unreachable!("64 bytes are two words") };
+    let arguments = Arguments::new().address(from).address(to).fields(&[value, after, before, nonce]);
+    arguments.uint(v[0]).word(*r).word(*s).call(signature::TRANSFER_WITH_AUTHORIZATION)
+}
+
 /// Puts a proposed set in force.
 #[must_use]
 pub fn activate(message: &AuditorsMessage) -> Vec<u8> {
@@ -130,7 +148,7 @@ mod tests {
             (Contract::Settlement, vec![POST, HALT]),
             (Contract::Payout, vec![OPEN, CLAIM_FOR, PAY_MANY]),
             (Contract::LogAnchor, vec![ADVANCE]),
-            (Contract::Token, vec![TRANSFER]),
+            (Contract::Token, vec![TRANSFER, TRANSFER_WITH_AUTHORIZATION]),
             (Contract::Auditors, vec![BOND, PROPOSE, ACTIVATE, SLASH]),
         ];
         for (contract, signatures) in calls {
