@@ -119,6 +119,11 @@ impl FaultyDisk {
         self.state().faults.full_at = None;
     }
 
+    /// Has the machine not survive an operation to come, while everything goes on.
+    pub fn crash_at(&self, operation: u64) {
+        self.state().faults.crash_at = Some(operation);
+    }
+
     /// Fills the disk, while everything goes on.
     pub fn fill(&self) {
         self.state().faults.full_at = Some(0);
