@@ -23,7 +23,7 @@ pub struct OrderTerms {
     /// Its inputs, by position; at most 16.
     #[serde(default)]
     pub inputs: Vec<BlobRef>,
-    /// Arguments, base64; at most 4,096 bytes.
+    /// The arguments, hexadecimal; at most 4,096 bytes.
     #[serde(default)]
     pub arguments: String,
     /// Version of the gas table. Default 1.
@@ -108,6 +108,8 @@ pub struct Purchase {
     pub ask: String,
     /// How far it is.
     pub status: PurchaseStatus,
+    /// The chain: CAIP-2.
+    pub network: String,
     /// Who paid: an address.
     pub payer: String,
     /// What was paid, base units, decimal.
@@ -132,6 +134,9 @@ pub struct Purchase {
     /// The same in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The payment protocol's word for why it was not paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What to do now.
     pub next: String,
 }

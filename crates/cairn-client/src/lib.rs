@@ -10,12 +10,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod blobs;
+mod buying;
 mod client;
 mod error;
 mod keeping;
 mod submit;
 mod transport;
 
+pub use buying::{Answered, Paying, buy_with_payment};
 pub use client::Client;
 pub use error::ClientError;
 pub use keeping::Kept;

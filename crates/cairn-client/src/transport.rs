@@ -131,6 +131,64 @@ impl Transport {
         }
     }
 
+    /// Posts JSON that is answered alike however often it is sent, and gives the answer whatever its status is, but for what
+    /// passes by waiting.
+    pub(crate) fn exchange(
+        &self,
+        path: &str,
+        body: &[u8],
+        header: Option<(&'static str, &str)>,
+        answered: &'static str,
+    ) -> Result<Exchanged, ClientError> {
+        let url = self.url(path);
+        let mut attempt = 1;
+        loop {
+            let failed = match self.exchange_once(&url, body, header, answered) {
+                Ok(exchanged) => return Ok(exchanged),
+                Err(failed) => failed,
+            };
+            let wait = failed.wait.filter(|_| attempt < self.retries.attempts);
+            let Some(wait) = wait else { return Err(failed.finally(attempt)) };
+            let backoff = self.retries.first_wait.saturating_mul(1 << (attempt - 1).min(16));
+            std::thread::sleep(wait.unwrap_or(backoff).min(WAIT_MAX));
+            attempt += 1;
+        }
+    }
+
+    fn exchange_once(
+        &self,
+        url: &str,
+        body: &[u8],
+        header: Option<(&'static str, &str)>,
+        answered: &'static str,
+    ) -> Result<Exchanged, Failed> {
+        let ask = Ask::Post { content_type: "application/json", body, again: true };
+        let mut request = self.agent.post(url).header("accept", "application/json").content_type("application/json");
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        let mut response = request.send(body).map_err(|error| Failed::connection(url, ask, error))?;
+        let status = response.status().as_u16();
+        let read = response.body_mut().with_config().limit(PROBLEM_BYTES_MAX + 1).read_to_vec();
+        let body = match read {
+            Ok(body) if body.len() as u64 <= PROBLEM_BYTES_MAX => body,
+            Ok(_) | Err(Error::BodyExceedsLimit(_)) => {
+                return Err(ClientError::TooLarge { url: url.to_owned(), limit_bytes: PROBLEM_BYTES_MAX }.into());
+            }
+            Err(error) => return Err(Failed::connection(url, ask, error)),
+        };
+        if matches!(status, 429 | 503) && response.headers().contains_key("retry-after") {
+            return Err(Failed::busy(url, &response, &body));
+        }
+        let header = response.headers().get(answered).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Ok(Exchanged { status, header, body })
+    }
+
+    /// The error that a refusal is.
+    pub(crate) fn refusal(&self, path: &str, exchanged: &Exchanged) -> ClientError {
+        refused(&self.url(path), exchanged.status, &exchanged.body)
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
@@ -167,6 +225,16 @@ impl Transport {
             _ => Err(refused(url, status, &body).into()),
         }
     }
+}
+
+/// An answer whatever its status.
+pub(crate) struct Exchanged {
+    /// Its status.
+    pub status: u16,
+    /// The header that was looked for.
+    pub header: Option<String>,
+    /// Its body.
+    pub body: Vec<u8>,
 }
 
 /// A failed attempt: whether another may follow, and after what wait if the gateway named one.

@@ -8,6 +8,7 @@ use crate::address::{Block, ProxyHeader};
 use crate::blobs::BlobOptions;
 use crate::buckets::Rate;
 use crate::histogram::Histogram;
+use crate::till::Till;
 use crate::tls::TlsOptions;
 use crate::witnessing::WitnessingOptions;
 
@@ -76,6 +77,8 @@ pub struct GatewayOptions {
     pub signatures: Option<PathBuf>,
     /// The blobs of jobs. Without a folder, the default, none are kept.
     pub blobs: Option<BlobOptions>,
+    /// The till that sells to whoever has no account here. Default none.
+    pub till: Option<Arc<dyn Till>>,
     /// How long requests under way may go on after the gateway was told to end. Default 10 s.
     pub shutdown_grace: Duration,
 }
@@ -114,6 +117,7 @@ impl Default for GatewayOptions {
             witnessing: None,
             signatures: None,
             blobs: None,
+            till: None,
             shutdown_grace: Duration::from_secs(10),
         }
     }

@@ -32,7 +32,7 @@ pub fn order_of(terms: &OrderTerms, buyer: Account) -> Result<Order, BadTerms> {
     if terms.inputs.len() > ORDER_INPUTS_MAX {
         return Err(BadTerms { field: "inputs", what: "a list of at most 16" });
     }
-    let arguments = data_encoding::BASE64.decode(terms.arguments.as_bytes()).ok();
+    let arguments = data_encoding::HEXLOWER_PERMISSIVE.decode(terms.arguments.as_bytes()).ok();
     let arguments = arguments.filter(|bytes| bytes.len() <= ORDER_ARGUMENTS_MAX);
     let profile = [RunProfile::DetInt, RunProfile::DetFloat].into_iter().find(|one| one.word() == terms.profile);
     let most = terms.most.as_deref().map_or(Ok(Amount(u128::MAX)), |text| amount("most", text))?;
@@ -46,7 +46,7 @@ pub fn order_of(terms: &OrderTerms, buyer: Account) -> Result<Order, BadTerms> {
         buyer,
         module: blob("module", &terms.module)?,
         inputs: terms.inputs.iter().map(|input| blob("inputs", input)).collect::<Result<_, _>>()?,
-        arguments: arguments.ok_or_else(bad("arguments", "base64 of at most 4,096 bytes"))?,
+        arguments: arguments.ok_or_else(bad("arguments", "hexadecimal digits of at most 4,096 bytes"))?,
         gas_table: terms.gas_table,
         profile: profile.ok_or_else(bad("profile", "`det-int` or `det-float`"))?,
         gas: terms.gas,
@@ -99,7 +99,7 @@ mod tests {
             ("inputs", |terms| terms.inputs = vec![terms.module.clone(); 17]),
             ("inputs", |terms| terms.inputs = vec![BlobRef { hash: "x".into(), bytes: 1 }]),
             ("arguments", |terms| terms.arguments = "é".into()),
-            ("arguments", |terms| terms.arguments = "A".repeat(4 * (4_096 / 3 + 2))),
+            ("arguments", |terms| terms.arguments = "aa".repeat(4_097)),
             ("profile", |terms| terms.profile = "float".into()),
             ("gas", |terms| terms.gas = 1 << 63),
             ("price", |terms| terms.price = "1.5".into()),

@@ -17,11 +17,15 @@ use cairn_api::Problem;
 use crate::accept::choose;
 use crate::address::{Client, Peer};
 use crate::blobs::routes as blobs;
+use crate::buying::AsItIs;
 use crate::front::Front;
 use crate::held::in_pieces;
 use crate::problem::{Code, Refused};
 use crate::serve::no_bytes;
-use crate::{auditors, console, epochs, health, ledger_pages, log_files, metrics, openapi, sales, submit, witnessed};
+use crate::{
+    auditors, buying, console, epochs, health, ledger_pages, log_files, mcp, metrics, openapi, sales, submit,
+    witnessed,
+};
 
 /// Bytes of an answer that are not counted.
 const FREE_BYTES: u64 = 4 << 10;
@@ -61,6 +65,9 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
         .route("/v1/snapshots/{n}", get(epochs::snapshot))
         .route("/v1/proofs/{index}", get(log_files::proof))
         .route("/v1/witnessed", get(witnessed::witnessed))
+        .route("/v1/buy/compute", post(buying::buy))
+        .route("/v1/buy/payments/{id}", get(buying::payment))
+        .route("/mcp", post(mcp::mcp))
         .route("/v1/blobs/{hash}", get(blobs::get).head(blobs::head).put(blobs::put))
         .fallback(console::page)
         .method_not_allowed_fallback(no_method)
@@ -138,7 +145,8 @@ pub(crate) fn as_problem(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     // What has a code was refused by us, as a problem or as a page.
-    if !is_error || response.extensions().get::<Code>().is_some() {
+    let is_meant = response.extensions().get::<AsItIs>().is_some();
+    if !is_error || is_meant || response.extensions().get::<Code>().is_some() {
         return response;
     }
     Refused::of(status, "NET-HTTP", "the request cannot be read").into_response()

@@ -12,7 +12,7 @@ use cairn_core::ed25519::Signature;
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::key::PublicKey;
 use cairn_core::report::Report;
-use cairn_core::statement::{Blob, Body, Statement};
+use cairn_core::statement::{Blob, Body, Order, Statement};
 use cairn_fold::{Beforehand, Candidate, Checked, Claimed, Refusal, Vouched, admit_unsigned, verify_all};
 use cairn_ledger::{Ledger, Submission};
 
@@ -97,7 +97,11 @@ pub(crate) const NO_BLOB: &str = "NET-BLOB-MISSING";
 
 /// An order is for workers who fetch its blobs here, so those are here first; from now on they are kept until it is logged.
 fn holds_blobs(front: &Front, statement: &Statement) -> Result<(), Refusal> {
-    let Body::Order(order) = &statement.body else { return Ok(()) };
+    if let Body::Order(order) = &statement.body { holds_blobs_of(front, order) } else { Ok(()) }
+}
+
+/// The same for an order that is only asked about yet.
+pub(crate) fn holds_blobs_of(front: &Front, order: &Order) -> Result<(), Refusal> {
     let now = front.since_start();
     let held = |hash| front.blobs.as_ref().and_then(|blobs| blobs.want(hash, now));
     for Blob { hash, bytes } in order.blobs() {

@@ -14,6 +14,7 @@ use crate::blobs::Blobs;
 use crate::front::Front;
 use crate::metrics::Metrics;
 use crate::options::GatewayOptions;
+use crate::orders::FrontOrders;
 use crate::rates::Rates;
 use crate::rounds::Rounds;
 use crate::serve::{Door, keep_fresh, serve};
@@ -87,6 +88,9 @@ impl Gateway {
             started: Instant::now(),
             options,
         });
+        if let Some(till) = &front.options.till {
+            till.begin(Arc::new(FrontOrders::of(&front)));
+        }
         let ending = watch::Sender::new(false);
         let handle = runtime.handle().clone();
         let writer = spawn("cairn-writer", move || writer.run())?;
@@ -141,6 +145,9 @@ fn run_server(
 ) -> Result<(), GatewayError> {
     let served = runtime.block_on(serve_all(listeners, front.clone(), ending));
     runtime.shutdown_timeout(LAST_WAIT);
+    if let Some(till) = &front.options.till {
+        till.end();
+    }
     front.verifiers.end();
     queue.end();
     served

@@ -65,7 +65,7 @@ pub enum Unplaced {
     /// It is refused, and not in the log.
     Refused {
         /// A stable code.
-        code: String,
+        code: &'static str,
         /// What was refused, by which rule.
         detail: String,
     },
@@ -106,24 +106,25 @@ pub struct TillRefusal {
     /// What kind.
     pub kind: RefusalKind,
     /// A stable code.
-    pub code: String,
+    pub code: &'static str,
     /// What was refused, by which rule.
     pub detail: String,
     /// The way out, where there is one.
-    pub hint: Option<String>,
+    pub hint: Option<&'static str>,
 }
 
 impl TillRefusal {
     /// A refusal without a hint.
     #[must_use]
-    pub fn of(kind: RefusalKind, code: &str, detail: impl Into<String>) -> Self {
-        Self { kind, code: code.to_owned(), detail: detail.into(), hint: None }
+    pub fn of(kind: RefusalKind, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { kind, code, detail: detail.into(), hint: None }
     }
 
     /// With the way out.
     #[must_use]
-    pub fn hint(self, hint: &str) -> Self {
-        Self { hint: Some(hint.to_owned()), ..self }
+    pub const fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
     }
 }
 
@@ -162,4 +163,10 @@ pub trait Till: Send + Sync {
 
     /// Ends its work, and waits until it has: what is under way goes on when it begins again.
     fn end(&self);
+}
+
+impl core::fmt::Debug for dyn Till {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Till")
+    }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use cairn_chain::{At, Call, Chain, ChainError, LogFilter, Logged, Outbox, outbox};
 use cairn_core::keccak256;
 use cairn_core::wallet::WalletKey;
-use cairn_settle::abi::{Arguments, address_word};
+use cairn_settle::abi::{Arguments, address_word, uint_word};
 use cairn_settle::told::hex_text;
 use cairn_settle::{EvmAddress, calls};
 use cairn_x402::{Signed, TokenDomain, Word, X402Error};
@@ -20,6 +20,7 @@ use crate::purse::{Head, Purse, Seen, Unsent};
 
 /// Functions and events of the token; a test holds them to the committed ABI.
 mod signature {
+    pub const DOMAIN: &str = "eip712Domain()";
     pub const AUTHORIZATION_STATE: &str = "authorizationState(address,bytes32)";
     pub const USED: &str = "AuthorizationUsed(address,bytes32)";
     pub const CANCELED: &str = "AuthorizationCanceled(address,bytes32)";
@@ -99,6 +100,30 @@ impl EvmPurse {
                 && event.data == one.value
         }))
     }
+}
+
+/// The EIP-712 domain that a token says it has (EIP-5267), held to where it is.
+///
+/// # Errors
+/// [`ChainError::Answer`] where there is none, or it is another contract's or chain's.
+pub fn token_domain(chain: &dyn Chain, token: EvmAddress) -> Result<TokenDomain, ChainError> {
+    let bytes = chain.call([0; 20], &Call::to(token, Arguments::new().call(signature::DOMAIN)), At::Latest)?;
+    let wrong = || ChainError::Answer { chain: chain.name(), what: "to eip712Domain() no domain of this token".into() };
+    let word = |place: usize| bytes.get(32 * place..32 * (place + 1));
+    let number = |start: usize| -> Option<usize> {
+        let (high, low) = bytes.get(start..start.checked_add(32)?)?.split_last_chunk::<4>()?;
+        high.iter().all(|byte| *byte == 0).then(|| u32::from_be_bytes(*low))?.try_into().ok()
+    };
+    // Words in place: fields, where the name is, where the version is, chain, contract, salt, where the extensions are.
+    let text = |place: usize| -> Option<String> {
+        let start = number(32 * place)?;
+        let begins = start.checked_add(32)?;
+        let text = bytes.get(begins..begins.checked_add(number(start)?)?)?;
+        String::from_utf8(text.to_vec()).ok().filter(|text| !text.is_empty())
+    };
+    let is_here = word(3) == Some(&uint_word(chain.id())[..]) && word(4) == Some(&address_word(token)[..]);
+    let (name, version) = text(1).zip(text(2)).filter(|_| is_here).ok_or_else(wrong)?;
+    Ok(TokenDomain { name, version, chain_id: chain.id(), token })
 }
 
 /// What a token's refusal is in the protocol's words.
@@ -182,7 +207,9 @@ mod tests {
     #[test]
     fn what_is_asked_and_looked_for_is_what_the_token_has() {
         let artifact = Contract::Token.artifact();
-        assert!(artifact.signatures("function").iter().any(|one| one == signature::AUTHORIZATION_STATE));
+        for function in [signature::AUTHORIZATION_STATE, signature::DOMAIN] {
+            assert!(artifact.signatures("function").iter().any(|one| one == function), "{function}");
+        }
         for event in [signature::USED, signature::CANCELED, signature::TRANSFER] {
             assert!(artifact.signatures("event").iter().any(|one| one == event), "{event}");
         }

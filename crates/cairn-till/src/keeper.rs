@@ -51,6 +51,11 @@ impl Default for Options {
     }
 }
 
+/// How long the end waits for the worker: so many looks,
+const END_POLLS: u32 = 200;
+/// and the time between them.
+const END_POLL: Duration = Duration::from_millis(10);
+
 /// The machine's time, ms since 1970 UTC.
 pub type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
 
@@ -204,7 +209,7 @@ impl Inner {
         let (order, quote) = self.order(terms)?;
         let orders = self.orders().map_err(|error| busy(&error))?;
         let unplaced = |unplaced| match unplaced {
-            Unplaced::Refused { code, detail } => TillRefusal::of(RefusalKind::Unsold, &code, detail),
+            Unplaced::Refused { code, detail } => TillRefusal::of(RefusalKind::Unsold, code, detail),
             Unplaced::Unknown { what } => TillRefusal::of(RefusalKind::Busy, "TIL-LATER", what),
         };
         let locked = orders.quote(&order).map_err(unplaced)?;
@@ -306,6 +311,7 @@ impl Inner {
             payment: record.id.to_string(),
             ask: format!("/v1/buy/payments/{}", record.id),
             status: PurchaseStatus::Settling,
+            network: format!("eip155:{}", self.owner.token.chain_id),
             payer: address_text(&record.payer()),
             amount: record.amount.to_string(),
             quote: record.quote.to_hex(),
@@ -315,6 +321,7 @@ impl Inner {
             back: None,
             code: None,
             detail: None,
+            reason: None,
             next: String::new(),
         };
         fill(&mut purchase, &record.stage);
@@ -332,6 +339,7 @@ fn fill(purchase: &mut Purchase, stage: &Stage) {
     let because = |purchase: &mut Purchase, why: &Why| {
         purchase.code = Some(why.code.clone());
         purchase.detail = Some(why.detail.clone());
+        purchase.reason.clone_from(&why.reason);
     };
     let sold_to = |purchase: &mut Purchase, sold: &crate::record::Sold| {
         purchase.job = Some(Hash(sold.job).to_hex());
@@ -413,8 +421,14 @@ impl Till for Keeper {
 
     fn end(&self) {
         self.inner.notify(|signal| signal.ends = true);
-        if let Some(worker) = held(&self.worker).take() {
-            let _ = worker.join();
+        let Some(worker) = held(&self.worker).take() else { return };
+        // It may wait for a chain, for long: what it does survives the end of the process at any moment.
+        for _ in 0..END_POLLS {
+            if worker.is_finished() {
+                let _ = worker.join();
+                return;
+            }
+            std::thread::sleep(END_POLL);
         }
     }
 }

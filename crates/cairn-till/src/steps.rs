@@ -90,7 +90,7 @@ fn unpaid(error: &X402Error) -> Stage {
 fn known<T>(answer: Result<T, Unplaced>) -> Result<Result<T, Why>, TillError> {
     match answer {
         Ok(answer) => Ok(Ok(answer)),
-        Err(Unplaced::Refused { code, detail }) => Ok(Err(Why { code, detail, reason: None })),
+        Err(Unplaced::Refused { code, detail }) => Ok(Err(Why { code: code.to_owned(), detail, reason: None })),
         Err(Unplaced::Unknown { what }) => Err(later(what)),
     }
 }

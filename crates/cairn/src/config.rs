@@ -15,10 +15,12 @@ use crate::keys::Key;
 
 mod blobs;
 mod gateway;
+mod till;
 mod witnessing;
 
 pub use blobs::BlobsConfig;
 pub use gateway::GatewayConfig;
+pub use till::TillConfig;
 pub use witnessing::{WitnessConfig, WitnessingConfig};
 
 /// The file that makes a folder a network's.
@@ -85,6 +87,12 @@ impl Folder {
         self.root.join("blobs")
     }
 
+    /// What the till took, and what became of it: whose money is where.
+    #[must_use]
+    pub fn till(&self) -> PathBuf {
+        self.root.join("till")
+    }
+
     /// Everything derived from the log.
     #[must_use]
     pub fn views(&self) -> PathBuf {
@@ -131,6 +139,8 @@ pub struct Config {
     /// How the blobs of jobs are kept.
     #[serde(default)]
     pub blobs: BlobsConfig,
+    /// The till that sells work to whoever has no account here.
+    pub till: Option<TillConfig>,
     /// Who is asked to cosign the log's checkpoints.
     #[serde(default)]
     pub witness: Vec<WitnessConfig>,
@@ -251,6 +261,7 @@ impl Config {
         self.gateway.options(None, recorded, Path::new(""))?;
         self.witnessing.options(&self.witness, PathBuf::new())?;
         self.blobs.options(PathBuf::new())?;
+        self.till.as_ref().map(TillConfig::options).transpose()?;
         Ok(())
     }
 

@@ -158,6 +158,27 @@ fn blobs(front: &Front) -> Result<&Arc<Blobs>, Refused> {
     })
 }
 
+/// Keeps bytes that came by another way than [`put`]; the same quotas hold.
+///
+/// # Errors
+/// [`Refused`], as there.
+pub(crate) fn keep(front: &Front, client: Client, bytes: &[u8]) -> Result<(), Refused> {
+    let hash = Hash::of(bytes);
+    let is_needed = needed(&*front.ledger()?).contains(&hash);
+    let (length, now) = (Some(bytes.len() as u64), front.since_start());
+    let mut upload = blobs(front)?.begin(hash, length, client.limited, is_needed, now)?;
+    for piece in bytes.chunks(PIECE_BYTES) {
+        upload.write(piece)?;
+    }
+    upload.finish(front.since_start())?;
+    Ok(())
+}
+
+/// The bytes of a blob, where it is here.
+pub(crate) fn kept(front: &Front, hash: &Hash) -> Option<Vec<u8>> {
+    front.blobs.as_ref()?.read(hash).ok()
+}
+
 fn size(front: &Front, hash: &Hash) -> Result<u64, Refused> {
     Ok(blobs(front)?.size(hash).ok_or(BlobError::Unknown(*hash))?)
 }

@@ -163,7 +163,7 @@ impl State {
     }
 
     fn admit(&self, order: &Order) -> Result<Amount, Unplaced> {
-        let refused = |code: &str| Unplaced::Refused { code: code.to_owned(), detail: text("refused") };
+        let refused = |code: &'static str| Unplaced::Refused { code, detail: text("refused") };
         let locked = self.locked(order);
         if !self.has_workers {
             return Err(refused("CMP-NO-WORKER"));
@@ -178,7 +178,7 @@ impl State {
     }
 
     fn log(&mut self, statement: Statement) -> Result<(), Unplaced> {
-        let refused = |code: &str| Unplaced::Refused { code: code.to_owned(), detail: text("refused") };
+        let refused = |code: &'static str| Unplaced::Refused { code, detail: text("refused") };
         assert!(statement.signatures_hold(Some(&NETWORK)));
         if statement.nonce <= self.last_nonce {
             return Err(refused("STM-NONCE"));
@@ -342,7 +342,7 @@ impl Orders for World {
         self.done(unknown, |state| {
             let refuse = state.faults.refuse;
             if state.happens(refuse) {
-                return Err(Unplaced::Refused { code: text("CMP-NO-WORKER"), detail: text("no worker any more") });
+                return Err(Unplaced::Refused { code: "CMP-NO-WORKER", detail: text("no worker any more") });
             }
             state.log(Statement::parse(&statement).unwrap())
         })

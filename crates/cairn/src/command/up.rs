@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
-use cairn_gateway::{Gateway, GatewayOptions, Running, WitnessingOptions, sync_times_us};
+use cairn_gateway::{Gateway, GatewayOptions, Running, Till, WitnessingOptions, sync_times_us};
 use cairn_ledger::Ledger;
 use serde::Serialize;
 
@@ -56,6 +56,7 @@ fn begin(
     let config = Config::read(folder)?;
     let syncs_us = sync_times_us();
     let sequencer = open_network(folder, &config, &syncs_us, output)?;
+    let till = config.till.as_ref().map(|till| till.open(folder, &sequencer.ledger())).transpose()?;
     let is_recorded = config.network.clock == ClockKind::Recorded;
     // What was cosigned earlier is served on, also when nobody is asked any more.
     let is_witnessed = !config.witness.is_empty() || folder.witnessed().is_dir();
@@ -67,6 +68,7 @@ fn begin(
             .map(|options| WitnessingOptions { evidence: evidence.map(Path::to_owned), ..options }),
         signatures: Some(folder.signatures()),
         blobs: Some(config.blobs.options(folder.blobs())?),
+        till: till.map(|till| -> Arc<dyn Till> { Arc::new(till) }),
         ..config.gateway.options(listen, is_recorded, folder.root())?
     };
     let ledger = sequencer.ledger();

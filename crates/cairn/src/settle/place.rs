@@ -26,7 +26,7 @@ pub const RPC_VARIABLE: &str = "CAIRN_RPC";
 const NO_CHAIN: &str = "STL-CHAIN";
 
 /// Coin that a wallet is given on a chain where coin comes out of nothing, wei; and below how much it is given more.
-const ENDOWMENT_WEI: u128 = 1_000_000_000_000_000_000_000;
+pub const ENDOWMENT_WEI: u128 = 1_000_000_000_000_000_000_000;
 
 /// Which chain.
 #[derive(Debug, Clone, Default, clap::Args)]
