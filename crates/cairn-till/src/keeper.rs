@@ -14,7 +14,7 @@ use cairn_log::Disk;
 use cairn_settle::told::{address_text, hex_text};
 use cairn_x402::{Demand, Payment, PaymentId, TokenDomain, X402Error};
 
-use crate::error::TillError;
+use crate::error::{TillError, later};
 use crate::price::Price;
 use crate::purse::{Purse, Unsent};
 use crate::record::{Back, End, Record, Stage, Why};
@@ -165,10 +165,21 @@ impl Inner {
         let steps = Steps { owner: &self.owner, purse: self.purse.as_ref(), orders: self.orders()? };
         loop {
             let Some(record) = held(&self.store).read(id)? else { return Ok(true) };
+            self.check_turn(&record)?;
             let Some(next) = steps.next(&record)? else { return Ok(record.is_over()) };
             // Where it was taken up again meanwhile, what was found out is asked anew.
             held(&self.store).advance(&record, next)?;
         }
+    }
+
+    /// One order after the other: while nobody knows whether one is in the log, a later one would use up its nonce.
+    fn check_turn(&self, record: &Record) -> Result<(), TillError> {
+        let store = held(&self.store);
+        let mut orders = store.open_records().filter(|other| matches!(other.stage, Stage::Ordering { .. }));
+        if matches!(record.stage, Stage::Paid { .. }) && orders.next().is_some() {
+            return Err(later("another order is being placed"));
+        }
+        Ok(())
     }
 
     fn run(&self) {

@@ -205,8 +205,8 @@ impl Steps<'_> {
         if last == nonce || told(self.orders.placed(job))?.is_some() {
             return Ok(true);
         }
-        // The till orders one after the other, so this is another program's doing: whether the order was logged before it, only
-        // the log tells.
+        // The till places one order after the other, so this is another program's doing: whether the order was logged before it,
+        // only the log tells.
         Err(later(format!("something else signs with the till's wallet; look for job {job} in the log")))
     }
 

@@ -220,6 +220,7 @@ fn a_till_sells_no_more_than_its_credit_and_its_room() {
     let NotTaken::Refused(refused) = shop.keeper.take(&terms(1), &payment).unwrap_err() else { panic!() };
     assert_eq!((refused.kind, refused.code), (RefusalKind::Busy, "TIL-BUSY"));
     shop.keeper.round();
+    let payment = shop.payment(1, 65, |_| {});
     assert_eq!(shop.keeper.take(&terms(1), &payment).unwrap().status, PurchaseStatus::Settling);
 }
 
