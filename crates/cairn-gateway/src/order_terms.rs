@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn terms_that_are_none_are_refused_by_their_field() {
-        let cases: [(&str, fn(&mut OrderTerms)); 12] = [
+        type Change = fn(&mut OrderTerms);
+        let cases: [(&str, Change); 12] = [
             ("module", |terms| terms.module.hash.truncate(63)),
             ("module", |terms| terms.module.bytes = 1 << 63),
             ("inputs", |terms| terms.inputs = vec![terms.module.clone(); 17]),

@@ -17,7 +17,7 @@ impl Price {
     #[must_use]
     pub fn of(&self, locked: Amount) -> Option<u128> {
         let (share, whole) = (u128::from(self.margin_ppm), u128::from(PPM));
-        let rounded = u128::from((locked.0 % whole) * (share % whole) % whole != 0);
+        let rounded = u128::from(!((locked.0 % whole) * (share % whole)).is_multiple_of(whole));
         let margin = mul_div_floor(locked.0, share, whole)?.checked_add(rounded)?;
         locked.0.checked_add(margin)?.checked_add(self.flat)
     }

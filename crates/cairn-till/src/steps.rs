@@ -173,16 +173,15 @@ impl Steps<'_> {
         order: Sold,
     ) -> Result<Stage, TillError> {
         let job = JobId(cairn_core::Hash(order.job));
-        if !self.is_logged(&job, nonce)? {
-            if let Err(why) = known(self.orders.submit(statement.to_vec()))? {
-                // Only what is refused and not in the log either is not ordered.
-                if !self.is_logged(&job, nonce)? {
-                    if MADE_AGAIN.contains(&why.code.as_str()) {
-                        return Ok(Stage::Paid { transaction });
-                    }
-                    return Ok(self.refund(record, transaction, why));
-                }
+        if !self.is_logged(&job, nonce)?
+            && let Err(why) = known(self.orders.submit(statement.to_vec()))?
+            // Only what is refused and not in the log either is not ordered.
+            && !self.is_logged(&job, nonce)?
+        {
+            if MADE_AGAIN.contains(&why.code.as_str()) {
+                return Ok(Stage::Paid { transaction });
             }
+            return Ok(self.refund(record, transaction, why));
         }
         let placed = told(self.orders.placed(&job))?;
         let sold = Sold { locked: placed.map_or(order.locked, |placed| placed.locked.0), ..order };

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod admin;
+mod agents;
 mod attacks;
 mod auditors;
 mod blobs;

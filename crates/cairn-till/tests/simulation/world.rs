@@ -62,6 +62,8 @@ pub struct State {
     under_way: Option<UnderWay>,
     /// Statements in the log, in order.
     pub logged: Vec<Statement>,
+    /// What each of them locked.
+    locks: Vec<Amount>,
     pub last_nonce: u64,
     pub has_workers: bool,
     pub credit: u128,
@@ -191,6 +193,7 @@ impl State {
         self.credit -= locked.0;
         self.last_nonce = statement.nonce;
         self.logged.push(statement);
+        self.locks.push(locked);
         Ok(())
     }
 
@@ -231,6 +234,7 @@ impl World {
             nonces: BTreeMap::new(),
             under_way: None,
             logged: Vec::new(),
+            locks: Vec::new(),
             last_nonce: 0,
             has_workers: true,
             credit: u128::MAX / 4,
@@ -355,10 +359,7 @@ impl Orders for World {
                 return Ok(None);
             }
             let found = state.logged.iter().position(|one| one.payload_hash() == job.0);
-            Ok(found.map(|index| {
-                let Body::Order(order) = &state.logged[index].body else { panic!("a till only orders") };
-                Placed { index: index as u64, locked: Amount(state.locked(order)) }
-            }))
+            Ok(found.map(|index| Placed { index: index as u64, locked: state.locks[index] }))
         })
     }
 }
