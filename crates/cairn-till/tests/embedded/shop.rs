@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cairn_api::{OrderTerms, Purchase, PurchaseStatus};
+use cairn_api::{OrderTerms, Purchase};
 use cairn_chain::deployment::Plan;
 use cairn_chain::terms::{AuditorTerms, PayoutTerms, SettlementTerms, TokenTerms};
 use cairn_chain::{At, Call, Chain, ChainError, Contracts, Embedded, Terms, Transaction, embedded, outbox};
 use cairn_core::wallet::WalletKey;
 use cairn_core::{Address, Hash, NetworkId};
-use cairn_gateway::{NotTaken, Till};
+use cairn_gateway::Till;
 use cairn_log::StdDisk;
 use cairn_merkle::{ClaimLeaf, ClaimTree};
 use cairn_settle::abi::{Arguments, address_word, uint_word};
 use cairn_settle::{EpochMessage, EvmAddress, ManyClaims, SettlementRow, SettlementsTree, calls, message};
 use cairn_till::{EvmPurse, Keeper, Options, Price, Wallet, token_domain};
-use cairn_x402::{Authorization, Payment, PaymentId, Resource, Signed, TokenDomain, Version, pay, word_of};
+use cairn_x402::{Payment, PaymentId, Resource, Signed, TokenDomain, pay};
 use serde_json::Map;
 
 use crate::world::{Faults, World};
@@ -111,6 +111,13 @@ impl Shop {
 
     pub fn begin_again(&mut self) {
         self.keeper = None;
+        let keeper = self.opened();
+        keeper.begin_by_hand(Arc::new(self.orders.clone()));
+        self.keeper = Some(keeper);
+    }
+
+    /// The till, which nobody has begun.
+    pub fn opened(&self) -> Keeper {
         let folder: &Path = self.folder.path();
         let options =
             outbox::Options { confirmations: 0, poll: Duration::from_millis(1), ..outbox::Options::default() };
@@ -120,9 +127,7 @@ impl Shop {
         let now_s = self.now_s.clone();
         let clock = Box::new(move || now_s.load(Ordering::Relaxed) * 1_000);
         let options = Options { price: PRICE, ..Options::default() };
-        let keeper = Keeper::open(key(9), self.domain.clone(), disk, Box::new(purse), options, clock).unwrap();
-        keeper.begin_by_hand(Arc::new(self.orders.clone()));
-        self.keeper = Some(keeper);
+        Keeper::open(key(9), self.domain.clone(), disk, Box::new(purse), options, clock).unwrap()
     }
 
     pub fn keeper(&self) -> &Keeper {

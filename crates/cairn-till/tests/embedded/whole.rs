@@ -138,7 +138,8 @@ fn a_worker(network: &NetworkId) -> [Statement; 2] {
 impl Market {
     fn open() -> Self {
         let mut shop = Shop::open();
-        let keeper = shop.keeper.take().unwrap();
+        shop.keeper = None;
+        let keeper = shop.opened();
         let folder = shop.folder.path();
         let keys = keys();
         let disk = Arc::new(StdDisk::create(folder.join("log")).unwrap());
@@ -244,7 +245,7 @@ fn an_agent_without_an_account_buys_a_job_over_http() {
     let few = Paying { most: 10_501, ..market.paying(4) };
     let refused = buy_with_payment::<ClientError>(&client, &terms, &few, |_| panic!("nothing is signed")).unwrap_err();
     assert_eq!(refused.code(), "NET-ANSWER");
-    assert_eq!(market.network, NetworkId(market.network.0));
+    assert_eq!(found.network_id, market.network.0.to_string());
     market.running.shutdown().unwrap();
 }
 
