@@ -18,6 +18,15 @@ struct Writer {
 
 /// The program of a seed.
 pub fn program(seed: u64, floats: bool) -> Vec<u8> {
+    written(seed, floats, false)
+}
+
+/// The program of a seed, over and over, without a word.
+pub fn endless(seed: u64, floats: bool) -> Vec<u8> {
+    written(seed, floats, true)
+}
+
+fn written(seed: u64, floats: bool, endless: bool) -> Vec<u8> {
     let noise = bytes(seed ^ 0xdeed, 4000).into_iter();
     let mut writer = Writer { noise, types: if floats { 4 } else { 2 }, loops: 0 };
     let mut declared = String::new();
@@ -54,9 +63,10 @@ pub fn program(seed: u64, floats: bool) -> Vec<u8> {
     if floats {
         callees += &(callee("f32", "sub") + &callee("f64", "div"));
     }
+    let again = if endless { "(br $again)" } else { "" };
     let text = format!(
         r#"(module (import "cairn" "output_write" (func $write (param i32 i32))) (memory 1) {callees}
-          (func (export "run") {declared} {start} {body} {end} (call $write (i32.const 8) (i32.const 120))))"#
+          (func (export "run") {declared} {start} (loop $again {body} {again}) {end} (call $write (i32.const 8) (i32.const 120))))"#
     );
     wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }

@@ -80,6 +80,22 @@ fn programs_as_compilers_write_them_give_the_same() {
 }
 
 #[test]
+fn no_operation_of_the_interpreter_takes_of_its_hosts_stack() {
+    // Each operation of these is run tens of thousands of times. Were one of the interpreter's tail calls no jump, this
+    // thread would overflow.
+    let small = std::thread::Builder::new().stack_size(512 << 10);
+    let endless = small.spawn(|| {
+        for seed in 0..soak(60) {
+            let module = dense::endless(seed, seed % 3 == 2);
+            let limits = Limits { gas: 4_000_000, ..LIMITS };
+            let ran = run(&Job { module: &module, limits, ..job(seed % 3 == 2) });
+            assert_eq!(ran.map(|ran| ran.outcome), Ok(Outcome::OutOfGas), "seed {seed}");
+        }
+    });
+    endless.unwrap().join().unwrap();
+}
+
+#[test]
 fn recursion_of_any_shape_ends_before_the_stack_of_any_engine() {
     deep(|| {
         let compilers = [Compiler::new(OptLevel::Speed), Compiler::new(OptLevel::None)];
