@@ -78,9 +78,6 @@ impl Market {
             return Err(MarketError::Full { what: "open jobs in all", limit: profile.open_jobs.into() });
         }
         let quote = self.quote(order, now)?;
-        if quote.locked < Amount(profile.lock_min.into()) {
-            return Err(MarketError::Least { locked: quote.locked, least: Amount(profile.lock_min.into()) });
-        }
         if quote.locked > credit || tab.locked.checked_add(quote.locked).is_none() {
             return Err(MarketError::Credit { locked: quote.locked, credit });
         }

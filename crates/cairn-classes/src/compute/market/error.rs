@@ -85,9 +85,9 @@ pub enum MarketError {
         most: Amount,
     },
     /// The order is too small to be worth an entry.
-    #[error("the order locks {locked} base units at most, and {least} are the least")]
+    #[error("the order's workers lock {locked} base units at its own price, and {least} are the least")]
     Least {
-        /// What it may lock.
+        /// What its workers would lock at its own price, licences aside.
         locked: Amount,
         /// The least of the profile.
         least: Amount,

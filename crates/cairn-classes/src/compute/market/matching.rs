@@ -50,12 +50,22 @@ pub fn lottery(seed: &Hash, job: &JobId, device: &DeviceId) -> Hash {
     Hash::of(&out.into_bytes())
 }
 
+/// What the workers of an order lock if all of them ask for this price; `u128::MAX` past that.
+fn all_at(order: &Order, price: Amount) -> Amount {
+    let work = money::work_ceil(order.gas, price).map_or(u128::MAX, |work| work.0);
+    Amount(work.saturating_mul(order.replicas.into()))
+}
+
 impl Market {
     /// What `order` would get now. Credit and bounds are not looked at.
     ///
     /// # Errors
-    /// `CMP-LICENCE`, `CMP-NO-WORKER`, `CMP-MOST`.
+    /// `CMP-LEAST`, `CMP-LICENCE`, `CMP-NO-WORKER`, `CMP-MOST`.
     pub fn quote(&self, order: &Order, now: Now<'_>) -> Result<Quote, MarketError> {
+        let (locked, least) = (all_at(order, order.price), Amount(now.profile.lock_min.into()));
+        if locked < least {
+            return Err(MarketError::Least { locked, least });
+        }
         let licences = self.terms(order, now.received_ms)?;
         // Any seed will do: which of those at one price stand in the pool changes neither how many there are nor their prices.
         let pool = self.pool(&JobId(Hash::ZERO), order, &Hash::ZERO, now);
@@ -92,7 +102,7 @@ impl Market {
                 break;
             }
             let offer = &self.offers[device];
-            if !self.fits(offer, order, now.received_ms) {
+            if !self.fits(offer, order, now) {
                 continue;
             }
             let Some(worker) = now.parties.worker(device).filter(|worker| worker.owner != order.buyer) else {
@@ -114,8 +124,12 @@ impl Market {
         pool
     }
 
-    fn fits(&self, offer: &Offer, order: &Order, now_ms: u64) -> bool {
-        offer.until_ms > now_ms
+    fn fits(&self, offer: &Offer, order: &Order, now: Now<'_>) -> bool {
+        let now_ms = now.received_ms;
+        // Those who ask for next to nothing are passed over. Otherwise they could fill the pool, lock less than an order has to,
+        // and so keep everybody from ordering without ever working.
+        all_at(order, offer.price) >= Amount(now.profile.lock_min.into())
+            && offer.until_ms > now_ms
             && offer.gas_max >= order.gas
             && offer.pages_max >= order.pages
             && offer.profiles & order.profile.bit() != 0

@@ -378,14 +378,17 @@ proptest! {
                 fair = fair.proved([n], 1 + u32::try_from(dice.roll(3)).unwrap());
             }
         }
+        fair.profile.lock_min = dice.roll(9) * 1_000;
         let order = Order { replicas, gas: 1_000_000_000_000, price: Amount(4), ..fair.an_order() };
         let Ok(id) = fair.order(&order) else { return Ok(()) };
+        let locks_enough = |price: Amount| u128::from(replicas) * 1_000 * price.0 >= fair.profile.lock_min.into();
         let rank = |offer: &Offer| {
             let score = fair.people.score(&offer.device);
             (offer.price, Reverse(score), lottery(&fair.seed(), &id, &offer.device), offer.device)
         };
         let mut best: BTreeMap<&Account, _> = BTreeMap::new();
-        for offer in fair.market.offers().filter(|offer| offer.price <= order.price) {
+        let fitting = |offer: &&Offer| offer.price <= order.price && locks_enough(offer.price);
+        for offer in fair.market.offers().filter(fitting) {
             let own = best.entry(&fair.people.owners[&offer.device]).or_insert_with(|| rank(offer));
             *own = rank(offer).min(*own);
         }

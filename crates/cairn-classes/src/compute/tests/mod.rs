@@ -172,6 +172,7 @@ impl Fair {
         let locked = market.apply_order(id, order, index, &seed, self.now());
         self.market = market;
         assert!(locked <= quote.locked && quote.locked <= order.most, "{locked} of {}", quote.locked);
+        assert!(locked >= Amount(self.profile.lock_min.into()), "{locked} is too little");
         self.credit.insert(order.buyer.clone(), credit.checked_sub(locked).unwrap());
         Ok(id)
     }

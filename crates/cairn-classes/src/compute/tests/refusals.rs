@@ -96,6 +96,32 @@ fn orders_are_refused_by_code() {
 }
 
 #[test]
+fn who_asks_for_next_to_nothing_keeps_nobody_from_ordering() {
+    let mut fair = Fair::with(20);
+    // As many as any pool of two has places, cheaper than everybody.
+    for n in 1..=16 {
+        fair.offer(&Offer { price: Amount(0), ..fair.an_offer(n) }).unwrap();
+    }
+    let id = fair.order(&fair.an_order()).unwrap();
+    assert!(fair.assigned(&id).iter().all(|device| device.0[0] > 16), "they would lock nothing");
+    // Each of two workers has to lock half of it.
+    fair.profile.lock_min = 2 * 10_170;
+    let id = fair.order(&fair.an_order()).unwrap();
+    assert!(fair.assigned(&id).iter().all(|device| device.0[0] >= 17), "10 * 1,017 each");
+    fair.profile.lock_min = 2 * 10_170 + 1;
+    let id = fair.order(&fair.an_order()).unwrap();
+    assert!(fair.assigned(&id).iter().all(|device| device.0[0] >= 18));
+    fair.profile.lock_min = 2 * 20_000;
+    let order = fair.an_order();
+    assert_eq!(ordered(&mut fair, order.clone()), "CMP-NO-WORKER", "nobody is so dear");
+    fair.profile.lock_min = 2 * 20_000 + 1;
+    assert_eq!(ordered(&mut fair, order.clone()), "CMP-LEAST", "at its own price it does not lock so much");
+    fair.profile.lock_min = 0;
+    let id = fair.order(&order).unwrap();
+    assert!(fair.assigned(&id).iter().all(|device| device.0[0] <= 16), "who asks for nothing may work for nothing");
+}
+
+#[test]
 fn workers_are_refused_by_code() {
     let mut fair = Fair::with(2).proved(1..=2, 20);
     fair.people.owners.insert(device(9), account(9));
