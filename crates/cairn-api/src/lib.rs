@@ -9,6 +9,7 @@ mod credit;
 mod distribution;
 mod epoch;
 mod explain;
+mod jobs;
 mod network;
 mod sale;
 mod signing;
@@ -22,6 +23,10 @@ pub use epoch::{
     PayoutList, PoolInfo, ReasonInfo, VerdictInfo, VerdictList,
 };
 pub use explain::{Explanation, PoolShare, ProofInfo, SaleExplanation, SlotExplanation};
+pub use jobs::{
+    AssignedInfo, BlobInfo, DrawInfo, JobInfo, JobList, LicenceTerms, OfferInfo, OfferList, OrderInfo, QuoteInfo,
+    QuotedWorker, ReplayInfo, ResultInfo, SettlementInfo, WordInfo,
+};
 pub use network::{AssetInfo, ClassRules, DeviceEpoch, DeviceInfo, EpochRef, Health, NetworkInfo, RulesFrom};
 pub use sale::{LicenceSoldInfo, RefundInfo, SaleInfo, SaleList, SaleProof, SalesInfo, WorkSoldInfo};
 pub use signing::{EpochMessageInfo, EpochSignatures, SignatureInfo, SignatureKept, SignaturePost};

@@ -13,6 +13,7 @@ mod blobs;
 mod buying;
 mod client;
 mod error;
+mod jobs;
 mod keeping;
 mod submit;
 mod transport;

@@ -123,6 +123,12 @@ impl State {
         Ok(Desk { state: self, profile, devices: Devices::at(self, at_ms) })
     }
 
+    /// What the judge of compute remembers of a device: its right results, 0 for a newcomer.
+    #[must_use]
+    pub fn work_score(&self, device: &DeviceId) -> u32 {
+        Devices::at(self, self.received_ms).score(device)
+    }
+
     /// The profile of `compute/1` that rules the open epoch, if its policy judges the class.
     fn work_profile(&self) -> Option<&Arc<Profile>> {
         self.policy().filter(|policy| policy.read.classes.contains_key(compute::SCHEMA))?;

@@ -36,6 +36,7 @@ mod front;
 mod health;
 mod held;
 mod histogram;
+mod jobs;
 mod ledger_pages;
 mod log_files;
 mod mcp;

@@ -128,6 +128,7 @@ fn is_not_there(error: &LedgerError) -> bool {
         LedgerError::NoEpoch { .. }
         | LedgerError::NoDevice { .. }
         | LedgerError::NoSale { .. }
+        | LedgerError::NoJob { .. }
         | LedgerError::NoSnapshot { .. } => true,
         LedgerError::Log(error) => matches!(
             error,

@@ -23,7 +23,7 @@ use crate::held::in_pieces;
 use crate::problem::{Code, Refused};
 use crate::serve::no_bytes;
 use crate::{
-    auditors, buying, console, epochs, health, ledger_pages, log_files, mcp, metrics, openapi, sales, submit, witnessed,
+    auditors, buying, console, epochs, health, jobs, ledger_pages, log_files, mcp, metrics, openapi, sales, submit, witnessed,
 };
 
 /// Bytes of an answer that are not counted.
@@ -67,6 +67,10 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
         .route("/v1/buy/compute", post(buying::buy))
         .route("/v1/buy/payments/{id}", get(buying::payment))
         .route("/mcp", post(mcp::mcp))
+        .route("/v1/jobs", get(jobs::jobs))
+        .route("/v1/jobs/{job}", get(jobs::job))
+        .route("/v1/offers", get(jobs::offers))
+        .route("/v1/quotes", post(jobs::quote))
         .route("/v1/blobs/{hash}", get(blobs::get).head(blobs::head).put(blobs::put))
         .fallback(console::page)
         .method_not_allowed_fallback(no_method)

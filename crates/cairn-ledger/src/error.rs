@@ -56,6 +56,12 @@ pub enum LedgerError {
         /// The job asked for.
         job: JobId,
     },
+    /// A job that was never ordered, was cancelled, or is long settled.
+    #[error("there is no job {job}")]
+    NoJob {
+        /// The job asked for.
+        job: JobId,
+    },
     /// A snapshot that is not kept any more.
     #[error("no snapshot is kept of epoch {epoch}")]
     NoSnapshot {
@@ -99,6 +105,7 @@ impl LedgerError {
             Self::NoEpoch { .. } => "NET-NO-EPOCH",
             Self::NoDevice { .. } => "NET-NO-DEVICE",
             Self::NoSale { .. } => "NET-NO-SALE",
+            Self::NoJob { .. } => "NET-NO-JOB",
             Self::NoSnapshot { .. } => "NET-NO-SNAPSHOT",
             Self::OwnEntry { refusal, .. } => refusal.code,
             Self::Keys { .. } => "NET-KEYS",

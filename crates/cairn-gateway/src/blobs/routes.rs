@@ -2,7 +2,6 @@
 //!
 //! From cheap to dear: rate of requests, name, declared length, quota; then the bytes, as they come, to the disk.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use cairn_api::Problem;
 use cairn_core::Hash;
-use cairn_ledger::Ledger;
 
 use super::{BlobError, Blobs, Upload};
 use crate::address::Client;
@@ -61,7 +59,7 @@ pub(crate) async fn put(
     front.rates.items(client, 1)?;
     let _held = front.memory.take(client.limited, PIECE_BYTES as u64).map_err(no_bytes)?;
     let begun = front.blocking(move |front| {
-        let is_needed = needed(&*front.ledger()?).contains(&hash);
+        let is_needed = front.ledger()?.needs_blob(&hash);
         Ok(blobs(front)?.begin(hash, declared, client.limited, is_needed, front.since_start())?)
     });
     let mut upload = begun.await?;
@@ -183,11 +181,6 @@ fn size(front: &Front, hash: &Hash) -> Result<u64, Refused> {
     Ok(blobs(front)?.size(hash).ok_or(BlobError::Unknown(*hash))?)
 }
 
-/// The blobs that jobs need, until what they were needed for cannot be disputed any more.
-fn needed(_: &Ledger) -> BTreeSet<Hash> {
-    BTreeSet::new()
-}
-
 /// Collects, again and again; never ends.
 pub(crate) async fn keep_swept(front: Arc<Front>, blobs: Arc<Blobs>) {
     let every = (blobs.options().keep / 4).clamp(SWEEP_MIN, SWEEP_MAX);
@@ -195,7 +188,7 @@ pub(crate) async fn keep_swept(front: Arc<Front>, blobs: Arc<Blobs>) {
         tokio::time::sleep(every).await;
         let (front, blobs) = (front.clone(), blobs.clone());
         let swept = tokio::task::spawn_blocking(move || {
-            let needed = needed(&*front.ledger()?);
+            let needed = front.ledger()?.needed_blobs();
             Ok::<_, Refused>(blobs.sweep(&needed, front.since_start())?)
         });
         if let Err(error) = swept.await {
