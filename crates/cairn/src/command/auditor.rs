@@ -1,6 +1,7 @@
 //! `cairn auditor`: recompute epochs and sign what is right; answer a halt; name the auditors of a network.
 
 mod publish;
+mod replays;
 mod run;
 
 pub use self::publish::post_of;
@@ -39,7 +40,7 @@ enum Command {
     ///
     /// Every epoch is recomputed on this machine from the log, as `cairn audit` does; the next look goes on from the state
     /// computed here. What is signed is in the folder's record before anybody sees it: never two truths for one epoch and
-    /// revision. From a difference on nothing is signed. With --json every epoch, publication and alarm is a JSON document
+    /// revision. From a difference on nothing is signed. Jobs that were drawn are run again, and what came out is said. With --json every epoch, publication and alarm is a JSON document
     /// on a line of its own.
     Run(run::Args),
     /// Say again what was signed of an epoch, under a higher revision: the answer to a halt on a settlement chain.
@@ -63,9 +64,12 @@ struct Own {
 }
 
 impl Own {
+    fn wallet(&self) -> Result<WalletKey, Failure> {
+        wallet_from(&self.key, self.password_file.as_deref())
+    }
+
     fn open(&self) -> Result<Auditor, Failure> {
-        let key = wallet_from(&self.key, self.password_file.as_deref())?;
-        open(&self.dir, key)
+        open(&self.dir, self.wallet()?)
     }
 
     fn documents(&self) -> PathBuf {

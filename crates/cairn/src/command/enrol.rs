@@ -55,8 +55,11 @@ pub struct Args {
     /// The model, in your words.
     #[arg(long, default_value = "")]
     model: String,
-    /// A class that the device reports for; may be given more than once.
-    #[arg(long, default_value = "sensing/1")]
+    /// What the device does.
+    #[arg(long, value_enum, default_value = "device")]
+    role: RoleArg,
+    /// A class that the device reports for; may be given more than once. [default: sensing/1 of a device, compute/1 of a worker]
+    #[arg(long)]
     class: Vec<String>,
     /// The device moves.
     #[arg(long)]
@@ -67,6 +70,24 @@ pub struct Args {
     /// Where the gateway's promise is kept [default: the device's key file with .promises]
     #[arg(long, value_name = "FILE")]
     promises: Option<PathBuf>,
+}
+
+/// What a device does, in the words of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum RoleArg {
+    /// Reports what it measures.
+    Device,
+    /// Runs jobs for buyers.
+    Worker,
+}
+
+impl RoleArg {
+    const fn role(self) -> Role {
+        match self {
+            Self::Device => Role::Device,
+            Self::Worker => Role::Worker,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -95,8 +116,8 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let enrol = Enrol {
         key: key.public(),
         owner: owner.clone(),
-        role: Role::Device,
-        classes: args.class.clone(),
+        role: args.role.role(),
+        classes: args.classes(),
         model: args.model.clone(),
         mobility: if args.mobile { Mobility::Mobile } else { Mobility::Fixed },
         cell: cell.index(),
@@ -143,6 +164,14 @@ impl Args {
         let cell = Cell::containing(position, resolution)
             .ok_or_else(|| Failure::failed("NET-ANSWER", format!("the network's H3 resolution is {resolution}")))?;
         Ok((cell, self.exact.then_some(position)))
+    }
+
+    fn classes(&self) -> Vec<String> {
+        match (self.class.as_slice(), self.role) {
+            ([], RoleArg::Device) => vec![cairn_classes::sensing::SCHEMA.to_owned()],
+            ([], RoleArg::Worker) => vec![cairn_classes::compute::SCHEMA.to_owned()],
+            (given, _) => given.to_vec(),
+        }
     }
 
     fn altitude_cm(&self) -> Result<Option<i32>, Failure> {

@@ -163,7 +163,11 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     std::fs::write(path, bytes).map_err(|error| Failure::io("write", path, &error))
 }
 
-fn entry_bytes(client: &Client, index: u64, size: u64) -> Result<Vec<u8>, Failure> {
+/// The bytes of an entry, of a log of `size` entries. Nothing about them is verified.
+///
+/// # Errors
+/// When there is no such entry, or it cannot be had.
+pub fn entry_bytes(client: &Client, index: u64, size: u64) -> Result<Vec<u8>, Failure> {
     let width = u64::from(TILE_WIDTH);
     let outside = || Failure::from(MerkleError::Index { index, size });
     if index >= size {

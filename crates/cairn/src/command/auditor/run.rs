@@ -12,7 +12,9 @@ use serde::Serialize;
 
 use super::Own;
 use super::publish::{Target, publish, targets};
+use super::replays::Replaying;
 use crate::command::audit::{failure_of, proof_of_fork};
+use crate::connect::network_id;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::served::{is_address, source_named};
@@ -40,6 +42,12 @@ pub struct Args {
     /// How long to wait between two looks, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     poll: u64,
+    /// Run jobs that were not drawn, too: all that are done and not settled.
+    #[arg(long, conflicts_with = "no_replay")]
+    replay_all: bool,
+    /// Run no jobs.
+    #[arg(long)]
+    no_replay: bool,
     /// Another gateway to publish to; several may be given.
     #[arg(long, value_name = "URL")]
     publish: Vec<String>,
@@ -130,14 +138,32 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let mut watching = Watching { args, network, source, hint, targets, output, warned: false, next: None };
     let mut auditor = args.own.open()?;
     output.say(format!("auditor {}, record {}", address_text(&auditor.address()), args.own.dir.display()));
+    let mut replaying = replaying(args, network, output)?;
     if args.once {
+        if let Some(replaying) = &mut replaying {
+            replaying.step()?;
+        }
         let looked = watching.look(&mut auditor);
         // What was right before a difference is worth publishing.
         let is_published = publish(&auditor, &watching.targets, output)?;
         looked?;
         return if is_published { Ok(()) } else { Err(unpublished()) };
     }
+    if let Some(replaying) = replaying {
+        replaying.go_on(Duration::from_secs(args.poll))?;
+    }
     watching.watch(&mut auditor)
+}
+
+/// What runs jobs again, where a gateway can be asked for some and the folder's network is known.
+fn replaying(args: &Args, network: Option<NetworkId>, output: Output) -> Result<Option<Replaying>, Failure> {
+    if args.no_replay || !is_address(&args.source) {
+        return Ok(None);
+    }
+    // A gateway that is away now is no reason not to begin: what it serves is looked at when it is back.
+    let met = Client::at(&args.source)?.network().ok().map(|info| network_id(&info)).transpose()?;
+    let Some(network) = network.or(met) else { return Ok(None) };
+    Replaying::open(&args.own.dir, args.own.wallet()?, network, &args.source, args.replay_all, output).map(Some)
 }
 
 fn unpublished() -> Failure {
