@@ -23,7 +23,8 @@ use crate::held::in_pieces;
 use crate::problem::{Code, Refused};
 use crate::serve::no_bytes;
 use crate::{
-    auditors, buying, console, epochs, health, jobs, ledger_pages, log_files, mcp, metrics, openapi, sales, submit, witnessed,
+    auditors, buying, console, epochs, health, jobs, ledger_pages, log_files, mcp, metrics, openapi, sales, submit,
+    witnessed,
 };
 
 /// Bytes of an answer that are not counted.

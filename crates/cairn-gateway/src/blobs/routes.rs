@@ -162,7 +162,7 @@ fn blobs(front: &Front) -> Result<&Arc<Blobs>, Refused> {
 /// [`Refused`], as there.
 pub(crate) fn keep(front: &Front, client: Client, bytes: &[u8]) -> Result<(), Refused> {
     let hash = Hash::of(bytes);
-    let is_needed = needed(&*front.ledger()?).contains(&hash);
+    let is_needed = front.ledger()?.needs_blob(&hash);
     let (length, now) = (Some(bytes.len() as u64), front.since_start());
     let mut upload = blobs(front)?.begin(hash, length, client.limited, is_needed, now)?;
     for piece in bytes.chunks(PIECE_BYTES) {
