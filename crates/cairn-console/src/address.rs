@@ -20,7 +20,7 @@ impl Form {
         match self {
             Self::Html => 100,
             Self::Json => 1_000,
-            Self::Csv => 10_000,
+            Self::Csv => 4_096,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::address::{Address, Form};
 use crate::error::ConsoleError;
 use crate::pages::{self, Page};
 use crate::reader::Reader;
+use crate::rows::PayoutRows;
 use crate::source::Source;
 use crate::{assets, csv, markup};
 
@@ -24,14 +25,16 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form
     frame-ancestors 'none'";
 
 /// An answer to a GET.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// Headers, by lower-case name.
     pub headers: Vec<(&'static str, String)>,
-    /// The body.
+    /// The body, or how it begins.
     pub body: Vec<u8>,
+    /// What follows it, of a table that is longer than a page.
+    pub more: Option<PayoutRows>,
     /// The stable code of a refusal.
     pub code: Option<&'static str>,
     /// What the operator should know, and the client is not told.
@@ -51,7 +54,7 @@ impl Answer {
             ("cross-origin-opener-policy", "same-origin".to_owned()),
             ("cross-origin-resource-policy", "same-origin".to_owned()),
         ];
-        Self { status, headers, body, code: None, failure: None }
+        Self { status, headers, body, more: None, code: None, failure: None }
     }
 
     /// A header's value.
@@ -68,6 +71,7 @@ impl Answer {
         if self.status == 200 && if_none_match.is_some_and(is_known) {
             self.status = 304;
             self.body.clear();
+            self.more = None;
         }
         self
     }
@@ -166,7 +170,11 @@ fn form<P: Page>(page: &P, address: &Address) -> Result<Answer, ConsoleError> {
             let body = serde_json::to_vec(&Twin { source, page }).expect("view models are text, numbers and lists");
             Answer::of(200, JSON, ALWAYS_ASK, body)
         }
-        Form::Csv => Answer::of(200, CSV, ALWAYS_ASK, csv::file(source, &page.table()).into_bytes()),
+        // How a longer table begins says which it is: it names the statement that has the root of all of it.
+        Form::Csv => Answer {
+            more: page.more(),
+            ..Answer::of(200, CSV, ALWAYS_ASK, csv::file(source, &page.table()).into_bytes())
+        },
     })
 }
 

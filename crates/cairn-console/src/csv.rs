@@ -59,7 +59,7 @@ fn head(source: &Source, notes: &[String], columns: &[&str]) -> String {
 }
 
 /// A row.
-fn line(text: &mut String, row: &[String]) {
+pub(crate) fn line(text: &mut String, row: &[String]) {
     let fields: Vec<String> = row.iter().map(|field| field_of(field)).collect();
     text.push_str(&fields.join(","));
     text.push('\n');

@@ -69,7 +69,10 @@ impl ConsoleError {
             Self::Bad { .. } => 400,
             Self::NotThere { .. }
             | Self::Ledger(
-                LedgerError::NoEpoch { .. } | LedgerError::NoDevice { .. } | LedgerError::NoSnapshot { .. },
+                LedgerError::NoEpoch { .. }
+                | LedgerError::NoDevice { .. }
+                | LedgerError::NoSale { .. }
+                | LedgerError::NoSnapshot { .. },
             )
             | Self::Log(
                 LogError::NoCheckpoint | LogError::NotCovered { .. } | LogError::Merkle(MerkleError::Index { .. }),

@@ -7,7 +7,8 @@
 //! * **Nothing pretends.** What is rehearsed stands on every page and in every twin.
 //! * **Content cannot speak as the page.** Models, names and documents are text: no markup, no direction, no invisible
 //!   characters, and no formulas in CSV. There is no script at all, and the content security policy allows none.
-//! * **Bounded.** A page reads and shows so many rows, whatever the tables hold; further ones have a cursor.
+//! * **Bounded.** A page reads and shows so many rows, whatever the tables hold; further ones have a cursor. A whole table is
+//!   handed out as CSV in pieces ([`PayoutRows`]).
 //!
 //! What it does not do: HTTP, limits and time-outs (the gateway's), writing anything, asking anybody else. Pages are views:
 //! whoever doubts one runs `cairn audit` over the served log.
@@ -27,6 +28,7 @@ mod markup;
 mod money;
 mod pages;
 mod reader;
+mod rows;
 mod source;
 pub mod why;
 pub mod words;
@@ -35,3 +37,4 @@ pub use address::{Address, Form};
 pub use answer::{Answer, answer, is_page};
 pub use error::ConsoleError;
 pub use reader::{Reader, Standing};
+pub use rows::PayoutRows;

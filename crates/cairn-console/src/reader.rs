@@ -1,7 +1,8 @@
 //! All that pages know of the network: the ledger, the log and how the gateway stands.
 //!
-//! Each question holds the ledger for itself and for a short while, since the writer waits for whoever reads. Pages name the
-//! closed epoch that they are about, and closed epochs never change, so what they put together fits together.
+//! Each question holds the ledger for itself and for a short while, since the writer waits for whoever reads; the tables of
+//! closed epochs are read without holding it. Pages name the closed epoch that they are about, and closed epochs never change,
+//! so what they put together fits together.
 
 use std::collections::BTreeMap;
 use std::sync::{RwLock, RwLockReadGuard};
@@ -13,11 +14,12 @@ use cairn_api::{
 use cairn_core::ed25519::Signature;
 use cairn_core::key::PublicKey;
 use cairn_core::{Account, DeviceId, NetworkId};
-use cairn_ledger::{Ledger, NetworkClock};
+use cairn_ledger::{ClosedEpochs, Ledger, LedgerError, NetworkClock};
 use cairn_log::LogReader;
 
 use crate::error::ConsoleError;
 use crate::money::Money;
+use crate::rows::PayoutRows;
 use crate::source::Source;
 use crate::why;
 
@@ -70,6 +72,11 @@ impl Reader<'_> {
         self.ledger.read().map_err(|_| ConsoleError::Stopped)
     }
 
+    /// The closed epochs, which are read without holding the ledger.
+    fn closed(&self) -> Read<ClosedEpochs> {
+        Ok(self.ledger()?.closed_epochs())
+    }
+
     /// What a page cites: the statement of `epoch`, or of the last closed one.
     ///
     /// # Errors
@@ -118,11 +125,16 @@ impl Reader<'_> {
     }
 
     pub(crate) fn distribution(&self, number: u64) -> Read<DistributionInfo> {
-        Ok(self.ledger()?.distribution(number)?)
+        Ok(self.closed()?.distribution(number)?)
     }
 
     pub(crate) fn payouts(&self, number: u64, after: u64, limit: u64) -> Read<PayoutList> {
-        Ok(self.ledger()?.payout_list(number, after, limit)?)
+        Ok(self.closed()?.payout_list(number, after, limit)?)
+    }
+
+    /// The payout rows of an epoch from a position on, to be taken in pieces.
+    pub(crate) fn payout_rows(&self, number: u64, after: u64, rows_per_piece: u64) -> Read<PayoutRows> {
+        Ok(PayoutRows::of(self.closed()?, number, after, rows_per_piece))
     }
 
     /// A device and a page of its history.
@@ -132,8 +144,8 @@ impl Reader<'_> {
         before: Option<u64>,
         limit: u64,
     ) -> Read<(DeviceInfo, History<DeviceEpoch>)> {
-        let ledger = self.ledger()?;
-        Ok((ledger.device_info(id)?, ledger.device_history(id, before, limit)?))
+        let info = self.ledger()?.device_now(id)?;
+        Ok((info, self.closed()?.device_history(id, before, limit)?))
     }
 
     /// The last closed epoch, an account as of it, and a page of its history.
@@ -143,35 +155,56 @@ impl Reader<'_> {
         before: Option<u64>,
         limit: u64,
     ) -> Read<(Option<u64>, AccountInfo, History<AccountEpoch>)> {
-        let ledger = self.ledger()?;
-        let last = ledger.last_closed().map(|epoch| epoch.number);
-        Ok((last, ledger.account_info(account)?, ledger.account_history(account, before, limit)?))
+        let (last, info, closed) = {
+            let ledger = self.ledger()?;
+            let last = ledger.last_closed().map(|epoch| epoch.number);
+            (last, ledger.account_now(account)?, ledger.closed_epochs())
+        };
+        Ok((last, info, closed.account_history(account, before, limit)?))
     }
 
     /// Every verdict of an epoch over a device, as the ledger says it.
     pub(crate) fn verdicts(&self, id: &DeviceId, epoch: u64, limit: u64) -> Read<Vec<cairn_api::VerdictInfo>> {
-        Ok(self.ledger()?.verdict_list(epoch, Some(id), 0, limit)?.verdicts)
+        Ok(self.closed()?.verdict_list(epoch, Some(id), 0, limit)?.verdicts)
     }
 
     /// Why a device got what it got in an epoch: what the ledger says, and what of it stands under the statement.
     pub(crate) fn why(&self, device: &DeviceId, epoch: u64) -> Read<(cairn_api::Explanation, why::Case)> {
-        let ledger = self.ledger()?;
-        let explanation = ledger.explain(device, epoch)?;
-        let bytes = ledger.statement_bytes(epoch)?;
-        let state = ledger.state();
-        let network = state.network.as_ref().expect("an epoch has closed, so the network exists");
-        let statement = why::statement(&network.id, epoch, &bytes, &explanation)?;
-        let policy = state.policy_for(epoch).expect("an epoch closes under a policy");
+        let (closed, policy, genesis, id) = {
+            let ledger = self.ledger()?;
+            let state = ledger.state();
+            if !state.devices.contains_key(device) {
+                return Err(LedgerError::NoDevice { device: device.to_string() }.into());
+            }
+            let closed = ledger.closed_epochs();
+            let (Some(network), Some(policy)) = (&state.network, state.policy_for(epoch)) else {
+                return Err(LedgerError::NoEpoch { epoch, open: closed.open() }.into());
+            };
+            (closed, policy.read.clone(), network.genesis.clone(), network.id)
+        };
+        let start_ms = genesis.epoch_zero_ms.saturating_add(genesis.epoch_ms.saturating_mul(epoch));
+        let mut explanation = closed.explain(device, epoch, Some(&policy), start_ms)?;
+        if let Some(account) = closed.account_of(device, epoch)? {
+            explanation.claim = self.claim(&account, epoch)?;
+        }
+        let statement = why::statement(&id, epoch, &closed.statement(epoch)?.encode(), &explanation)?;
         let asked = why::Asked {
-            network_name: &network.genesis.name,
+            network_name: &genesis.name,
             device: *device,
             statement: &statement,
-            policy: &policy.read,
-            start_ms: network.genesis.epoch_zero_ms.saturating_add(network.genesis.epoch_ms.saturating_mul(epoch)),
-            epoch_ms: network.genesis.epoch_ms,
+            policy: &policy,
+            start_ms,
+            epoch_ms: genesis.epoch_ms,
         };
         let case = why::Case::prove(&asked, &explanation)?;
         Ok((explanation, case))
+    }
+
+    /// An account's claim as of an epoch, while it is the last one that closed.
+    fn claim(&self, account: &Account, epoch: u64) -> Read<Option<cairn_api::ClaimInfo>> {
+        let ledger = self.ledger()?;
+        let is_last = ledger.last_closed().is_some_and(|last| last.number == epoch);
+        Ok(if is_last { ledger.claim_of(account)? } else { None })
     }
 
     /// The chains that accounts of this network may be on.
@@ -186,11 +219,10 @@ impl Reader<'_> {
 
     /// The hashes of the last `limit` closed epochs' statements, by hash.
     pub(crate) fn statements(&self, limit: u64) -> Read<BTreeMap<String, EpochRef>> {
-        let ledger = self.ledger()?;
-        let open = ledger.state().epoch.number;
+        let closed = self.closed()?;
         let mut found = BTreeMap::new();
-        for epoch in open.saturating_sub(limit)..open {
-            let cited = ledger.epoch_ref(epoch)?;
+        for epoch in closed.open().saturating_sub(limit)..closed.open() {
+            let cited = closed.epoch_ref(epoch)?;
             found.insert(cited.statement.clone(), cited);
         }
         Ok(found)

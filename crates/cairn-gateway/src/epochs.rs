@@ -12,7 +12,8 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use cairn_api::{EpochInfo, EpochList, PayoutInfo, PayoutList, Problem, VerdictList};
 use cairn_core::{DeviceId, Hash};
-use cairn_ledger::Ledger;
+use cairn_ledger::{ClosedEpochs, Ledger};
+use serde::Serialize;
 use utoipa::IntoParams;
 
 use crate::accept::choose;
@@ -175,6 +176,18 @@ pub(crate) async fn epoch(
         .await
 }
 
+/// A page of a closed epoch's table as JSON: the writer is not kept waiting for it.
+async fn closed<T: Serialize + Send + 'static>(
+    front: &Arc<Front>,
+    list: impl FnOnce(&ClosedEpochs) -> Result<T, Refused> + Send + 'static,
+) -> Result<Response, Refused> {
+    let listed = front.blocking(move |front| {
+        let closed = front.ledger()?.closed_epochs();
+        list(&closed)
+    });
+    Ok(Json(listed.await?).into_response())
+}
+
 /// The verdicts of an epoch; with `Accept: application/cbor-seq` all of them, as the verdict roots' leaves.
 #[utoipa::path(get, path = "/v1/epochs/{n}/verdicts", tag = "epochs",
     params(("n" = u64, Path, description = "The epoch."), VerdictsPage),
@@ -193,16 +206,14 @@ pub(crate) async fn verdicts(
     if form == CBOR_SEQ {
         whole_table(device.is_some() || page.after.is_some() || page.limit.is_some())?;
     }
+    if form == JSON {
+        let (after, limit) = (page.after.unwrap_or(0), limited(page.limit, ROWS));
+        return closed(&front, move |closed| Ok(closed.verdict_list(epoch, device.as_ref(), after, limit)?)).await;
+    }
     front
-        .read(move |_, ledger| match form {
-            CBOR_SEQ => {
-                let statement = Hash::of(&ledger.statement_bytes(epoch)?);
-                Ok(canonical(CBOR_SEQ, statement, ledger.verdict_bytes(epoch)?))
-            }
-            _ => {
-                let (after, limit) = (page.after.unwrap_or(0), limited(page.limit, ROWS));
-                Ok(Json(ledger.verdict_list(epoch, device.as_ref(), after, limit)?).into_response())
-            }
+        .read(move |_, ledger| {
+            let statement = Hash::of(&ledger.statement_bytes(epoch)?);
+            Ok(canonical(CBOR_SEQ, statement, ledger.verdict_bytes(epoch)?))
         })
         .await
 }
@@ -224,20 +235,18 @@ pub(crate) async fn payouts(
     if form != JSON {
         whole_table(page.after.is_some() || page.limit.is_some())?;
     }
+    if form == JSON {
+        let (after, limit) = (page.after.unwrap_or(0), limited(page.limit, ROWS));
+        return closed(&front, move |closed| Ok(closed.payout_list(epoch, after, limit)?)).await;
+    }
     front
-        .read(move |_, ledger| match form {
-            CBOR_SEQ => {
-                let statement = Hash::of(&ledger.statement_bytes(epoch)?);
-                Ok(canonical(CBOR_SEQ, statement, ledger.payout_bytes(epoch)?))
+        .read(move |_, ledger| {
+            let statement = Hash::of(&ledger.statement_bytes(epoch)?);
+            if form == CSV {
+                let text = payout_csv(ledger, epoch)?;
+                return Ok(canonical("text/csv; charset=utf-8", statement, text.into_bytes()));
             }
-            CSV => {
-                let statement = Hash::of(&ledger.statement_bytes(epoch)?);
-                Ok(canonical("text/csv; charset=utf-8", statement, payout_csv(ledger, epoch)?.into_bytes()))
-            }
-            _ => {
-                let (after, limit) = (page.after.unwrap_or(0), limited(page.limit, ROWS));
-                Ok(Json(ledger.payout_list(epoch, after, limit)?).into_response())
-            }
+            Ok(canonical(CBOR_SEQ, statement, ledger.payout_bytes(epoch)?))
         })
         .await
 }
@@ -275,7 +284,7 @@ pub(crate) async fn snapshot(State(front): Shared, Path(epoch): Path<String>) ->
 /// The payout table with its source in the first lines: a file that leaves the site still says what it is.
 fn payout_csv(ledger: &Ledger, epoch: u64) -> Result<String, Refused> {
     let info = ledger.epoch_info(epoch)?;
-    let payouts = ledger.payout_list(epoch, 0, u64::MAX)?.payouts;
+    let payouts = ledger.closed_epochs().payout_list(epoch, 0, u64::MAX)?.payouts;
     let mut text = String::new();
     if let Some(network) = &ledger.state().network {
         comment(&mut text, &format!("network {} {}", network.id.0, network.genesis.name));

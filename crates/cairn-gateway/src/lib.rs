@@ -57,6 +57,7 @@ mod serve;
 mod server;
 mod shares;
 mod signatures;
+mod streamed;
 mod submit;
 mod sync_times;
 mod till;

@@ -1,6 +1,7 @@
 //! How an epoch's pay is spread over the accounts that earned it: exact integers, no float.
 //!
-//! Only rows for devices count: what the residual pool gives to its own account is nobody's earning. Every number follows
+//! Only rows for devices count: what the residual pool gives to its own account, licences and refunds earn nothing by work.
+//! Every number follows
 //! from the payout rows under the statement's payout root, so anybody can recompute it.
 
 use core::cmp::Ordering;

@@ -87,6 +87,12 @@ pub enum LedgerError {
     Stopped,
 }
 
+impl From<cairn_merkle::MerkleError> for LedgerError {
+    fn from(error: cairn_merkle::MerkleError) -> Self {
+        LogError::from(error).into()
+    }
+}
+
 impl LedgerError {
     /// Whether the disk is full: nothing was logged, and it may be tried again.
     #[must_use]

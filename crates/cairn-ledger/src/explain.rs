@@ -1,18 +1,19 @@
 //! Why a device got what it got in an epoch: from check to leaf to payment. One function, for every page and command.
 
-use cairn_api::{Explanation, PoolShare, SaleExplanation, SlotExplanation};
+use cairn_api::{Explanation, PoolShare, ProofInfo, SaleExplanation, SlotExplanation};
 use cairn_core::epoch::{EpochStatement, PoolSummary};
 use cairn_core::sale::WorkSold;
-use cairn_core::{DeviceId, Payout, Sale, Verdict};
+use cairn_core::{DeviceId, Hash, Payout, Sale, Verdict};
 use cairn_reward::Policy;
 use cairn_reward::allocate::WORK;
 use cairn_reward::policy::Rule;
+use data_encoding::HEXLOWER;
 
 use crate::row_tree::RowTree;
 use crate::sales::sale_info;
-use crate::store::split_rows;
-use crate::views::{broken_view, payout_info, sum, verdict_info};
-use crate::{Ledger, LedgerError};
+use crate::tables::Prover;
+use crate::views::{payout_info, sum, verdict_info};
+use crate::{ClosedEpochs, Ledger, LedgerError};
 
 impl Ledger {
     /// `GET /v1/devices/{id}/epochs/{n}`.
@@ -23,56 +24,78 @@ impl Ledger {
         if !self.state().devices.contains_key(device) {
             return Err(LedgerError::NoDevice { device: device.to_string() });
         }
-        let bytes = self.statement_bytes(epoch)?;
-        let statement = EpochStatement::decode(&bytes).map_err(|error| broken_view(epoch, "statement", &error))?;
+        let closed = self.closed_epochs();
         let policy = self.state().policy_for(epoch).map(|policy| &policy.read);
-        let slots = self.explain_slots(device, &statement, policy)?;
-        let sales = self.sales(&statement)?;
-        let mut pools = self.explain_pools(device, &statement, policy)?;
-        pools.extend(self.explain_work(device, &statement, &sales)?);
-        let mine = self.payouts_for(epoch, device, &self.verdicts_of(epoch, device)?)?;
-        let claim = match mine.first() {
-            Some(payout) if self.state().epoch.number == epoch + 1 => self.claim_of(&payout.account)?,
+        let explanation =
+            closed.explain(device, epoch, policy, self.state().clock().map_or(0, |c| c.start_ms(epoch)))?;
+        let account = closed.account_of(device, epoch)?;
+        let claim = match account {
+            Some(account) if self.state().epoch.number == epoch + 1 => self.claim_of(&account)?,
             _ => None,
         };
+        Ok(Explanation { claim, ..explanation })
+    }
+}
+
+impl ClosedEpochs {
+    /// The account that the first of a device's payout rows is to.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoEpoch`], or that a view cannot be read.
+    pub fn account_of(&self, device: &DeviceId, epoch: u64) -> Result<Option<cairn_core::Account>, LedgerError> {
+        let rows = self.payout_rows_for(epoch, device, &self.verdicts_of(epoch, device)?)?;
+        Ok(rows.into_iter().next().map(|(_, _, payout)| payout.account))
+    }
+
+    /// The same as [`Ledger::explain`] without a claim, which is of the state and not of an epoch. `policy` is the one that
+    /// ruled the epoch, and `start_ms` when it began.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoEpoch`], or that a view cannot be read.
+    pub fn explain(
+        &self,
+        device: &DeviceId,
+        epoch: u64,
+        policy: Option<&Policy>,
+        start_ms: u64,
+    ) -> Result<Explanation, LedgerError> {
+        let statement = self.statement(epoch)?;
+        let verdicts = self.verdicts_of(epoch, device)?;
+        let rows = self.payout_rows_for(epoch, device, &verdicts)?;
+        let paid = sum(rows.iter().map(|(_, _, payout)| payout.amount)).to_string();
+        let slots = self.explain_slots(&statement, verdicts, policy, start_ms)?;
+        let sales = self.sales(&statement)?;
+        let pools = self.explain_pools(&statement, &rows, policy)?;
+        let work = self.explain_work(device, &statement, &rows, &sales)?;
         Ok(Explanation {
             device: device.to_string(),
             epoch: self.epoch_ref(epoch)?,
-            rehearsed: statement.rehearsed.clone(),
             symbol: statement.asset.0.clone(),
-            decimals: self.decimals(epoch),
-            paid: sum(mine.iter().map(|payout| payout.amount)).to_string(),
+            decimals: policy.map_or(0, |policy| policy.asset.decimals),
+            rehearsed: statement.rehearsed.clone(),
+            paid,
             slots,
-            pools,
+            pools: [pools, work].concat(),
             sales: explain_sales(device, &statement, &sales),
-            claim,
+            claim: None,
         })
     }
 
     fn explain_slots(
         &self,
-        device: &DeviceId,
         statement: &EpochStatement,
+        verdicts: Vec<(u64, Verdict)>,
         policy: Option<&Policy>,
+        start_ms: u64,
     ) -> Result<Vec<SlotExplanation>, LedgerError> {
-        let epoch = statement.number;
-        let bytes = self.verdict_bytes(epoch)?;
-        let rows = split_rows(&bytes).map_err(|error| broken_view(epoch, "verdicts", &error))?;
-        let start_ms = self.state().clock().map_or(0, |clock| clock.start_ms(epoch));
+        let table = self.verdict_table(statement)?;
         let mut slots = Vec::new();
         for class in &statement.classes {
-            // Rows are sorted by class first, so a class's rows stand together, as they do under its root.
-            let of_class: Vec<(&[u8], Verdict)> = rows
-                .iter()
-                .map(|row| Verdict::decode(row).map(|verdict| (*row, verdict)))
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|error| broken_view(epoch, "verdicts", &error))?
-                .into_iter()
-                .filter(|(_, verdict)| verdict.class == class.class)
-                .collect();
-            let leaves: Vec<&[u8]> = of_class.iter().map(|(row, _)| *row).collect();
-            let tree = RowTree::of(&leaves);
-            for (at, (_, verdict)) in of_class.iter().enumerate().filter(|(_, (_, v))| v.device == *device) {
+            let mut of_class = verdicts.iter().filter(|(_, verdict)| verdict.class == class.class).peekable();
+            let Some((first, _)) = of_class.peek() else { continue };
+            // The rows of a class stand together, as they do under its root.
+            let prover = table.prover(*first);
+            for (at, verdict) in of_class {
                 let late = verdict.slot_ms < start_ms;
                 let weight = match policy {
                     Some(policy) if late => policy.epochs.late.of_value(verdict.weight()),
@@ -82,11 +105,36 @@ impl Ledger {
                     verdict: verdict_info(verdict),
                     late,
                     weight,
-                    proof: tree.proof(at, class.verdict_root),
+                    proof: proof_info(&prover, *at, &verdict.encode(), class.verdict_root)?,
                 });
             }
         }
         Ok(slots)
+    }
+
+    fn explain_pools(
+        &self,
+        statement: &EpochStatement,
+        rows: &[(u64, Vec<u8>, Payout)],
+        policy: Option<&Policy>,
+    ) -> Result<Vec<PoolShare>, LedgerError> {
+        let (Some((first, ..)), Some(policy)) = (rows.first(), policy) else { return Ok(Vec::new()) };
+        let table = self.payout_table(statement)?;
+        let prover = table.prover(*first);
+        let mut shares = Vec::new();
+        for (at, row, payout) in rows {
+            let Some(pool) = statement.pools.iter().find(|pool| pool.name == payout.pool) else { continue };
+            let rule = policy.pools.iter().find(|named| named.name == payout.pool).map(|named| named.rule);
+            shares.push(PoolShare {
+                rule: rule.map_or("residual", Rule::name).to_owned(),
+                pool_size: pool.size.to_string(),
+                pool_weight: pool.weight.to_string(),
+                calculation: calculation(rule, pool, payout),
+                proof: proof_info(&prover, *at, row, statement.payout_root)?,
+                payout: payout_info(payout),
+            });
+        }
+        Ok(shares)
     }
 
     /// What buyers paid for the device's work: a row for each account.
@@ -94,22 +142,15 @@ impl Ledger {
         &self,
         device: &DeviceId,
         statement: &EpochStatement,
+        rows: &[(u64, Vec<u8>, Payout)],
         sales: &[(Vec<u8>, Sale)],
     ) -> Result<Vec<PoolShare>, LedgerError> {
-        let epoch = statement.number;
-        if sales.is_empty() {
-            return Ok(Vec::new());
-        }
-        let bytes = self.payout_bytes(epoch)?;
-        let rows = split_rows(&bytes).map_err(|error| broken_view(epoch, "payouts", &error))?;
-        let tree = RowTree::of(&rows);
+        let Some((first, ..)) = rows.first().filter(|_| !sales.is_empty()) else { return Ok(Vec::new()) };
+        let table = self.payout_table(statement)?;
+        let prover = table.prover(*first);
         let work = || sales.iter().flat_map(|(_, sale)| &sale.work);
         let mut shares = Vec::new();
-        for (at, row) in rows.iter().enumerate() {
-            let payout = Payout::decode(row).map_err(|error| broken_view(epoch, "payouts", &error))?;
-            if payout.device != Some(*device) || payout.pool != WORK {
-                continue;
-            }
+        for (at, row, payout) in rows.iter().filter(|(_, _, payout)| payout.pool == WORK) {
             let mine = work().filter(|sold| sold.device == *device && sold.account == payout.account);
             let terms: Vec<String> = mine.map(|sold| format!("({} - {})", sold.work, sold.burned)).collect();
             shares.push(PoolShare {
@@ -117,39 +158,8 @@ impl Ledger {
                 pool_size: sum(work().map(WorkSold::paid)).to_string(),
                 pool_weight: work().map(|sold| u128::from(sold.gas)).sum::<u128>().to_string(),
                 calculation: format!("{} = {}", terms.join(" + "), payout.amount),
-                proof: tree.proof(at, statement.payout_root),
-                payout: payout_info(&payout),
-            });
-        }
-        Ok(shares)
-    }
-
-    fn explain_pools(
-        &self,
-        device: &DeviceId,
-        statement: &EpochStatement,
-        policy: Option<&Policy>,
-    ) -> Result<Vec<PoolShare>, LedgerError> {
-        let epoch = statement.number;
-        let bytes = self.payout_bytes(epoch)?;
-        let rows = split_rows(&bytes).map_err(|error| broken_view(epoch, "payouts", &error))?;
-        let tree = RowTree::of(&rows);
-        let mut shares = Vec::new();
-        for (at, row) in rows.iter().enumerate() {
-            let payout = Payout::decode(row).map_err(|error| broken_view(epoch, "payouts", &error))?;
-            if payout.device != Some(*device) {
-                continue;
-            }
-            let summary = statement.pools.iter().find(|pool| pool.name == payout.pool);
-            let (Some(pool), Some(policy)) = (summary, policy) else { continue };
-            let rule = policy.pools.iter().find(|named| named.name == payout.pool).map(|named| named.rule);
-            shares.push(PoolShare {
-                rule: rule.map_or("residual", Rule::name).to_owned(),
-                pool_size: pool.size.to_string(),
-                pool_weight: pool.weight.to_string(),
-                calculation: calculation(rule, pool, &payout),
-                proof: tree.proof(at, statement.payout_root),
-                payout: payout_info(&payout),
+                proof: proof_info(&prover, *at, row, statement.payout_root)?,
+                payout: payout_info(payout),
             });
         }
         Ok(shares)
@@ -178,4 +188,15 @@ fn calculation(rule: Option<Rule>, pool: &PoolSummary, payout: &Payout) -> Strin
         }
         None => format!("what no pool paid = {}", payout.amount),
     }
+}
+
+fn proof_info(prover: &Prover<'_>, at: u64, row: &[u8], root: Hash) -> Result<ProofInfo, LedgerError> {
+    let (index, size, proof) = prover.prove(at)?;
+    Ok(ProofInfo {
+        leaf: HEXLOWER.encode(row),
+        index,
+        size,
+        proof: proof.iter().map(Hash::to_hex).collect(),
+        root: root.to_hex(),
+    })
 }

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Mutex;
 
-use cairn_api::DistributionInfo;
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::epoch::EpochStatement;
 use cairn_core::report::ReportName;
@@ -15,6 +13,7 @@ use cairn_log::LogReader;
 use cairn_merkle::tree::Frontier;
 
 use crate::LedgerError;
+use crate::closed::Spreads;
 use crate::follow::{Follow, Progress};
 use crate::store::EpochStore;
 
@@ -38,8 +37,7 @@ pub struct Ledger {
     pub(crate) reader: LogReader,
     /// The first epoch whose files were broken when the ledger was opened.
     remade_from: Option<u64>,
-    /// How pay was spread, by epoch and the hash of its statement.
-    pub(crate) spreads: Mutex<BTreeMap<(u64, Hash), DistributionInfo>>,
+    pub(crate) spreads: Spreads,
 }
 
 impl Ledger {
@@ -61,7 +59,7 @@ impl Ledger {
             store.remove(epoch)?;
         }
         let follow = Follow::from(resume(&store, &reader)?);
-        let mut ledger = Self { follow, store, reader, remade_from, spreads: Mutex::default() };
+        let mut ledger = Self { follow, store, reader, remade_from, spreads: Spreads::default() };
         ledger.catch_up(progress)?;
         if let Some(epoch) = ledger.first_broken_names()? {
             ledger.store.remove(epoch)?;

@@ -5,6 +5,7 @@
 //! and nowhere else. Not here: HTTP, limits, other people's keys.
 
 mod clock;
+mod closed;
 mod credits;
 mod distribution;
 mod error;
@@ -22,6 +23,7 @@ mod tables;
 mod views;
 
 pub use clock::{NetworkClock, wall_ms};
+pub use closed::ClosedEpochs;
 pub use error::LedgerError;
 pub use follow::Progress;
 pub use jobs::{JobFilter, JobState, order_info, read_order};

@@ -7,7 +7,7 @@ use cairn_core::{JobId, Sale};
 use crate::row_tree::RowTree;
 use crate::store::split_rows;
 use crate::views::broken_view;
-use crate::{Ledger, LedgerError};
+use crate::{ClosedEpochs, Ledger, LedgerError};
 
 impl Ledger {
     /// The canonical sales of a closed epoch as a CBOR sequence; empty where no job was settled.
@@ -18,13 +18,8 @@ impl Ledger {
         self.store.sale_bytes(&self.closed(epoch)?)
     }
 
-    /// The sales of an epoch, each with its bytes, in the order of the sorted table.
-    pub(crate) fn sales(&self, statement: &EpochStatement) -> Result<Vec<(Vec<u8>, Sale)>, LedgerError> {
-        let epoch = statement.number;
-        let bytes = self.store.sale_bytes(statement)?;
-        let rows = split_rows(&bytes).map_err(|error| broken_view(epoch, "sales", &error))?;
-        let read = rows.into_iter().map(|row| Sale::decode(row).map(|sale| (row.to_vec(), sale)));
-        read.collect::<Result<_, _>>().map_err(|error| broken_view(epoch, "sales", &error))
+    fn sales(&self, statement: &EpochStatement) -> Result<Vec<(Vec<u8>, Sale)>, LedgerError> {
+        self.closed_epochs().sales(statement)
     }
 
     /// `GET /v1/epochs/{n}/sales`: at most `limit` sales from position `after` on.
@@ -53,6 +48,17 @@ impl Ledger {
         let root = statement.sales.ok_or_else(none)?.root;
         let (epoch, sale) = (self.epoch_ref(epoch)?, sale_info(&sales[at].1));
         Ok(SaleProof { epoch, sale, proof: RowTree::of(&rows).proof(at, root) })
+    }
+}
+
+impl ClosedEpochs {
+    /// The sales of an epoch, each with its bytes, in the order of the sorted table.
+    pub(crate) fn sales(&self, statement: &EpochStatement) -> Result<Vec<(Vec<u8>, Sale)>, LedgerError> {
+        let epoch = statement.number;
+        let bytes = self.store.sale_bytes(statement)?;
+        let rows = split_rows(&bytes).map_err(|error| broken_view(epoch, "sales", &error))?;
+        let read = rows.into_iter().map(|row| Sale::decode(row).map(|sale| (row.to_vec(), sale)));
+        read.collect::<Result<_, _>>().map_err(|error| broken_view(epoch, "sales", &error))
     }
 }
 

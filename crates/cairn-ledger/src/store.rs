@@ -259,7 +259,10 @@ impl EpochStore {
             let is_right = frontier.root() == statement.payout_root;
             is_right.then_some(()).ok_or_else(|| "the payouts do not have the statement's root".to_owned())
         };
-        let take = |frontier: &mut Frontier, row: &[u8]| frontier.push(tree::leaf_hash(row));
+        let take = |frontier: &mut Frontier, _: &[u8], leaf: Hash| {
+            frontier.push(leaf);
+            false
+        };
         let path = self.epoch_folder(statement.number).join(PAYOUTS);
         self.tables.open((PAYOUTS, statement.hash()), path, Frontier::default(), take, finish)
     }
@@ -268,13 +271,15 @@ impl EpochStore {
     pub fn verdict_table(&self, statement: &EpochStatement) -> Result<Table, LedgerError> {
         let start: Vec<(&str, Frontier)> =
             statement.classes.iter().map(|class| (class.class.as_str(), Frontier::default())).collect();
-        // Whether every row is of a class that the statement has.
-        let take = |(known, classes): &mut (bool, Vec<(&str, Frontier)>), row: &[u8]| {
+        // Whether every row is of a class that the statement has. Each class's rows stand together, under their own root.
+        let take = |(known, classes): &mut (bool, Vec<(&str, Frontier)>), row: &[u8], leaf: Hash| {
             let class = class_of_row(row);
-            match classes.iter_mut().find(|(name, _)| Some(*name) == class) {
-                Some((_, frontier)) => frontier.push(tree::leaf_hash(row)),
-                None => *known = false,
-            }
+            let Some((_, frontier)) = classes.iter_mut().find(|(name, _)| Some(*name) == class) else {
+                *known = false;
+                return false;
+            };
+            frontier.push(leaf);
+            frontier.size() == 1
         };
         let finish = |(known, classes): (bool, Vec<(&str, Frontier)>)| {
             let roots = statement.classes.iter().zip(&classes);

@@ -1,12 +1,13 @@
 //! The sorted tables of closed epochs, read a page at a time.
 //!
 //! What it promises: whatever is handed out stands under the statement's root. A table is read whole once, in pieces, and
-//! held against that root; what is kept of it is where each block of rows begins and the hash of the block, so that every
-//! later page reads the blocks it shows and nothing else, and a block that changed since is refused.
+//! held against that root; what is kept of it is where each block of rows begins and the root of the block, so that every
+//! later page or proof reads the blocks it shows and nothing else, and a block that changed since is refused.
 //!
 //! Memory is bounded by [`BLOCKS_MAX`] for all tables together; a table that was pushed out is read once more. Nothing of
 //! this is on disk.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -17,28 +18,45 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cairn_core::Hash;
 use cairn_core::cbor::{CborError, Decoder};
+use cairn_merkle::proof::{HashReader, inclusion_proof};
+use cairn_merkle::tree::{leaf_hash, node_hash, root};
 
 use crate::LedgerError;
 
-/// Rows of a block; only the last block of a table has fewer.
-pub(crate) const BLOCK_ROWS: u64 = 128;
+/// Rows of a block; only the last block of a tree has fewer, so that every other one is a subtree.
+pub(crate) const BLOCK_ROWS: u64 = 1 << BLOCK_LEVEL;
+const BLOCK_LEVEL: u8 = 7;
 /// Blocks that are remembered of all tables together: 40 MiB, or 130 million rows.
 const BLOCKS_MAX: usize = 1 << 20;
 /// Bytes read at once while a table is read whole.
 const PIECE_BYTES: usize = 1 << 20;
 
+/// Rows with their positions.
+pub(crate) type Rows = Vec<(u64, Vec<u8>)>;
+
 /// Where a block begins, and what it is.
 #[derive(Debug, Clone, Copy)]
 struct Block {
     offset: u64,
-    /// SHA-256 of its rows, one after the other.
-    hash: Hash,
+    /// The position of its first row.
+    first: u64,
+    /// RFC 6962 root over its rows.
+    root: Hash,
+}
+
+/// Rows that stand under a root of their own: all payouts, or the verdicts of a class.
+#[derive(Debug, Clone, Copy)]
+struct Tree {
+    /// The position of its first row.
+    first: u64,
+    first_block: usize,
 }
 
 /// Where the blocks of a table are.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct TableIndex {
     blocks: Vec<Block>,
+    trees: Vec<Tree>,
     rows: u64,
     bytes: u64,
 }
@@ -78,8 +96,8 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// A table. Unless it is known, it is read whole: `take` is handed every row, and `finish` says at the end whether they
-    /// are what the statement has the root of.
+    /// A table. Unless it is known, it is read whole: `take` is handed the leaf hash of every row and says whether a tree of
+    /// its own begins with it, and `finish` says at the end whether they are what the statement has the roots of.
     ///
     /// # Errors
     /// [`LedgerError`] when the file cannot be read, is no table, or is not what the statement says.
@@ -88,7 +106,7 @@ impl Tables {
         key: Key,
         path: PathBuf,
         start: T,
-        take: impl FnMut(&mut T, &[u8]),
+        take: impl FnMut(&mut T, &[u8], Hash) -> bool,
         finish: impl FnOnce(T) -> Result<(), String>,
     ) -> Result<Table, LedgerError> {
         let file = File::open(&path).map_err(crate::store::io_error("open", &path))?;
@@ -98,7 +116,7 @@ impl Tables {
         let mut state = start;
         let mut take = take;
         self.read.whole_tables.fetch_add(1, Ordering::Relaxed);
-        let index = Arc::new(index(&file, &path, &self.read, &mut |row| take(&mut state, row))?);
+        let index = Arc::new(index(&file, &path, &self.read, &mut |row, leaf| take(&mut state, row, leaf))?);
         finish(state).map_err(|detail| LedgerError::View { path: path.clone(), detail })?;
         self.keep(key, index.clone());
         Ok(Table { file, path, index, read: self.read.clone() })
@@ -133,11 +151,10 @@ fn index(
     file: &File,
     path: &std::path::Path,
     read: &Counters,
-    take: &mut dyn FnMut(&[u8]),
+    take: &mut dyn FnMut(&[u8], Hash) -> bool,
 ) -> Result<TableIndex, LedgerError> {
-    use sha2::{Digest, Sha256};
-    let mut index = TableIndex { blocks: Vec::new(), rows: 0, bytes: 0 };
-    let (mut held, mut hasher, mut is_at_end) = (Vec::new(), Sha256::new(), false);
+    let mut index = TableIndex::default();
+    let (mut held, mut leaves, mut is_at_end) = (Vec::new(), Vec::new(), false);
     while !is_at_end {
         let got = file.take(PIECE_BYTES as u64).read_to_end(&mut held).map_err(crate::store::io_error("read", path))?;
         read.bytes.fetch_add(got as u64, Ordering::Relaxed);
@@ -149,26 +166,37 @@ fn index(
                 Err(CborError::Truncated { .. }) if !is_at_end => break,
                 Err(error) => return Err(LedgerError::View { path: path.to_owned(), detail: error.to_string() }),
             };
-            if index.rows.is_multiple_of(BLOCK_ROWS) {
-                end_block(&mut index, &mut hasher);
-                index.blocks.push(Block { offset: index.bytes, hash: Hash::ZERO });
+            let leaf = leaf_hash(row);
+            let begins = take(row, leaf) || index.rows == 0;
+            if begins || leaves.len() as u64 == BLOCK_ROWS {
+                index.end_block(&mut leaves);
+                if begins {
+                    index.trees.push(Tree { first: index.rows, first_block: index.blocks.len() });
+                }
+                index.blocks.push(Block { offset: index.bytes, first: index.rows, root: Hash::ZERO });
             }
-            take(row);
-            hasher.update(row);
+            leaves.push(leaf);
             index.rows += 1;
             index.bytes += row.len() as u64;
             at += row.len();
         }
         held.drain(..at);
     }
-    end_block(&mut index, &mut hasher);
+    index.end_block(&mut leaves);
     Ok(index)
 }
 
-fn end_block(index: &mut TableIndex, hasher: &mut sha2::Sha256) {
-    use sha2::Digest;
-    if let Some(last) = index.blocks.last_mut() {
-        last.hash = Hash(hasher.finalize_reset().into());
+impl TableIndex {
+    fn end_block(&mut self, leaves: &mut Vec<Hash>) {
+        if let Some(last) = self.blocks.last_mut() {
+            last.root = root(leaves);
+        }
+        leaves.clear();
+    }
+
+    /// The number of the block that holds a row.
+    fn block_of(&self, position: u64) -> usize {
+        self.blocks.partition_point(|block| block.first <= position).saturating_sub(1)
     }
 }
 
@@ -178,46 +206,52 @@ impl Table {
         self.index.rows
     }
 
-    /// The rows of a block, one after the other.
-    fn block(&self, number: usize) -> Result<Vec<u8>, LedgerError> {
+    /// The rows of a block with their positions, and their leaf hashes.
+    fn block(&self, number: usize) -> Result<(Rows, Vec<Hash>), LedgerError> {
         let block = self.index.blocks[number];
         let end = self.index.blocks.get(number + 1).map_or(self.index.bytes, |next| next.offset);
         let length = usize::try_from(end - block.offset).unwrap_or(usize::MAX);
         let mut bytes = vec![0; length];
         self.file.read_exact_at(&mut bytes, block.offset).map_err(crate::store::io_error("read", &self.path))?;
         self.read.bytes.fetch_add(length as u64, Ordering::Relaxed);
-        if Hash::of(&bytes) != block.hash {
+        let rows = crate::split_rows(&bytes).map_err(|error| self.broken(&error.to_string()))?;
+        let leaves: Vec<Hash> = rows.iter().map(|row| leaf_hash(row)).collect();
+        if root(&leaves) != block.root {
             return Err(self.broken("its rows are no longer those that have the statement's root"));
         }
-        Ok(bytes)
+        Ok(((block.first..).zip(rows).map(|(at, row)| (at, row.to_vec())).collect(), leaves))
     }
 
     fn broken(&self, detail: &str) -> LedgerError {
         LedgerError::View { path: self.path.clone(), detail: detail.to_owned() }
     }
 
-    fn rows_of(&self, number: usize) -> Result<Vec<(u64, Vec<u8>)>, LedgerError> {
-        let bytes = self.block(number)?;
-        let rows = crate::split_rows(&bytes).map_err(|error| self.broken(&error.to_string()))?;
-        let first = number as u64 * BLOCK_ROWS;
-        Ok((first..).zip(rows).map(|(at, row)| (at, row.to_vec())).collect())
+    fn rows_of(&self, number: usize) -> Result<Rows, LedgerError> {
+        Ok(self.block(number)?.0)
     }
 
     /// At most `limit` rows from position `after` on, with their positions.
-    pub fn page(&self, after: u64, limit: u64) -> Result<Vec<(u64, Vec<u8>)>, LedgerError> {
+    pub fn page(&self, after: u64, limit: u64) -> Result<Rows, LedgerError> {
         let end = after.saturating_add(limit).min(self.rows());
         let mut page = Vec::new();
-        let mut block = after / BLOCK_ROWS;
-        while block * BLOCK_ROWS < end {
-            let number = usize::try_from(block).unwrap_or(usize::MAX);
+        let mut number = self.index.block_of(after);
+        while self.index.blocks.get(number).is_some_and(|block| after < end && block.first < end) {
             page.extend(self.rows_of(number)?.into_iter().filter(|(at, _)| (after..end).contains(at)));
-            block += 1;
+            number += 1;
         }
         Ok(page)
     }
 
+    /// What proves the rows of the tree that the row at `position` stands in.
+    pub fn prover(&self, position: u64) -> Prover<'_> {
+        let at = self.index.trees.partition_point(|tree| tree.first <= position).saturating_sub(1);
+        let tree = self.index.trees[at];
+        let end = self.index.trees.get(at + 1).map_or(self.index.rows, |next| next.first);
+        Prover { table: self, tree, size: end - tree.first, nodes: RefCell::default(), leaves: RefCell::default() }
+    }
+
     /// Every row that begins with `prefix`, with its position.
-    pub fn with_prefix(&self, prefix: &[u8]) -> Result<Vec<(u64, Vec<u8>)>, LedgerError> {
+    pub fn with_prefix(&self, prefix: &[u8]) -> Result<Rows, LedgerError> {
         // The first block whose first row is not below the prefix; rows that begin with it may stand in the one before.
         let (mut low, mut high) = (0, self.index.blocks.len());
         while low < high {
@@ -240,20 +274,67 @@ impl Table {
     /// Hands over every row, a block at a time.
     pub fn for_each(&self, mut take: impl FnMut(&[u8]) -> Result<(), CborError>) -> Result<(), LedgerError> {
         for number in 0..self.index.blocks.len() {
-            let bytes = self.block(number)?;
-            let rows = crate::split_rows(&bytes).map_err(|error| self.broken(&error.to_string()))?;
-            for row in rows {
-                take(row).map_err(|error| self.broken(&error.to_string()))?;
+            for (_, row) in self.rows_of(number)? {
+                take(&row).map_err(|error| self.broken(&error.to_string()))?;
             }
         }
         Ok(())
     }
 }
 
+/// Proves rows of one tree: the blocks that hold them are read, and of all others the roots are known.
+pub(crate) struct Prover<'a> {
+    table: &'a Table,
+    tree: Tree,
+    size: u64,
+    /// Roots above blocks that were worked out.
+    nodes: RefCell<BTreeMap<(u8, u64), Hash>>,
+    /// The leaves of the last block that was read.
+    leaves: RefCell<Option<(usize, Vec<Hash>)>>,
+}
+
+impl Prover<'_> {
+    /// A row's place in its tree, the tree's size, and the hashes from the row to its root.
+    pub fn prove(&self, position: u64) -> Result<(u64, u64, Vec<Hash>), LedgerError> {
+        let index = position - self.tree.first;
+        Ok((index, self.size, inclusion_proof(self, index, self.size)?))
+    }
+}
+
+impl HashReader for Prover<'_> {
+    type Error = LedgerError;
+
+    fn node(&self, level: u8, index: u64) -> Result<Hash, LedgerError> {
+        let block_at = |index: u64| self.tree.first_block + usize::try_from(index).unwrap_or(usize::MAX);
+        if level == BLOCK_LEVEL {
+            return Ok(self.table.index.blocks[block_at(index)].root);
+        }
+        if level > BLOCK_LEVEL {
+            let known = self.nodes.borrow().get(&(level, index)).copied();
+            if let Some(known) = known {
+                return Ok(known);
+            }
+            let node = node_hash(&self.node(level - 1, 2 * index)?, &self.node(level - 1, 2 * index + 1)?);
+            self.nodes.borrow_mut().insert((level, index), node);
+            return Ok(node);
+        }
+        let first = index << level;
+        let number = block_at(first / BLOCK_ROWS);
+        let mut held = self.leaves.borrow_mut();
+        if held.as_ref().is_none_or(|(known, _)| *known != number) {
+            *held = Some((number, self.table.block(number)?.1));
+        }
+        let leaves = held.as_ref().map_or(&[][..], |(_, leaves)| leaves);
+        let start = usize::try_from(first % BLOCK_ROWS).unwrap_or(usize::MAX);
+        Ok(root(&leaves[start..start + (1 << level)]))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use cairn_core::cbor::Encoder;
-    use cairn_merkle::tree::{Frontier, leaf_hash};
+    use cairn_merkle::proof::verify_inclusion;
+    use cairn_merkle::tree::Frontier;
     use proptest::prelude::*;
 
     use super::*;
@@ -286,7 +367,10 @@ mod tests {
     }
 
     fn open(tables: &Tables, path: &std::path::Path, root: Hash) -> Result<Table, LedgerError> {
-        let take = |frontier: &mut Frontier, row: &[u8]| frontier.push(leaf_hash(row));
+        let take = |frontier: &mut Frontier, _: &[u8], leaf: Hash| {
+            frontier.push(leaf);
+            false
+        };
         let finish = |frontier: Frontier| if frontier.root() == root { Ok(()) } else { Err("another root".to_owned()) };
         tables.open(("table", root), path.to_owned(), Frontier::default(), take, finish)
     }
@@ -313,6 +397,13 @@ mod tests {
             assert!(bytes() <= 16 * BLOCK_ROWS * row_bytes_max, "{number}");
         }
         assert!(table.with_prefix(&prefix(250_000)).unwrap().is_empty());
+        bytes();
+        for position in [0, 1, 127, 500_000, ROWS - 1] {
+            let (index, size, proof) = table.prover(position).prove(position).unwrap();
+            assert_eq!((index, size), (position, ROWS));
+            verify_inclusion(leaf_hash(&row(position)), index, size, root, &proof).unwrap();
+            assert!(bytes() <= 2 * BLOCK_ROWS * row_bytes_max, "the proof of {position}");
+        }
         assert_eq!(tables.read.whole_tables.load(Ordering::Relaxed), 1);
     }
 
@@ -346,6 +437,28 @@ mod tests {
             let mut each = Vec::new();
             table.for_each(|row| { each.push(row.to_vec()); Ok(()) }).unwrap();
             prop_assert!(each.iter().eq(all.iter().map(|(_, row)| row)));
+        }
+
+        #[test]
+        fn every_row_is_proved_under_the_root_of_its_own_tree(sizes in proptest::collection::vec(1u64..400, 1..4)) {
+            let rows: u64 = sizes.iter().sum();
+            let (_folder, path, _) = written(rows);
+            let starts: Vec<u64> = sizes.iter().scan(0, |next, size| { let first = *next; *next += size; Some(first) }).collect();
+            let take = |at: &mut u64, _: &[u8], _: Hash| { *at += 1; starts.contains(&(*at - 1)) };
+            let tables = Tables::default();
+            let table = tables.open(("table", Hash::ZERO), path, 0, take, |_| Ok(())).unwrap();
+            for (first, size) in starts.iter().zip(&sizes) {
+                let leaves: Vec<Hash> = (*first..first + size).map(|number| leaf_hash(&row(number))).collect();
+                let prover = table.prover(*first);
+                for position in *first..first + size {
+                    let (index, of, proof) = prover.prove(position).unwrap();
+                    prop_assert_eq!((index, of), (position - first, *size));
+                    let leaf = leaf_hash(&row(position));
+                    prop_assert!(verify_inclusion(leaf, index, of, root(&leaves), &proof).is_ok());
+                }
+            }
+            let expected: Vec<_> = (0..rows).map(|number| (number, row(number))).collect();
+            prop_assert_eq!(table.page(0, rows).unwrap(), expected);
         }
     }
 }

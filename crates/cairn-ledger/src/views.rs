@@ -1,14 +1,11 @@
 //! The documents of the HTTP API, made from the state and from closed epochs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::PoisonError;
 
 use cairn_api::{
-    AccountEpoch, AccountInfo, AssetInfo, BalanceInfo, ClaimInfo, ClassInfo, ClassRules, DeviceEpoch, DeviceInfo,
-    DistributionInfo, DomainInfo, EpochInfo, EpochList, EpochRef, NetworkInfo, PayoutInfo, PayoutList, PoolInfo,
-    ReasonInfo, RulesFrom, SalesInfo, VerdictInfo, VerdictList,
+    AccountInfo, AssetInfo, BalanceInfo, ClaimInfo, ClassInfo, ClassRules, DeviceInfo, DomainInfo, EpochInfo,
+    EpochList, EpochRef, NetworkInfo, PayoutInfo, PoolInfo, ReasonInfo, RulesFrom, SalesInfo, VerdictInfo,
 };
-use cairn_core::cbor::Encoder;
 use cairn_core::epoch::EpochStatement;
 use cairn_core::statement::Mobility;
 use cairn_core::{Account, Amount, DeviceId, Hash, PPM, Payout, Subject, Verdict};
@@ -18,13 +15,10 @@ use cairn_merkle::claim::ClaimTree;
 use cairn_merkle::note::KeyKind;
 use data_encoding::HEXLOWER;
 
-use crate::distribution::spread;
 use crate::{Ledger, LedgerError, NetworkClock};
 
 /// Epochs shown in a device's or an account's history.
 const HISTORY: u64 = 12;
-/// Epochs whose spread of pay is remembered.
-pub(crate) const SPREADS_MAX: usize = 256;
 
 impl Ledger {
     /// `GET /v1/network`; `None` before genesis.
@@ -187,190 +181,22 @@ impl Ledger {
         Ok(EpochRef { number: epoch, statement: Hash::of(&self.statement_bytes(epoch)?).to_hex() })
     }
 
-    /// The verdicts of an epoch on one device, with their positions in the sorted table.
-    pub(crate) fn verdicts_of(&self, epoch: u64, device: &DeviceId) -> Result<Vec<(u64, Verdict)>, LedgerError> {
-        let statement = self.closed(epoch)?;
-        let table = self.store.verdict_table(&statement)?;
-        let mut found = Vec::new();
-        // Rows are sorted by class and device first.
-        for class in &statement.classes {
-            let mut prefix = Encoder::empty();
-            prefix.array(9).text(&class.class).bytes(&device.0);
-            found.extend(table.with_prefix(&prefix.into_bytes())?);
-        }
-        decoded(epoch, found)
-    }
-
-    /// The payout rows of an epoch for one device, given its verdicts in that epoch: they name the accounts.
-    pub(crate) fn payouts_for(
-        &self,
-        epoch: u64,
-        device: &DeviceId,
-        verdicts: &[(u64, Verdict)],
-    ) -> Result<Vec<Payout>, LedgerError> {
-        let table = self.store.payout_table(&self.closed(epoch)?)?;
-        let accounts: BTreeSet<&Account> = verdicts.iter().map(|(_, verdict)| &verdict.account).collect();
-        let mut found = Vec::new();
-        // Rows are sorted by account and device first.
-        for account in accounts {
-            let mut prefix = Encoder::empty();
-            prefix.array(5);
-            account.encode(&mut prefix);
-            prefix.bytes(&device.0);
-            found.extend(table.with_prefix(&prefix.into_bytes())?);
-        }
-        payouts_in(epoch, found)
-    }
-
-    /// The payout rows of an epoch to one account.
-    pub(crate) fn payouts_to(&self, epoch: u64, account: &Account) -> Result<Vec<Payout>, LedgerError> {
-        let table = self.store.payout_table(&self.closed(epoch)?)?;
-        let mut prefix = Encoder::empty();
-        prefix.array(5);
-        account.encode(&mut prefix);
-        payouts_in(epoch, table.with_prefix(&prefix.into_bytes())?)
-    }
-
-    /// How the pay of a closed epoch is spread. Worked out once from all payout rows.
-    ///
-    /// # Errors
-    /// [`LedgerError::NoEpoch`], or that a view cannot be read.
-    pub fn distribution(&self, epoch: u64) -> Result<DistributionInfo, LedgerError> {
-        let statement = self.closed(epoch)?;
-        let key = (epoch, statement.hash());
-        let known = || self.spreads.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(spread) = known().get(&key) {
-            return Ok(spread.clone());
-        }
-        // Rows of one account stand together.
-        let mut paid: Vec<u128> = Vec::new();
-        let mut last = None;
-        self.store.payout_table(&statement)?.for_each(|row| {
-            let payout = Payout::decode(row)?;
-            if payout.device.is_some() {
-                if last.as_ref() != Some(&payout.account) {
-                    paid.push(0);
-                }
-                let sum = paid.last_mut().expect("a row of this account came before");
-                *sum = sum.saturating_add(payout.amount.0);
-                last = Some(payout.account);
-            }
-            Ok(())
-        })?;
-        let spread = spread(paid).expect("an epoch's payouts are within its balance");
-        let mut spreads = known();
-        spreads.insert(key, spread.clone());
-        if spreads.len() > SPREADS_MAX {
-            spreads.pop_first();
-        }
-        Ok(spread)
-    }
-
-    /// `GET /v1/epochs/{n}/verdicts`: at most `limit` verdicts from position `after` on, of one device or of all.
-    ///
-    /// # Errors
-    /// [`LedgerError::NoEpoch`], or that a view cannot be read.
-    pub fn verdict_list(
-        &self,
-        epoch: u64,
-        device: Option<&DeviceId>,
-        after: u64,
-        limit: u64,
-    ) -> Result<VerdictList, LedgerError> {
-        let statement = self.closed(epoch)?;
-        let total = self.store.verdict_table(&statement)?.rows();
-        let verdicts = match device {
-            Some(device) => self.verdicts_of(epoch, device)?,
-            // One more than is shown tells whether there is more.
-            None => decoded(epoch, self.store.verdict_table(&statement)?.page(after, limit.saturating_add(1))?)?,
-        };
-        let mut page = verdicts.into_iter().filter(|(at, _)| *at >= after);
-        let shown: Vec<VerdictInfo> =
-            page.by_ref().take(usize::try_from(limit).unwrap_or(usize::MAX)).map(|(_, v)| verdict_info(&v)).collect();
-        let next = page.next().map(|(at, _)| at);
-        Ok(VerdictList { epoch: self.epoch_ref(epoch)?, total, verdicts: shown, next })
-    }
-
-    /// `GET /v1/epochs/{n}/payouts`: at most `limit` rows from position `after` on.
-    ///
-    /// # Errors
-    /// [`LedgerError::NoEpoch`], or that a view cannot be read.
-    pub fn payout_list(&self, epoch: u64, after: u64, limit: u64) -> Result<PayoutList, LedgerError> {
-        let table = self.store.payout_table(&self.closed(epoch)?)?;
-        let total = table.rows();
-        let shown: Vec<PayoutInfo> = payouts_in(epoch, table.page(after, limit)?)?.iter().map(payout_info).collect();
-        let end = after.saturating_add(limit);
-        Ok(PayoutList { epoch: self.epoch_ref(epoch)?, total, payouts: shown, next: (end < total).then_some(end) })
-    }
-
-    /// At most `limit` closed epochs below `before`, newest first, and where the page after them begins.
-    fn history(&self, before: Option<u64>, limit: u64) -> (impl Iterator<Item = u64> + use<>, Option<u64>) {
-        let open = self.state().epoch.number;
-        let end = before.unwrap_or(open).min(open);
-        let start = end.saturating_sub(limit);
-        ((start..end).rev(), (start > 0).then_some(start))
-    }
-
-    /// What a device was judged and paid in the `limit` closed epochs below `before`, newest first, without those in which it
-    /// was not judged; and the `before` of the page after it, if there is one.
-    ///
-    /// # Errors
-    /// [`LedgerError`] when a view cannot be read.
-    pub fn device_history(
-        &self,
-        id: &DeviceId,
-        before: Option<u64>,
-        limit: u64,
-    ) -> Result<(Vec<DeviceEpoch>, Option<u64>), LedgerError> {
-        let (history, next) = self.history(before, limit);
-        let mut epochs = Vec::new();
-        for epoch in history {
-            let verdicts = self.verdicts_of(epoch, id)?;
-            if verdicts.is_empty() {
-                continue;
-            }
-            let paid = self.payouts_for(epoch, id, &verdicts)?;
-            epochs.push(DeviceEpoch {
-                epoch: self.epoch_ref(epoch)?,
-                verdicts: verdicts.len() as u64,
-                score_ppm: mean_score(verdicts.iter().map(|(_, verdict)| verdict)),
-                paid: sum(paid.into_iter().map(|payout| payout.amount)).to_string(),
-            });
-        }
-        Ok((epochs, next))
-    }
-
-    /// What an account was given in the `limit` closed epochs below `before`, newest first, without those that gave it nothing;
-    /// and the `before` of the page after it, if there is one.
-    ///
-    /// # Errors
-    /// [`LedgerError`] when a view cannot be read.
-    pub fn account_history(
-        &self,
-        account: &Account,
-        before: Option<u64>,
-        limit: u64,
-    ) -> Result<(Vec<AccountEpoch>, Option<u64>), LedgerError> {
-        let (history, next) = self.history(before, limit);
-        let mut epochs = Vec::new();
-        for epoch in history {
-            let paid = self.payouts_to(epoch, account)?;
-            if !paid.is_empty() {
-                let paid = sum(paid.into_iter().map(|payout| payout.amount)).to_string();
-                epochs.push(AccountEpoch { epoch: self.epoch_ref(epoch)?, paid });
-            }
-        }
-        Ok((epochs, next))
-    }
-
     /// `GET /v1/devices/{id}`.
     ///
     /// # Errors
     /// [`LedgerError::NoDevice`], or that a view cannot be read.
     pub fn device_info(&self, id: &DeviceId) -> Result<DeviceInfo, LedgerError> {
+        let (epochs, _) = self.closed_epochs().device_history(id, None, HISTORY)?;
+        Ok(DeviceInfo { epochs, ..self.device_now(id)? })
+    }
+
+    /// The same without its latest epochs.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoDevice`].
+    pub fn device_now(&self, id: &DeviceId) -> Result<DeviceInfo, LedgerError> {
         let state = self.state();
         let device = state.devices.get(id).ok_or_else(|| LedgerError::NoDevice { device: id.to_string() })?;
-        let (epochs, _) = self.device_history(id, None, HISTORY)?;
         Ok(DeviceInfo {
             id: id.to_string(),
             key: device.key.did(),
@@ -388,7 +214,7 @@ impl Ledger {
             denied_index: state.denial_at(id, state.received_ms).map(|denial| denial.index),
             last_name: device.names.highest(),
             open_reports: self.fold().open_reports().filter(|report| report.name.device == *id).count() as u64,
-            epochs,
+            epochs: Vec::new(),
         })
     }
 
@@ -397,15 +223,23 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when a view cannot be read.
     pub fn account_info(&self, account: &Account) -> Result<AccountInfo, LedgerError> {
+        let (epochs, _) = self.closed_epochs().account_history(account, None, HISTORY)?;
+        Ok(AccountInfo { epochs, ..self.account_now(account)? })
+    }
+
+    /// The same without its latest epochs.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when a view cannot be read.
+    pub fn account_now(&self, account: &Account) -> Result<AccountInfo, LedgerError> {
         let state = self.state();
-        let (epochs, _) = self.account_history(account, None, HISTORY)?;
         let owned = state.devices.iter().filter(|(_, device)| *device.owner == *account);
         Ok(AccountInfo {
             account: account.to_string(),
             cumulative: state.cumulative.get(account).copied().unwrap_or_default().to_string(),
             payee: state.payee_of(account).to_string(),
             devices: owned.map(|(id, _)| id.to_string()).collect(),
-            epochs,
+            epochs: Vec::new(),
             claim: self.claim_of(account)?,
         })
     }
@@ -444,16 +278,6 @@ impl Ledger {
             root: hex(&tree.root()),
         }))
     }
-}
-
-fn decoded(epoch: u64, rows: Vec<(u64, Vec<u8>)>) -> Result<Vec<(u64, Verdict)>, LedgerError> {
-    let read = |(at, row): (u64, Vec<u8>)| Verdict::decode(&row).map(|verdict| (at, verdict));
-    rows.into_iter().map(read).collect::<Result<_, _>>().map_err(|error| broken_view(epoch, "verdicts", &error))
-}
-
-fn payouts_in(epoch: u64, rows: Vec<(u64, Vec<u8>)>) -> Result<Vec<Payout>, LedgerError> {
-    let read = rows.iter().map(|(_, row)| Payout::decode(row)).collect::<Result<_, _>>();
-    read.map_err(|error| broken_view(epoch, "payouts", &error))
 }
 
 /// How many deposits of each chain were counted, where some were.

@@ -89,7 +89,7 @@ impl Page for Account {
             (facts(&[
                 ("Given in all", self.asset.of(&self.cumulative)),
                 ("Paid to", link::account(&self.payee)),
-                ("Devices", html! { (self.devices_total) }),
+                ("Devices, as the log stands now", html! { (self.devices_total) }),
             ]))
             (self.history())
             h2 { "Devices" }

@@ -14,7 +14,7 @@ use crate::error::ConsoleError;
 use crate::reader::{Reader, SignedBy};
 
 /// Characters of a document or a notation that are shown.
-const TEXT_MAX: usize = 12_000;
+const TEXT_MAX: usize = 6_000;
 /// Bytes of a byte string that its notation shows.
 const BYTES_MAX: usize = 96;
 

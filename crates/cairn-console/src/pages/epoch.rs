@@ -123,6 +123,7 @@ impl Page for Epoch {
             (classes(epoch, &money))
             (claims(epoch, &money))
             (statement(epoch))
+            (downloads(epoch.number))
             (neighbours(epoch.number))
         }
     }
@@ -156,7 +157,7 @@ fn spread(spread: &DistributionInfo, money: &Money) -> Markup {
     let best = count(spread.top_accounts, "account", "accounts");
     html! {
         h2 { "How pay is spread" }
-        p.quiet { "Over accounts that earned for devices; what the residual pool gives its own account is left out." }
+        p.quiet { "Over accounts that earned for devices; rows without one (the residual pool, licences, refunds) are left out." }
         @if spread.accounts == 0 {
             p.empty { "No account earned anything." }
         } @else {
@@ -254,6 +255,22 @@ fn statement(epoch: &EpochInfo) -> Markup {
         h2 { "The statement" }
         p.quiet { "Its hash is what auditors sign and what every number above comes under." }
         (facts(&rows))
+    }
+}
+
+/// Where the tables behind the numbers are.
+fn downloads(number: u64) -> Markup {
+    html! {
+        h2 { "Downloads" }
+        ul {
+            li { a href={ "/epochs/" (number) "/payouts.csv" } { "Every payout as CSV" } }
+            li { a href={ "/v1/epochs/" (number) } { "The statement as JSON" } }
+            li { a href={ "/v1/epochs/" (number) "/verdicts" } { "The verdicts as JSON, in pages" } }
+        }
+        p.quiet {
+            "The same addresses give the canonical bytes, which the hashes are over, to those who ask for "
+            code { "application/cbor" } " (the statement) or " code { "application/cbor-seq" } " (the tables)."
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use crate::ConsoleError;
 use crate::csv::Table;
+use crate::rows::PayoutRows;
 use crate::source::Source;
 
 /// A page: a view model that is serialised as its JSON twin, with the markup and the table that show the same.
@@ -30,6 +31,10 @@ pub(crate) trait Page: Serialize {
     fn main(&self) -> Markup;
     /// Its main table.
     fn table(&self) -> Table;
+    /// The rows that follow it in CSV.
+    fn more(&self) -> Option<PayoutRows> {
+        None
+    }
 }
 
 /// A number in a path.

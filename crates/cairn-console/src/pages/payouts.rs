@@ -5,13 +5,14 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::{Page, in_base_units, number};
-use crate::address::Address;
+use crate::address::{Address, Form};
 use crate::csv::Table;
 use crate::error::ConsoleError;
 use crate::markup::link;
 use crate::markup::table::{numbers, pager, table, words};
 use crate::money::Money;
 use crate::reader::Reader;
+use crate::rows::PayoutRows;
 use crate::source::Source;
 
 /// A page of payout rows.
@@ -28,6 +29,20 @@ pub(crate) struct Payouts {
     payouts: Vec<PayoutInfo>,
     /// The `after` of the next page; `null` on the last.
     next: Option<u64>,
+    /// What follows in CSV, which is the whole table from `after` on.
+    #[serde(skip)]
+    more: Option<PayoutRows>,
+}
+
+/// The fields of a row, in the order of its columns.
+pub(crate) fn row(payout: &PayoutInfo) -> Vec<String> {
+    vec![
+        payout.account.clone(),
+        payout.device.clone().unwrap_or_default(),
+        payout.pool.clone(),
+        payout.weight.to_string(),
+        payout.amount.clone(),
+    ]
 }
 
 impl Payouts {
@@ -43,7 +58,11 @@ impl Payouts {
         let asset = reader.money(Some(epoch))?;
         let list = reader.payouts(epoch, after, address.form.rows_max())?;
         let (total, payouts, next) = (list.total, list.payouts, list.next);
-        Ok(Self { source, epoch: list.epoch, asset, total, after, payouts, next })
+        let more = match next {
+            Some(next) if address.form == Form::Csv => Some(reader.payout_rows(epoch, next, Form::Csv.rows_max())?),
+            _ => None,
+        };
+        Ok(Self { source, epoch: list.epoch, asset, total, after, payouts, next, more })
     }
 }
 
@@ -63,7 +82,7 @@ impl Page for Payouts {
         let row = |payout: &PayoutInfo| {
             let (device, why) = match &payout.device {
                 Some(device) => (link::device(device), link::why(device, number, "why")),
-                None => (html! { "what no device got" }, html! {}),
+                None => (html! { span.quiet { "none" } }, html! {}),
             };
             let amount = self.asset.of(&payout.amount);
             vec![
@@ -90,22 +109,50 @@ impl Page for Payouts {
     }
 
     fn table(&self) -> Table {
-        let row = |payout: &PayoutInfo| {
-            vec![
-                payout.account.clone(),
-                payout.device.clone().unwrap_or_default(),
-                payout.pool.clone(),
-                payout.weight.to_string(),
-                payout.amount.clone(),
-            ]
-        };
         let columns = &["account", "device", "pool", "weight", "amount"];
-        let table = Table::of(columns, self.payouts.iter().map(row).collect())
+        Table::of(columns, self.payouts.iter().map(row).collect())
             .noting(in_base_units(&self.asset))
-            .noting(format!("rows from {} on, of {}", self.after, self.total));
-        match self.next {
-            Some(next) => table.noting(format!("further rows: /epochs/{}/payouts.csv?after={next}", self.epoch.number)),
-            None => table,
-        }
+            .noting(format!("rows from {} on, of {}", self.after, self.total))
+    }
+
+    fn more(&self) -> Option<PayoutRows> {
+        self.more.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_the_longest_rows_is_small() {
+        let longest = PayoutInfo {
+            account: format!("solana:{}:{}", "5".repeat(32), "z".repeat(44)),
+            device: Some(format!("dev1{}", "w".repeat(26))),
+            pool: "p".repeat(32),
+            weight: u64::MAX,
+            amount: u128::MAX.to_string(),
+        };
+        let epoch = EpochRef { number: u64::MAX, statement: "f".repeat(64) };
+        let source = Source {
+            network: "n".repeat(64),
+            network_id: "0".repeat(64),
+            as_of: Some(epoch.clone()),
+            rehearsed: vec!["&".repeat(200); 16],
+        };
+        let rows = usize::try_from(Form::Html.rows_max()).unwrap();
+        let page = Payouts {
+            source,
+            epoch,
+            asset: Money { symbol: "S".repeat(11), decimals: 18 },
+            total: u64::MAX,
+            after: u64::MAX - 100,
+            payouts: vec![longest; rows],
+            next: Some(u64::MAX),
+            more: None,
+        };
+        let address = Address::read("/epochs/18446744073709551615/payouts", "after=1").unwrap();
+        let html = crate::markup::layout::whole(&page, &address);
+        assert!(html.len() < 100_000, "{} bytes", html.len());
     }
 }

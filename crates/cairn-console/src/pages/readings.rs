@@ -19,11 +19,13 @@ use crate::words::utc;
 /// Entries that are read for one page.
 const ENTRIES_MAX: usize = 400;
 /// Readings of one quantity that are drawn,
-const POINTS_MAX: usize = 400;
+const POINTS_MAX: usize = 300;
 /// quantities,
-const SERIES_MAX: usize = 6;
+const SERIES_MAX: usize = 4;
 /// and readings that lost score, in the table below a chart.
-const FLAGGED_MAX: usize = 40;
+const FLAGGED_MAX: usize = 20;
+/// Marks in a chart.
+const MARKS_MAX: usize = 100;
 
 /// What a device reported in an epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
@@ -151,7 +153,9 @@ impl Series {
             y: reading.value.into(),
             is_flagged: !reading.lost.is_empty(),
         };
-        let points: Vec<Point> = self.points.iter().map(point).collect();
+        let mut points: Vec<Point> = self.points.iter().map(point).collect();
+        // Where nearly everything is marked, marks say no more.
+        points.iter_mut().filter(|point| point.is_flagged).skip(MARKS_MAX).for_each(|point| point.is_flagged = false);
         let (low, high) = self
             .points
             .iter()
@@ -233,5 +237,24 @@ mod tests {
         for (index, expected) in [(1, vec![]), (2, vec!["A"]), (3, vec!["B"]), (4, vec!["B"]), (5, vec![])] {
             assert_eq!(codes(index), expected, "{index}");
         }
+    }
+
+    #[test]
+    fn the_charts_of_a_busy_device_are_small() {
+        let busy = |quantity: sensing::Quantity| {
+            let lost: Vec<String> = (0..4).map(|n| format!("SEN-SOMETHING-LONG-{n}")).collect();
+            let reading = |n: u64| Reading {
+                time_ms: u64::MAX - 10_000 + n,
+                value: i64::MIN,
+                entry: u64::MAX,
+                lost: lost.clone(),
+            };
+            Series::of(quantity, (0..5_000).map(reading).collect())
+        };
+        let series = sensing::Quantity::all().take(SERIES_MAX).map(busy).collect();
+        let readings = Readings { entries: 9_000, entries_read: 400, series };
+        let html = readings.markup().into_string();
+        assert!(html.len() < 75_000, "{} bytes", html.len());
+        assert_eq!(html.matches("class=\"flagged\"").count(), SERIES_MAX * MARKS_MAX);
     }
 }

@@ -15,9 +15,9 @@ use crate::source::Source;
 use crate::why::{Line, Part, Told};
 
 /// Lines that are shown; an epoch of thousands of slots has more.
-const LINES_MAX: usize = 300;
+const LINES_MAX: usize = 120;
 /// Entries that one line links.
-const ENTRIES_MAX: usize = 24;
+const ENTRIES_MAX: usize = 6;
 
 /// The page.
 #[derive(Debug, Clone, Serialize)]
@@ -37,6 +37,7 @@ pub(crate) struct Why {
 struct Verified {
     statement: bool,
     verdicts: usize,
+    sales: usize,
     payouts: usize,
     claims: usize,
 }
@@ -50,8 +51,13 @@ impl Why {
         address.parameters(&[])?;
         let (device, epoch) = (DeviceId::parse(device)?, number(epoch, "an epoch")?);
         let (explanation, case) = reader.why(&device, epoch)?;
-        let verified =
-            Verified { statement: true, verdicts: case.verdicts(), payouts: case.payouts(), claims: case.claims() };
+        let verified = Verified {
+            statement: true,
+            verdicts: case.verdicts(),
+            sales: case.sales(),
+            payouts: case.payouts(),
+            claims: case.claims(),
+        };
         Ok(Self { source: reader.source(Some(epoch))?, explanation, verified, told: case.told(false) })
     }
 }
@@ -134,7 +140,7 @@ fn shown(line: &Line) -> Markup {
     let parts = html! {
         @if many {
             // Words, then entries with commas between them.
-            @for part in line.parts.iter().take(2 * ENTRIES_MAX) { (linked(part)) }
+            @for part in line.parts.iter().take(2 * ENTRIES_MAX + 1) { (linked(part)) }
             "… (the JSON twin has all)"
         } @else {
             @for part in &line.parts { (linked(part)) }
@@ -157,5 +163,26 @@ fn linked(part: &Part) -> Markup {
         Part::Entry(index) => link::entry(*index),
         Part::Statement(number, hash) => html! { a href={ "/epochs/" (number) } { code { (hash) } } },
         Part::Money(units, tokens) => html! { data.money value=(units) { (tokens) } },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_story_of_any_length_is_a_small_page() {
+        let line = Line::words(8, "check `pm10 neighbours: 12 say 201`: -4020 against 240; ".repeat(2));
+        let lines = vec![line.entries(&[u64::MAX; 200]); 5_000];
+        let html: String = lines.iter().take(LINES_MAX).map(|line| shown(line).into_string()).collect();
+        assert!(html.len() < 90_000, "{} bytes", html.len());
+    }
+
+    #[test]
+    fn many_entries_are_cut_and_few_are_not() {
+        for (entries, links) in [(1, 1), (ENTRIES_MAX, ENTRIES_MAX), (ENTRIES_MAX + 1, ENTRIES_MAX)] {
+            let line = Line::words(8, "x; ").entries(&vec![7; entries]);
+            assert_eq!(shown(&line).into_string().matches("<a ").count(), links, "{entries}");
+        }
     }
 }
