@@ -153,6 +153,16 @@ mod tests {
         assert!(!credits.add(&token, &[3; 32], Amount(1)), "one more than there may be");
         assert!(!credits.add(&native, &[3; 32], Amount(u128::MAX)), "more than an amount holds");
         assert_eq!(credits, before);
+        credits.take(&elsewhere, &[1; 32], Amount(CREDIT_MAX.0 - 13));
+        assert!(
+            credits.all().all(|(asset, _, amount)| *asset != elsewhere && amount > Amount::ZERO),
+            "nothing has no record"
+        );
+        credits.take(&native, &[1; 32], Amount(2));
+        credits.take(&native, &[3; 32], Amount::ZERO);
+        assert_eq!((credits.held(&native, &[1; 32]), credits.native()), (Amount(4), Amount(11)));
+        assert!(credits.add(&elsewhere, &[9; 32], Amount::ZERO) && credits.held(&elsewhere, &[9; 32]) == Amount::ZERO);
+        assert_eq!(credits.all().count(), 3);
         credits.count(chain.clone(), 3);
         assert_eq!((credits.counted(&chain), credits.counted(&Domain::parse("eip155:2").unwrap())), (3, 0));
     }

@@ -1,7 +1,8 @@
 //! What is served, held against the log and the statements it comes from.
 
 use cairn_api::{
-    AccountInfo, DeviceInfo, EpochInfo, EpochList, Explanation, PayoutList, RulesFrom, SubmitResponse, VerdictList,
+    AccountInfo, DeviceInfo, EpochInfo, EpochList, Explanation, PayoutList, RulesFrom, SaleList, SubmitResponse,
+    VerdictList,
 };
 use cairn_core::epoch::EpochStatement;
 use cairn_core::statement::{Body, PolicyDocument, ProfileDocument};
@@ -168,6 +169,32 @@ fn an_epoch_is_the_same_in_every_form_and_its_tables_hash_to_its_roots() {
     let records = cairn_fold::carry_records(&snapshot.records);
     assert_eq!((records.len(), carry.body), (devices.len(), records.concat()));
     assert_eq!(client.get("/v1/epochs/1/carry").status, 404);
+}
+
+#[test]
+fn where_no_job_was_settled_there_are_no_sales_and_that_is_no_error() {
+    let (_net, running, _) = closed_epoch();
+    let mut client = Client::to(&running);
+    let info: EpochInfo = client.get("/v1/epochs/0").json();
+    assert_eq!(info.sales, None);
+    let sales = client.get_as("/v1/epochs/0/sales", "application/cbor-seq");
+    assert_eq!((sales.status, sales.header("cairn-epoch-statement")), (200, Some(info.statement.as_str())));
+    assert!(sales.body.is_empty());
+    let list: SaleList = client.get("/v1/epochs/0/sales?after=0&limit=5").json();
+    assert_eq!((list.total, list.sales.len(), list.next, list.epoch.statement), (0, 0, None, info.statement));
+    let unknown = format!("/v1/epochs/0/sales/{}", "0".repeat(64));
+    for (path, status, code) in [
+        (unknown.as_str(), 404, "NET-NO-SALE"),
+        ("/v1/epochs/0/sales/x", 400, "NET-NAME"),
+        ("/v1/epochs/x/sales", 400, "NET-NUMBER"),
+        ("/v1/epochs/0/sales?job=1", 400, "NET-QUERY"),
+        ("/v1/epochs/1/sales", 404, "NET-NO-EPOCH"),
+    ] {
+        let answer = client.get(path);
+        assert_eq!((answer.status, answer.problem().code.as_str()), (status, code), "{path}");
+    }
+    let part = client.get_as("/v1/epochs/0/sales?limit=1", "application/cbor-seq");
+    assert_eq!(part.problem().code, "NET-QUERY", "a part of a table proves nothing");
 }
 
 #[test]
