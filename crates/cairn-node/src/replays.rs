@@ -2,10 +2,12 @@
 //!
 //! What was found is durable before it is said, so no auditor says two things of one job, however often it is killed.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cairn_api::JobInfo;
+use cairn_core::amount::mul_div_floor;
 use cairn_core::statement::{Body, Draft, Replay};
 use cairn_core::wallet::WalletKey;
 use cairn_core::{Address, Hash, JobId, NetworkId};
@@ -98,7 +100,8 @@ impl Replayer {
         }
         let time_ms = self.gateway.time_ms()?;
         let waits = |info: &JobInfo| info.truth.is_none() && info.replays.iter().all(|one| one.auditor != self.address);
-        let jobs: Vec<JobInfo> = self.gateway.to_replay(all)?.into_iter().filter(waits).collect();
+        let mut jobs: Vec<JobInfo> = self.gateway.to_replay(all)?.into_iter().filter(waits).collect();
+        jobs.sort_by_cached_key(|info| Reverse(stake(&info.locked, info.order.gas)));
         for info in jobs {
             let Ok(job) = JobId::parse(&info.job) else { continue };
             let is_early = self.again_ms.get(&job).is_some_and(|again_ms| wall_ms < *again_ms);
@@ -155,6 +158,10 @@ impl Replayer {
         let Some(info) = self.gateway.job(job)? else {
             return Ok(Err(Missed::Blobs("the job is not known any more".to_owned())));
         };
+        if info.truth.is_some() || info.settled.is_some() {
+            // While others were run.
+            return Ok(Err(Missed::Host("nobody waits for it any more".to_owned())));
+        }
         let order = read_order(job, &info, &self.network)?;
         let ran = fetch(&*self.gateway, &self.cache, &order)
             .and_then(|contents| run_order(job, &order, &contents, &mut || false));
@@ -167,6 +174,13 @@ impl Replayer {
         self.found.insert(*job, digest);
         Ok(Ok(digest))
     }
+}
+
+/// What is at stake for each 10^9 gas that an auditor has to run: what is most is run first. In any other order somebody who is
+/// buyer and worker in one could have auditors busy with huge jobs of no price while a lie is paid for want of a replay.
+fn stake(locked: &str, gas: u64) -> u128 {
+    let locked = locked.parse::<u128>().unwrap_or(0);
+    mul_div_floor(locked, 1_000_000_000, gas.max(1).into()).unwrap_or(u128::MAX)
 }
 
 /// The digest, and a check of both.
@@ -182,6 +196,15 @@ fn read(text: &str, job: &JobId) -> Option<Hash> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_most_money_for_its_gas_is_run_before_what_has_most_gas_or_none() {
+        let all = u128::MAX.to_string();
+        let cases = [("1", 1_000_000_000_000), ("1000", 1_000_000_000_000), ("50", 10_000_000), ("50", 0), (&all, 1)];
+        let stakes = cases.map(|(locked, gas)| stake(locked, gas));
+        assert_eq!(stakes, [0, 1, 5_000, 50_000_000_000, u128::MAX]);
+        assert_eq!(stake("what a gateway says", 1), 0);
+    }
 
     #[test]
     fn what_was_found_is_read_back_whole_or_not_at_all() {

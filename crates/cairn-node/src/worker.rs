@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::NodeError;
 use crate::cache::Cache;
-use crate::decide::{Action, Own, Reason, View, Why, next};
+use crate::decide::{Action, Own, Reason, Said, View, Why, next};
 use crate::network::{Answer, Network};
 use crate::offer::Terms;
 use crate::order::read_order;
@@ -29,6 +29,9 @@ const AHEAD_MAX_MS: u64 = 300_000;
 const AGAIN_MS: u64 = 5_000;
 /// An offer that was refused is made again after so long.
 const OFFER_AGAIN_MS: u64 = 30_000;
+/// A job without a result is declined so long before nobody can commit any more, or an eighth of its time before: whoever is
+/// silent loses a third of its score and its offer, whoever declines nothing.
+const LAST_WORD_MS: u64 = 5_000;
 /// A record is kept so long after the last moment at which it can be of use.
 const KEEP_MS: u64 = 86_400_000;
 /// How long a statement stays valid: a day, by the network's time.
@@ -329,12 +332,16 @@ impl<R: Runs> Worker<R> {
             let is_delivered = record.result.output_bytes == 0 || self.delivered.contains(job);
             return Own::Sealed { seal: record.seal(&self.identity.device), is_delivered };
         }
+        let commit_ms = self.orders.get(job).map_or(0, |order| order.commit_ms);
+        let last_word_ms = now_ms.saturating_add(LAST_WORD_MS.min(commit_ms / 8));
+        if view.mine == Said::Nothing && last_word_ms >= view.commit_until_ms {
+            return Own::Failed(self.missed.get(job).map_or(Reason::NoRoom, |miss| miss.reason));
+        }
         if self.runs.running().contains(job) {
             return Own::Running;
         }
         let Some(miss) = self.missed.get(job) else { return Own::Nothing };
         // The last quarter of the time is for saying so.
-        let commit_ms = self.orders.get(job).map_or(0, |order| order.commit_ms);
         match miss.reason {
             Reason::Blobs if now_ms.saturating_add(commit_ms / 4) < view.commit_until_ms => {
                 if now_ms < miss.at_ms.saturating_add(AGAIN_MS) { Own::Running } else { Own::Nothing }
@@ -363,11 +370,13 @@ impl<R: Runs> Worker<R> {
             }
             Action::Deliver => self.deliver(job, order, say),
             Action::Decline(reason) => {
+                self.runs.cancel(job);
                 let body = Body::Decline { job: *job, reason: reason.number() };
                 let report = self.sign(&body, now_ms)?;
                 self.say(job, "decline", &report, say).map(drop)
             }
             Action::Leave(why) => {
+                self.runs.cancel(job);
                 if self.left.insert(*job) {
                     let why = match why {
                         Why::Done => "everything was said",

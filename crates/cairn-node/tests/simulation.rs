@@ -345,12 +345,41 @@ impl Runs for AtOnce {
     fn cancel(&mut self, _: &JobId) {}
 }
 
+/// Runs that do not end, if there is room for them at all.
+struct Endless {
+    has_room: bool,
+    running: Vec<JobId>,
+}
+
+impl Runs for Endless {
+    fn start(&mut self, work: Work) -> Result<bool, NodeError> {
+        self.running.extend(self.has_room.then_some(work.job));
+        Ok(self.has_room)
+    }
+
+    fn finished(&mut self) -> Vec<(JobId, Result<Found, Missed>)> {
+        Vec::new()
+    }
+
+    fn running(&self) -> Vec<JobId> {
+        self.running.clone()
+    }
+
+    fn cancel(&mut self, job: &JobId) {
+        self.running.retain(|running| running != job);
+    }
+}
+
 fn begin(town: &Town, disk: &FaultyDisk, blobs: &FaultyDisk) -> Result<Worker<AtOnce>, NodeError> {
-    let records = Records::open(Arc::new(disk.clone()), NETWORK, device(), None)?;
     let cache = Arc::new(Cache::open(Arc::new(blobs.clone()), 10_000)?);
+    let runs = AtOnce { town: town.clone(), cache: cache.clone(), work: Vec::new() };
+    begin_with(town, disk, cache, runs)
+}
+
+fn begin_with<R: Runs>(town: &Town, disk: &FaultyDisk, cache: Arc<Cache>, runs: R) -> Result<Worker<R>, NodeError> {
+    let records = Records::open(Arc::new(disk.clone()), NETWORK, device(), None)?;
     let limits = Limits { capacity: 1, gas: 10_000_000, pages: 10, profiles: 3 };
     let terms = Terms { price: Amount(1), limits, lease_ms: 3_600_000 };
-    let runs = AtOnce { town: town.clone(), cache: cache.clone(), work: Vec::new() };
     let identity = Identity { key: key(), device: device(), network: NETWORK };
     Ok(Worker::new(identity, terms, Clock::Recorded, Arc::new(town.clone()), cache, records, runs))
 }
@@ -437,6 +466,30 @@ fn what_is_not_to_be_had_is_declined_when_three_quarters_of_the_time_are_over() 
             WordInfo::Declined { reason: 1, .. } => assert!(!is_early),
             other => panic!("{other:?}"),
         }
+    }
+}
+
+#[test]
+fn what_cannot_be_done_in_time_is_declined_before_silence_costs_anything_and_is_not_run_on() {
+    for has_room in [true, false] {
+        let town = Town::new(NONE);
+        let lives = Lives::on(FaultyDisk::new(1, Faults::default()));
+        let cache = Arc::new(Cache::open(Arc::new(lives.blobs.clone()), 10_000).unwrap());
+        let runs = Endless { has_room, running: Vec::new() };
+        let mut worker = begin_with(&town, &lives.disk, cache, runs).unwrap();
+        for _ in 0..1_100 {
+            worker.step(RECEIVED_MS, &mut || Ok([1; 16]), &mut |_| ()).unwrap();
+            let state = town.lock();
+            match &state.word {
+                WordInfo::Silent => assert!(state.now_ms < RECEIVED_MS + COMMIT_MS - 4_000),
+                WordInfo::Declined { reason: 2, .. } => {
+                    assert!(state.now_ms >= RECEIVED_MS + COMMIT_MS - 5_000);
+                    assert!(worker.is_idle());
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(matches!(town.lock().word, WordInfo::Declined { .. }));
     }
 }
 
