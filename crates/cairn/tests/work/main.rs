@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::liar::Liar;
 use crate::place::{MODULE, Place, UNIT};
 
-fn word<'a>(worker: &'a Value) -> &'a str {
+fn word(worker: &Value) -> &str {
     worker["word"]["said"].as_str().unwrap()
 }
 
@@ -50,7 +50,7 @@ fn work_is_bought_done_checked_and_paid_and_who_lies_or_is_killed_changes_nothin
         place.enrol(worker, owner);
     }
     let first = place.work("w1", "1");
-    let _second = place.work("w2", "2");
+    let second = place.work("w2", "2");
     let _auditor = place.audit();
     place.await_offers(2);
 
@@ -75,13 +75,23 @@ fn work_is_bought_done_checked_and_paid_and_who_lies_or_is_killed_changes_nothin
     assert!(replayed["workers"].as_array().unwrap().iter().all(|worker| worker["same"] == true), "{replayed:#}");
     assert_eq!(place.refused(&format!("job receipt {honest}")), (1, "CMP-UNSETTLED".to_owned()));
 
-    // A job that is taken back before anybody sealed anything; and nobody else can take one back.
-    drop(first);
+    // A job that is taken back before anybody sealed anything. Nobody else can take one back, and nobody can twice.
+    drop((first, second));
+    let taken_back = place.done(order);
+    let job = taken_back["job"].as_str().unwrap();
+    assert_eq!(place.refused(&format!("job cancel {job} --wallet o1.key")), (1, "STM-RIGHTS".to_owned()));
+    place.done(&format!("job cancel {job} --wallet buyer.key"));
+    assert_eq!(place.refused(&format!("job show {job}")), (1, "NET-NO-JOB".to_owned()));
+    assert_eq!(place.refused(&format!("job cancel {job} --wallet buyer.key")).0, 1);
+
+    // The input is licensed from here on.
+    place.done("licence grant --content input --owner o3.key --price 2 --share 100000 --module seven.wasm");
+    assert_eq!(place.refused("licence grant --content input --owner o2.key --price 1"), (1, "CMP-HELD".to_owned()));
+    let _second = place.work("w2", "2");
     let _liar = Liar::start(folder, &place.up.url, secret(folder, "w3"), Amount(UNIT));
     place.await_offers(3);
     let third = place.done(&format!("{order} --replicas 3"));
     let job = third["job"].as_str().unwrap();
-    assert_eq!(place.refused(&format!("job cancel {job} --wallet o1.key")).0, 1);
     killed_between_its_steps(&place, job);
 
     // The liar is found out by the auditor, and the honest ones are paid.
@@ -99,6 +109,9 @@ fn work_is_bought_done_checked_and_paid_and_who_lies_or_is_killed_changes_nothin
         .collect();
     assert_eq!((assigned.len(), right.len()), (3, 2), "{settled:#}");
     assert_eq!(paid, right, "{settled:#}");
+    // The owner of the input has its price and its tenth of the first right worker's.
+    let gas_paid = sale["work"][0]["work"].as_str().unwrap().parse::<u128>().unwrap();
+    assert_eq!(sale["licences"][0]["amount"], (2 * UNIT + gas_paid / 10).to_string(), "{sale:#}");
     let (code, compared) = place.ran(&format!("replay {job}"));
     assert_eq!((code, compared["error"]["code"].as_str()), (1, Some("CMP-DIFFERS")), "{compared:#}");
     let differs = compared["workers"].as_array().unwrap().iter().find(|worker| worker["same"] == false).unwrap();

@@ -191,7 +191,7 @@ impl<'a> Place<'a> {
         let client = Client::at(&self.up.url).unwrap();
         let network = NetworkId(Hash::from_hex(&client.network().unwrap().network_id).unwrap());
         let mut buyer = [0; 32];
-        buyer[12..].copy_from_slice(&data_encoding::HEXLOWER.decode(self.address("buyer")[2..].as_bytes()).unwrap());
+        buyer[12..].copy_from_slice(&data_encoding::HEXLOWER.decode(&self.address("buyer").as_bytes()[2..]).unwrap());
         let place = Seat { block: 7, block_hash: [1; 32], transaction: [2; 32], log_index: 0 };
         let amount = Amount(1_000 * UNIT);
         let deposit = Deposit { place, buyer, asset: TOKEN, amount, payer: [4; 20], memo: [0; 32] };
