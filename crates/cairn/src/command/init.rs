@@ -15,6 +15,12 @@ use crate::output::Output;
 /// What else `[gateway]` takes, as it is when it is left out.
 const GATEWAY: &str = include_str!("init/gateway.toml");
 
+/// What a policy with compute says besides.
+const COMPUTE: &str = include_str!("init/compute.toml");
+
+/// The profile of compute that a network begins with.
+const COMPUTE_PROFILE: &str = "compute.toml";
+
 /// Arguments of `cairn init`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -47,6 +53,10 @@ pub struct Args {
     /// The sensing profile to start from: one of those that come with Cairn, without `.toml`.
     #[arg(long, default_value = "sensing-station")]
     pub profile: String,
+    /// Also take orders of compute: the policy and profile of `compute/1`, and an observer's key for buyers' deposits on
+    /// the settlement chain.
+    #[arg(long)]
+    pub compute: bool,
     /// Rehearse on a recorded clock that starts at this time (ms since 1970 UTC) and follows the data.
     #[arg(long, value_name = "MS")]
     pub recorded_clock_from: Option<u64>,
@@ -122,7 +132,15 @@ pub(crate) fn make(args: &Args) -> Result<Made, Failure> {
     let clock = make_key(&folder, "clock", Algorithm::Ed25519, "the operator's clock observations")?.signing()?;
     let treasury = treasury(&folder, args)?;
     let rehearsed = rehearsed(args);
-    let policy = cairn_reward::default_policy(&args.symbol, &treasury, &clock.public());
+    let mut policy = cairn_reward::default_policy(&args.symbol, &treasury, &clock.public());
+    if args.compute {
+        let observer = make_key(&folder, "deposits", Algorithm::Ed25519, "observations of what buyers deposited")?;
+        policy
+            .push_str(&COMPUTE.replace("CHAIN", &args.chain).replace("OBSERVER", &observer.signing()?.public().did()));
+        for (name, text) in Class::Compute.default_profiles().iter().filter(|(name, _)| *name == COMPUTE_PROFILE) {
+            write(&args.dir.join("profiles").join(name), text)?;
+        }
+    }
     write(&args.dir.join("policy.toml"), &policy)?;
     write(&args.dir.join("profiles").join(profile_name), &with_whole_slots(profile, args)?)?;
     write(&folder.config(), &network_toml(args, profile_name, &rehearsed))?;
@@ -215,6 +233,8 @@ fn network_toml(args: &Args, profile_name: &str, rehearsed: &[String]) -> String
         Some(from_ms) => ("recorded", format!("epoch_zero_ms = {from_ms}")),
         None => ("wall", "# epoch_zero_ms = 0".to_owned()),
     };
+    let compute =
+        if args.compute { format!("\"compute/1\" = \"profiles/{COMPUTE_PROFILE}\"\n") } else { String::new() };
     let rehearsed: String = rehearsed.iter().map(|what| format!("\n    \"{what}\",")).collect();
     let rehearsed = if rehearsed.is_empty() { "[]".to_owned() } else { format!("[{rehearsed}\n]") };
     format!(
@@ -241,7 +261,7 @@ policy = "policy.toml"
 # The thresholds that each class is judged by.
 [profiles]
 "sensing/1" = "profiles/{profile_name}"
-
+{compute}
 # The chain that accounts are named on. Without a distributor no contract is attached: claim roots are computed and
 # served, and nothing is paid on the chain.
 [settlement]
@@ -296,6 +316,24 @@ mod tests {
             commented_out(GATEWAY).lines().map(|line| line.trim_start_matches("# ").to_owned() + "\n").collect();
         assert_eq!(options(&read(&format!("[gateway]\n{uncommented}"))), options(&shown));
         assert!(toml::from_str::<toml::Table>(&commented_out(GATEWAY)).unwrap().is_empty(), "all of it is comments");
+    }
+
+    #[test]
+    fn with_compute_a_network_has_its_class_its_profile_and_an_observer_of_deposits() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = |compute: bool, dir: &str| Args { compute, ..Args::of(&folder.path().join(dir)) };
+        for (compute, dir) in [(true, "with"), (false, "without")] {
+            let args = args(compute, dir);
+            make(&args).unwrap();
+            let policy = cairn_reward::Policy::parse(&std::fs::read(args.dir.join("policy.toml")).unwrap()).unwrap();
+            let schema = Class::Compute.schema();
+            assert_eq!(policy.classes.contains_key(schema), compute);
+            assert_eq!(policy.credit.is_some(), compute);
+            let observed = policy.observers.iter().any(|observer| observer.source == "deposits/eip155:31337");
+            assert_eq!((observed, args.dir.join("keys/deposits.key").exists()), (compute, compute));
+            let config = Config::read(&Folder::at(&args.dir)).unwrap();
+            assert_eq!(config.profiles.contains_key(schema), compute);
+        }
     }
 
     #[test]
