@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cairn_audit::{AuditOptions, AuditReport, HttpSource};
 use cairn_client::Client;
@@ -13,8 +13,8 @@ use serde::Serialize;
 use crate::config::{Folder, duration_ms};
 use crate::dataset::{BadRow, Dataset};
 use crate::demo::{
-    AttackerLine, Balance, Books, Cast, Line, Parts, Plan, Settled, Tallies, Tampered, enrol, flip_a_byte, grouped,
-    replay, table, tokens,
+    AttackerLine, Balance, Books, Bought, Cast, Line, Live, Parts, Plan, Settled, Tallies, Tampered, Trade, Traded,
+    await_checkpoint, enrol, flip_a_byte, grouped, replay, table, tokens,
 };
 use crate::failure::Failure;
 use crate::keys::Key;
@@ -45,6 +45,9 @@ pub struct Args {
     /// Leave the attackers out.
     #[arg(long)]
     no_attackers: bool,
+    /// Leave out what is live: a buyer's order of a forecast, and this machine that does it.
+    #[arg(long)]
+    no_compute: bool,
     /// Exit when done, instead of serving on.
     #[arg(long)]
     once: bool,
@@ -83,6 +86,8 @@ struct Summary {
     audit: &'static str,
     audit_report: AuditReport,
     settlement: Settled,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<Traded>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tampered: Option<Tampered>,
     seconds: Seconds,
@@ -185,7 +190,14 @@ fn configuration(args: &Args, plan: &Plan, folder: &Folder) -> super::init::Args
     if !args.no_attackers {
         rehearsed.push("simulated attackers, labelled in the summary".to_owned());
     }
+    if !args.no_compute {
+        rehearsed.push(
+            "one machine buys and sells the live job: order, run, replays and payment are real, its prices are made up"
+                .to_owned(),
+        );
+    }
     super::init::Args {
+        compute: !args.no_compute,
         name: if args.dataset.is_some() { "demo: your readings" } else { "demo: air quality" }.to_owned(),
         origin: "localhost/cairn-demo".to_owned(),
         epoch: format!("{}ms", plan.epoch_ms),
@@ -219,20 +231,8 @@ impl Stage {
         let bar = self.output.progress("replaying", self.plan.readings() as u64);
         let tallies = replay(&self.client, cast, &self.plan, network, &clock, &bar)?;
         bar.finish_and_clear();
-        self.wait_for_checkpoint()?;
+        await_checkpoint(&self.client)?;
         Ok(tallies)
-    }
-
-    /// Waits until everything is under a checkpoint, as any reader would.
-    fn wait_for_checkpoint(&self) -> Result<(), Failure> {
-        for _ in 0..600 {
-            let health = self.client.health()?;
-            if health.checkpoint_size == health.size {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Err(Failure::failed("NET-DEMO", "no checkpoint covers the whole log after half a minute"))
     }
 
     #[expect(clippy::too_many_arguments, reason = "everything that the summary tells of")]
@@ -247,15 +247,23 @@ impl Stage {
         begun: Instant,
         mut seconds: Seconds,
     ) -> Result<Summary, Failure> {
+        let settling = Instant::now();
+        let chain = Domain::parse(CHAIN).map_err(|error| Failure::usage("NET-CONFIG", error))?;
+        let clock = Key::read(&self.folder.key("clock")).and_then(Key::signing)?;
+        let network = network_id(&self.client.network()?.network_id)?;
+        let closes_ms = |epoch: u64| self.plan.zero_ms + (epoch + 1) * self.plan.epoch_ms + self.plan.grace_ms;
+        let (client, folder, auditors) = (&self.client, &self.folder, parts.auditors());
+        let mut trade = Trade::on(client, folder, network, &chain, &clock, auditors, &closes_ms, cast, dataset);
+        let live = (!args.no_compute).then_some(&mut trade as &mut dyn Live);
+        let settlement = parts.settle(&self.folder, url, self.output, live)?;
+        let live = trade.traded;
+        seconds.settlement = settling.elapsed().as_secs_f64();
+        await_checkpoint(&self.client)?;
         let info = self.client.network()?;
-        let network = network_id(&info.network_id)?;
         let books = Books::read(&self.client, info.epoch)?;
         let auditing = Instant::now();
         let mut audit_report = self.audit(network, info.epoch)?;
         seconds.audit = auditing.elapsed().as_secs_f64();
-        let settling = Instant::now();
-        let settlement = parts.settle(&self.folder, url, self.output)?;
-        seconds.settlement = settling.elapsed().as_secs_f64();
         let mut tampered = None;
         if args.tamper {
             tampered = Some(self.tamper(info.size / 2)?);
@@ -292,6 +300,7 @@ impl Stage {
             audit: if audit_report.passed() { "PASS" } else { "FAIL" },
             audit_report,
             settlement,
+            live,
             tampered,
             seconds,
         })
@@ -416,6 +425,9 @@ fn text(summary: &Summary) -> String {
     }
     let _ = writeln!(text, "\nAudit, from nothing but what is served: {}", audit_line(summary));
     text.push_str(&settled_text(&summary.settlement, &summary.symbol, summary.decimals));
+    if let Some(live) = &summary.live {
+        text.push_str(&live_text(live, summary));
+    }
     let seconds = &summary.seconds;
     let _ = write!(
         text,
@@ -430,12 +442,46 @@ fn settled_text(settled: &Settled, symbol: &str, decimals: u8) -> String {
     let Settled { auditors, posted, epoch, accounts, below, tampered, gas, .. } = settled;
     let agrees = if settled.agrees { "as the log granted, to the base unit" } else { "NOT WHAT THE LOG GRANTED" };
     let (paid, left, balances) = (amount(&settled.paid), amount(&settled.left), amount(&settled.balances));
+    let burned = match settled.burned.as_str() {
+        "0" => String::new(),
+        burned => format!("a buyer burned {} {symbol} for credit\n  ", amount(burned)),
+    };
     format!(
         "\nSettled on {}, a rehearsal\n  {auditors} auditors of one operator recomputed every epoch and signed; the contract took {posted} epochs, \
-         the last is {epoch}\n  pushed {paid} {symbol} to {accounts} accounts; {below} small ones may claim {left}\n  \
+         the last is {epoch}\n  pushed {paid} {symbol} to {accounts} accounts; {below} small ones may claim {left}\n  {burned}\
          read back from the token: {balances} {symbol}, {agrees}\n  gas: {} to post an epoch, {} to push to an account\n  \
          a statement of epoch {} with one token more: refused by an auditor ({}) and by the contract ({})\n",
         settled.chain, gas.post, gas.push, tampered.epoch, tampered.auditor, tampered.contract
+    )
+}
+
+fn live_text(live: &Traded, summary: &Summary) -> String {
+    let bought = match live {
+        Traded::Nothing { nothing_bought } => return format!("\nLive: nothing was bought, for {nothing_bought}\n"),
+        Traded::Bought(bought) => bought,
+    };
+    let symbol = &summary.symbol;
+    let amount = |units: &str| tokens(cairn_core::Amount::parse(units).unwrap_or_default(), summary.decimals);
+    let Bought { station, job, worker, gas, replays, epoch, forecast, .. } = &**bought;
+    let agrees = if bought.agrees { "the same, byte for byte, and paid as stated" } else { "NOT WHAT WAS STATED" };
+    let tenths = |value: i64| format!("{}.{}", value / 10, value % 10);
+    let (last, next) = (u64::from(forecast.last_day) * 86_400_000, (u64::from(forecast.last_day) + 1) * 86_400_000);
+    format!(
+        "\nLive: the owner of {station} bought a forecast from this machine\n  job       {job}\n  \
+         worker    {worker}, enrolled now; {gas} gas\n  \
+         forecast  PM10 at {station} on {}: {} ug/m3 (measured {}, the day before {}); on {}: {} ug/m3\n  \
+         paid      {} {symbol} to the worker, {} burned, {} to the owner of the model, {} back to the buyer's credit\n  \
+         checked   {replays} auditors ran it again before epoch {epoch} settled it; the buyer's own run: {agrees}\n",
+        day(last),
+        tenths(forecast.said.into()),
+        tenths(forecast.measured.into()),
+        tenths(forecast.before.into()),
+        day(next),
+        tenths(forecast.tomorrow.into()),
+        amount(&bought.worker_due),
+        amount(&bought.burned),
+        amount(&bought.licence),
+        amount(&bought.returned),
     )
 }
 
@@ -447,12 +493,19 @@ fn balance_line(summary: &Summary) -> String {
     };
     let holds =
         if balance["balances"] == true { "balances in every epoch, to the base unit" } else { "DOES NOT BALANCE" };
+    // Where nobody bought anything, nothing of it need be said.
+    let bought = |text: &str, name: &str| match balance[name].as_str() {
+        Some("0") | None => String::new(),
+        Some(_) => format!(" + {text} {}", part(name)),
+    };
     format!(
-        "minted {} = paid {} + burned {} + unallocated {}; {holds}",
+        "minted {}{} = paid {} + burned {} + unallocated {}{}; {holds}",
         part("minted"),
+        bought("paid in by buyers", "deposited"),
         part("paid"),
         part("burned"),
-        part("unallocated")
+        part("unallocated"),
+        bought("buyers' credit", "credit")
     )
 }
 
@@ -478,12 +531,18 @@ fn next_commands(summary: &Summary) -> String {
     let device = summary.worst_scores.first().or(summary.top_earners.first());
     let (id, epoch) = device.map_or((String::new(), 0), |line| (line.device.clone(), line.epoch.unwrap_or(0)));
     let url = &summary.url;
+    let live = match &summary.live {
+        Some(Traded::Bought(bought)) => {
+            format!("  cairn replay {job} --url {url}\n  cairn job receipt {job} --url {url}\n", job = bought.job)
+        }
+        _ => String::new(),
+    };
     format!(
         "\nTry next (`cairn up {dir}` serves it again when the demo has ended)\n  \
          cairn explain {id} {epoch} --url {url}\n  \
          cairn epoch show {last} --url {url}\n  \
          cairn audit {url} --network {network}\n  \
-         cairn chain status --url {url} --embedded {dir}/chain\n",
+         cairn chain status --url {url} --embedded {dir}/chain\n{live}",
         dir = summary.dir.display(),
         last = summary.epochs.saturating_sub(1),
         network = summary.network_id,

@@ -43,10 +43,21 @@ impl Device {
         Ok(Self { name, id, account, key, owner, position, altitude_cm, seq: 0 })
     }
 
+    /// Its owner's wallet.
+    #[must_use]
+    pub const fn wallet(&self) -> &WalletKey {
+        &self.owner
+    }
+
+    /// The cell that it is in, at a resolution of 0 to 15.
+    #[must_use]
+    pub fn cell(&self, resolution: u8) -> Cell {
+        Cell::containing(self.position, resolution).expect("a position on earth is in a cell")
+    }
+
     /// The statement by which it joins, signed by its key and its owner.
     #[must_use]
     pub fn enrolment(&self, network: NetworkId, resolution: u8, now_ms: u64) -> Vec<u8> {
-        let cell = Cell::containing(self.position, resolution).expect("a position on earth is in a cell");
         let enrol = Enrol {
             key: self.key.public(),
             owner: self.account.clone(),
@@ -54,7 +65,7 @@ impl Device {
             classes: vec![CLASS.to_owned()],
             model: self.name.clone(),
             mobility: Mobility::Fixed,
-            cell: cell.index(),
+            cell: self.cell(resolution).index(),
             // The stations' places are published with their data.
             exact: Some((self.position.lat_e7, self.position.lon_e7)),
             altitude_cm: self.altitude_cm,

@@ -4,15 +4,18 @@
 //! is declared in genesis and repeated by every epoch statement.
 
 mod cast;
+mod forecast;
 mod plan;
 mod replay;
 mod settle;
 mod summary;
 mod tamper;
+mod trade;
 
 pub use cast::Cast;
 pub use plan::Plan;
-pub use replay::{Tallies, enrol, replay};
-pub use settle::{Parts, Settled};
+pub use replay::{Tallies, await_checkpoint, enrol, replay};
+pub use settle::{Live, Parts, Settled};
 pub use summary::{AttackerLine, Balance, Books, Line, grouped, table, tokens};
 pub use tamper::{Tampered, flip_a_byte};
+pub use trade::{Bought, Trade, Traded};

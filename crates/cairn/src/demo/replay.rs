@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use cairn_api::{ResultRow, ResultStatus};
 use cairn_client::Client;
@@ -125,6 +126,21 @@ pub fn replay(
     let closing = sign_observation(clock, &network, &ObservationBody::clock(plan.closed_ms()));
     observe(client, &closing)?;
     Ok(tallies)
+}
+
+/// Waits until everything is under a checkpoint, as any reader would.
+///
+/// # Errors
+/// `NET-DEMO` after half a minute.
+pub fn await_checkpoint(client: &Client) -> Result<(), Failure> {
+    for _ in 0..600 {
+        let health = client.health()?;
+        if health.checkpoint_size == health.size {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Err(Failure::failed("NET-DEMO", "no checkpoint covers the whole log after half a minute"))
 }
 
 /// Signs until everything is signed, or nobody listens any more.

@@ -3,6 +3,11 @@
 //! Everything here is what the commands do (`cairn auditor run`, `cairn chain deploy`, `post` and `pay`), against the gateway
 //! over HTTP and a chain in the network's folder. Three auditors of one operator are a rehearsal, and so is the chain.
 
+mod on_chain;
+mod rounds;
+
+use std::collections::BTreeMap;
+
 use cairn_audit::{HttpSource, Source, SourceError};
 use cairn_auditor::{Auditor, LookOptions, Standing};
 use cairn_chain::deployment::Plan;
@@ -16,11 +21,11 @@ use cairn_core::{Amount, Domain, Hash};
 use cairn_merkle::TilePath;
 use cairn_reward::Policy;
 use cairn_settle::abi::address_word;
-use cairn_settle::calls::account_of;
 use cairn_settle::told::address_text;
 use cairn_settle::{EpochMessage, EvmAddress, calls};
 use serde::Serialize;
 
+use self::rounds::Rounds;
 use crate::command::auditor::{self, post_of};
 use crate::command::chain::{deploy_all, keep_record};
 use crate::config::Folder;
@@ -31,11 +36,15 @@ use crate::output::Output;
 use crate::propose::by_operator;
 use crate::settle::network::Network;
 use crate::settle::place::{Sender, address_of, open_embedded, outbox_folder};
-use crate::settle::steps::{Paid, Posted, Settler};
 use crate::settle::terms::{Document, OfNetwork, template};
+
+pub use self::on_chain::OnChain;
 
 /// How many auditors the demo plays.
 const AUDITORS: u64 = 3;
+
+/// Coin that those who send on the demo's chain are given, wei.
+const COIN_WEI: u128 = 1_000_000_000_000_000_000_000;
 
 /// Who plays what at the end.
 pub struct Parts {
@@ -68,9 +77,12 @@ pub struct Settled {
     pub below: usize,
     /// Base units that they may claim.
     pub left: String,
+    /// Base units that buyers burned for credit in the log.
+    pub burned: String,
     /// Base units on the accounts, read back from the token.
     pub balances: String,
-    /// Whether every account holds what it was pushed, to the base unit, and the token's supply is what was granted.
+    /// Whether every account holds what it was pushed less what it burned, to the base unit, and the token's supply is what was
+    /// granted less what was burned.
     pub agrees: bool,
     /// Gas of the last epoch's posting, and of all pushes for each account.
     pub gas: Gas,
@@ -96,6 +108,21 @@ pub struct TamperedStatement {
     pub auditor: String,
     /// What the contract answered to it with the auditors' signatures over the true one.
     pub contract: String,
+}
+
+/// What is played live while the chain is there.
+pub trait Live {
+    /// Everybody has on the chain what was earned so far.
+    ///
+    /// # Errors
+    /// When it cannot be played.
+    fn earned(&mut self, on_chain: &mut OnChain<'_>) -> Result<(), Failure>;
+
+    /// What came of it is settled too.
+    ///
+    /// # Errors
+    /// What the chain answers.
+    fn settled(&mut self, on_chain: &OnChain<'_>) -> Result<(), Failure>;
 }
 
 impl Parts {
@@ -125,11 +152,18 @@ impl Parts {
         members
     }
 
-    /// Has the auditors sign, and settles what they signed.
+    /// Has the auditors sign, and settles what they signed; where `live` is to be played, when everybody has what was earned, also
+    /// what came of that.
     ///
     /// # Errors
-    /// When an auditor refuses the log as it is, or the chain refuses what a quorum signed.
-    pub fn settle(&self, folder: &Folder, url: &str, output: Output) -> Result<Settled, Failure> {
+    /// When an auditor refuses the log as it is, or the chain refuses what a quorum signed; what `live` says.
+    pub fn settle(
+        &self,
+        folder: &Folder,
+        url: &str,
+        output: Output,
+        live: Option<&mut dyn Live>,
+    ) -> Result<Settled, Failure> {
         let chain = open_embedded(&folder.root().join("chain"))?;
         let connect = Connect::to(Some(url.to_owned()));
         let network = Network::of(&connect, &chain)?;
@@ -139,7 +173,7 @@ impl Parts {
 
         let key = folder.key("settler");
         let account = address_of(&self.settler);
-        chain.fund(account, 1_000_000_000_000_000_000_000)?;
+        chain.fund(account, COIN_WEI)?;
         let options = cairn_chain::outbox::Options { confirmations: 0, ..cairn_chain::outbox::Options::default() };
         let outbox = Outbox::open(&outbox_folder(&key, chain.id()), &chain, self.settler.clone(), options)?;
         let mut sender = Sender::by(outbox, &chain);
@@ -149,14 +183,26 @@ impl Parts {
         let contracts = Contracts::of(&chain, plan.addresses().payout, &network.id)?;
         let contract = tempt_contract(&network, &chain, &contracts, account)?;
 
-        let mut send = |purpose: &str, call: &Call| sender.send(purpose, call);
-        let mut settler = Settler { chain: &chain, network: &network, contracts, account, batch: 50, send: &mut send };
-        let bar = output.progress("settling", last + 1);
-        let posted = settler.post(&mut |epoch| bar.set_position(epoch + 1))?;
-        let paid = settler.pay(&mut |_, _| {})?;
-        bar.finish_and_clear();
+        let mut settled = Rounds::default();
+        settled.signatures = signatures;
+        settled.round(&network, &chain, contracts, account, &mut sender, output)?;
+        let mut on_chain = OnChain { folder, chain: &chain, contracts: &contracts, burned: BTreeMap::new() };
+        let mut network = network;
+        if let Some(live) = live {
+            live.earned(&mut on_chain)?;
+            network = Network::of(&connect, &chain)?;
+            settled.signatures += self.sign(folder, &network, output)?;
+            settled.round(&network, &chain, contracts, account, &mut sender, output)?;
+            live.settled(&on_chain)?;
+        }
         let tampered = TamperedStatement { epoch: last, auditor: refusal, contract };
-        tell(&network, &chain, &contracts, signatures, &posted, &paid, tampered)
+        settled.told(&network, &chain, &contracts, &on_chain.burned, tampered)
+    }
+
+    /// The auditors' wallets.
+    #[must_use]
+    pub fn auditors(&self) -> &[WalletKey] {
+        &self.auditors
     }
 
     /// Shows an auditor the last epoch's statement with one token more in it; what it finds.
@@ -252,52 +298,6 @@ fn tempt_contract(
         Ok(_) => Err(Failure::failed("NET-DEMO", "the contract took a statement that was changed")
             .hint("keep the folder, and report this")),
     }
-}
-
-/// Reads back what is on the chain, and holds it against the log.
-fn tell(
-    network: &Network,
-    chain: &dyn Chain,
-    contracts: &Contracts,
-    signatures: u64,
-    posted: &Posted,
-    paid: &Paid,
-    tampered: TamperedStatement,
-) -> Result<Settled, Failure> {
-    let reader = contracts.reader(chain);
-    let epoch = paid.epoch.unwrap_or_default();
-    let statement = network.statement(epoch)?;
-    let (mut balances, mut granted, mut agrees) = (0u128, 0u128, true);
-    for leaf in network.claims(&statement)? {
-        let account = account_of(&leaf);
-        let (balance, known) = (reader.balance(account)?, reader.account(account)?.paid);
-        balances += balance;
-        granted += leaf.cumulative;
-        agrees &= balance == known && (known == leaf.cumulative || known == 0);
-    }
-    agrees &= reader.supply()? == granted && reader.proven()? == granted && reader.minted()? == granted;
-    let gas = |part: &[crate::settle::steps::Sent], what: &str| {
-        let of = part.iter().filter(|sent| sent.purpose.starts_with(what));
-        of.filter_map(|sent| sent.gas_used).sum::<u64>()
-    };
-    let posts = posted.sent.last().and_then(|sent| sent.gas_used).unwrap_or_default();
-    Ok(Settled {
-        chain: format!("eip155:{} in {}", chain.id(), chain.name()),
-        auditors: AUDITORS,
-        signatures,
-        payout: address_text(&contracts.payout),
-        token: address_text(&contracts.token),
-        posted: posted.epochs.len(),
-        epoch,
-        accounts: paid.accounts,
-        paid: paid.amount.clone(),
-        below: paid.below,
-        left: paid.left.clone(),
-        balances: balances.to_string(),
-        agrees,
-        gas: Gas { post: posts, push: gas(&paid.sent, "pay").checked_div(paid.accounts as u64).unwrap_or_default() },
-        tampered,
-    })
 }
 
 /// A source that serves one epoch's statement otherwise.

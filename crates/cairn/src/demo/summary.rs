@@ -50,12 +50,18 @@ pub struct Books {
 pub struct Balance {
     #[serde(serialize_with = "as_text")]
     minted: Amount,
+    /// What buyers paid in.
+    #[serde(serialize_with = "as_text")]
+    deposited: Amount,
     #[serde(serialize_with = "as_text")]
     paid: Amount,
     #[serde(serialize_with = "as_text")]
     burned: Amount,
     #[serde(serialize_with = "as_text")]
     unallocated: Amount,
+    /// What buyers paid in and have not spent.
+    #[serde(serialize_with = "as_text")]
+    credit: Amount,
     balances: bool,
 }
 
@@ -83,9 +89,11 @@ impl Books {
         let (symbol, asset) = &statement.asset;
         let balance = &mut self.balance;
         balance.minted = sum(balance.minted, asset.minted);
+        balance.deposited = sum(balance.deposited, asset.deposited);
         balance.paid = sum(balance.paid, asset.paid);
         balance.burned = sum(balance.burned, asset.burned);
         balance.unallocated = asset.unallocated;
+        balance.credit = asset.escrow;
         balance.balances &= asset.balances();
         self.symbol.clone_from(symbol);
     }

@@ -8,6 +8,7 @@
 mod auditor;
 mod bench;
 mod chain;
+mod demo;
 mod evidence;
 mod liar;
 mod local;
