@@ -242,7 +242,7 @@ impl Crowd {
             classes: if tidy {
                 vec![CLASS.into()]
             } else {
-                vec![dice.pick(&[CLASS, CLASS, CLASS, "compute/1"]).into()]
+                vec![dice.pick(&[CLASS, CLASS, CLASS, "storage/1"]).into()]
             },
             model: "made of dice".into(),
             mobility: dice.pick(&[Mobility::Fixed, Mobility::Fixed, Mobility::Mobile]),
@@ -370,7 +370,7 @@ impl Crowd {
             0 => Body::AuditorSet(AuditorSet { first_epoch, quorum: 1, auditors: vec![[byte; 20]] }),
             1 => Body::Successor(Successor { origin: "test.invalid/next".into(), log_key: [byte; 32] }),
             2 => {
-                let class = self.dice.pick(&[CLASS, "compute/1"]).to_owned();
+                let class = self.dice.pick(&[CLASS, "storage/1"]).to_owned();
                 let document = self.some_profile().into();
                 Body::Profile(ProfileDocument { first_epoch, class, document })
             }
@@ -439,7 +439,7 @@ impl Crowd {
             1..=6 => dice.below(400) * 2,
             _ => dice.below(120),
         };
-        let schema = if dice.one_in(40) { "compute/1" } else { CLASS };
+        let schema = if dice.one_in(40) { "storage/1" } else { CLASS };
         let seq = u32::try_from(seq).expect("32 bits");
         let mut body = ReportBody::of(boot, seq, time_ms, schema, sensing_at_random(dice));
         if dice.one_in(4) {
