@@ -150,7 +150,7 @@ fn let_go(folder: &Path) -> Folder {
         if let Ok(store) = Folder::open(folder) {
             return store;
         }
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(10));
     }
     Folder::open(folder).unwrap()
 }
