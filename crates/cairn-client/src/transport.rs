@@ -117,10 +117,16 @@ impl Transport {
         limit_bytes: u64,
     ) -> Result<(Vec<u8>, Option<Duration>), ClientError> {
         let url = self.url(path);
+        let (body, wait) = self.retrying(|| self.attempt(&url, ask, limit_bytes))?;
+        Ok((body, wait.map(|wait| wait.min(WAIT_MAX))))
+    }
+
+    /// Tries until it is done, what went wrong does not pass by waiting, or there were attempts enough.
+    fn retrying<T>(&self, once: impl Fn() -> Result<T, Failed>) -> Result<T, ClientError> {
         let mut attempt = 1;
         loop {
-            let failed = match self.attempt(&url, ask, limit_bytes) {
-                Ok((body, wait)) => return Ok((body, wait.map(|wait| wait.min(WAIT_MAX)))),
+            let failed = match once() {
+                Ok(done) => return Ok(done),
                 Err(failed) => failed,
             };
             let wait = failed.wait.filter(|_| attempt < self.retries.attempts);
@@ -141,18 +147,7 @@ impl Transport {
         answered: &'static str,
     ) -> Result<Exchanged, ClientError> {
         let url = self.url(path);
-        let mut attempt = 1;
-        loop {
-            let failed = match self.exchange_once(&url, body, header, answered) {
-                Ok(exchanged) => return Ok(exchanged),
-                Err(failed) => failed,
-            };
-            let wait = failed.wait.filter(|_| attempt < self.retries.attempts);
-            let Some(wait) = wait else { return Err(failed.finally(attempt)) };
-            let backoff = self.retries.first_wait.saturating_mul(1 << (attempt - 1).min(16));
-            std::thread::sleep(wait.unwrap_or(backoff).min(WAIT_MAX));
-            attempt += 1;
-        }
+        self.retrying(|| self.exchange_once(&url, body, header, answered))
     }
 
     fn exchange_once(
