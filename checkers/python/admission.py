@@ -35,8 +35,8 @@ PROFILE_KEYS = {
 class Accepted:
     """A valid report, as it is held until its epoch is judged."""
 
-    def __init__(self, index, report, epoch, last_ms, account, denied):
-        self.index, self.device, self.schema, self.epoch = index, report.device, report.says["schema"], epoch
+    def __init__(self, index, report, device, epoch, last_ms, account, denied):
+        self.index, self.device, self.schema, self.epoch = index, device, report.says["schema"], epoch
         self.last_ms, self.account, self.denied = last_ms, account, denied
 
 
@@ -62,25 +62,29 @@ def admit(state: State, index, kind, received_ms, body):
 
 def admit_report(state, index, received_ms, report):
     """A report counts once, for an enrolled device, in an epoch that is open or to come."""
-    device = state.devices.get(report.device)
-    if device is None:
+    signer = state.devices.get(report.device)
+    if signer is None:
         raise Void("RPT-UNKNOWN-DEVICE", f"{device_name(report.device)} is not enrolled")
     says, policy = report.says, state.policy()
-    if device["retired"]:
-        raise Void("RPT-RETIRED", f"retired by entry {device['retired']}")
-    if device["key"].algorithm != report.sign1.algorithm:
+    if signer["retired"]:
+        raise Void("RPT-RETIRED", f"retired by entry {signer['retired']}")
+    if signer["key"].algorithm != report.sign1.algorithm:
         raise Void("RPT-ALGORITHM", "the header names another algorithm than the device's key")
-    if device["role"] == BRIDGE:
-        raise Void("RPT-BRIDGE", "reports of bridges are not accepted yet")
-    if says["subject"] is not None:
-        raise Void("RPT-SUBJECT", "only a bridge signs for another device")
-    if device["role"] == BUYER:
-        raise Void("RPT-ROLE", "a buyer does not report")
+    if signer["role"] == BRIDGE:
+        measured_by = bridged_subject(state, policy, signer, says)
+    else:
+        measured_by = report.device
+        if says["subject"] is not None:
+            raise Void("RPT-SUBJECT", "only a bridge signs for another device")
+        if signer["role"] == BUYER:
+            raise Void("RPT-ROLE", "a buyer does not report")
+    device = state.devices[measured_by]
     if policy is None:
         raise Void("RPT-POLICY", "no policy is in force yet")
     time_ms = report.measured_ms(received_ms)
     epoch = judging_epoch(state, policy, time_ms)
-    if says["schema"] not in policy.classes or says["schema"] not in device["classes"]:
+    enrolled = says["schema"] in signer["classes"] and says["schema"] in device["classes"]
+    if says["schema"] not in policy.classes or not enrolled:
         raise Void("RPT-CLASS", f"class {says['schema']} is not judged, or the device is not enrolled in it")
     last_ms = time_ms + sensing_span_ms(says["body"])
     if last_ms - received_ms > policy.future_ms:
@@ -91,16 +95,31 @@ def admit_report(state, index, received_ms, report):
         raise Void("RPT-BEFORE-ENROLMENT", "measured before the device was enrolled")
     check_place(policy, device, says["place"])
     _, boot, seq = report.name
-    if boot << 32 | seq in device["names"]:
+    if boot << 32 | seq in signer["names"]:
         raise Void("RPT-DUPLICATE", f"boot {boot} seq {seq} of {device_name(report.device)} has counted")
-    if not device["key"].holds(report.message(state.network), report.sign1.signature):
+    if not signer["key"].holds(report.message(state.network), report.sign1.signature):
         raise Void("RPT-SIGNATURE", "the device's signature does not verify")
-    owner, denial = device["owner"], state.denials.get(report.device)
-    denied = denial["index"] if denial and received_ms < denial["until_ms"] else 0
-    accepted = Accepted(index, report, epoch, last_ms, state.payees.get(owner, owner), denied)
-    device["names"].add(boot << 32 | seq)
+    owner, denied = device["owner"], 0
+    # Of two denials the subject's is named.
+    for denial in (state.denials.get(report.device), state.denials.get(measured_by)):
+        if denial and received_ms < denial["until_ms"]:
+            denied = denial["index"]
+    accepted = Accepted(index, report, measured_by, epoch, last_ms, state.payees.get(owner, owner), denied)
+    signer["names"].add(boot << 32 | seq)
     state.pending[epoch, index] = (accepted.account, denied)
     return accepted
+
+
+def bridged_subject(state, policy, bridge, says):
+    """Whom a bridge signs for: an active device that measures, and has the bridge's owner."""
+    if policy is None or says["schema"] not in policy.bridged:
+        raise Void("RPT-BRIDGE", f"the policy lets no bridge report for class {says['schema']}")
+    subject = state.devices.get(says["subject"])
+    if subject is None or subject["retired"] or subject["role"] in (BRIDGE, BUYER):
+        raise Void("RPT-SUBJECT", "the subject is not enrolled, retired, or of a role that measures nothing")
+    if subject["owner"] != bridge["owner"]:
+        raise Void("RPT-SUBJECT", "the subject has another owner than the bridge")
+    return says["subject"]
 
 
 def judging_epoch(state, policy, time_ms):

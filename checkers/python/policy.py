@@ -147,7 +147,7 @@ class Policy:
             raise Malformed("policy: emission.table is empty")
 
     def _read_classes(self, value):
-        self.classes = {}
+        self.classes, self.bridged = {}, set()
         if type(value) is not dict:
             raise Malformed("policy: classes is not a table")
         for schema, item in sorted(value.items()):
@@ -157,8 +157,13 @@ class Policy:
                 or int(schema.split("/")[1]) > 65_535
             ):
                 raise Malformed(f"policy: {schema} is not a class")
-            table = _table(item, "classes", ("revision",), ("fee_ppm",) if schema in MARKETS else ())
+            table = _table(item, "classes", ("revision",), ("fee_ppm",) if schema in MARKETS else ("bridges",))
             _uint(table.get("fee_ppm", 0), "fee_ppm", PPM)
+            bridges = table.get("bridges", False)
+            if type(bridges) is not bool:
+                raise Malformed("policy: bridges is not a boolean")
+            if bridges:
+                self.bridged.add(schema)
             revision = _uint(table["revision"], "revision", 2**32 - 1)
             if revision == 0:
                 raise Malformed("policy: revisions count from 1")

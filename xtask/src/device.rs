@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use crate::elf;
 use crate::run::{Done, Failure, Program, cargo, root, wrong};
 
 const FOLDER: &str = "examples/device-firmware";
@@ -60,19 +61,10 @@ fn flash_bytes(path: &std::path::Path) -> Result<u64, Failure> {
 }
 
 fn loaded(elf: &[u8]) -> Option<u64> {
-    const LOAD: u64 = 1;
-    let number = |at: usize, len: usize| {
-        Some(elf.get(at..at + len)?.iter().rev().fold(0, |value: u64, byte| (value << 8) | u64::from(*byte)))
-    };
-    if elf.get(..6)? != b"\x7fELF\x01\x01" {
-        return None;
-    }
-    let (first, size, count) = (number(28, 4)?, number(42, 2)?, number(44, 2)?);
     let mut bytes = 0;
-    for at in 0..count {
-        let header = usize::try_from(first + at * size).ok()?;
-        if number(header, 4)? == LOAD {
-            bytes += number(header + 16, 4)?;
+    for header in elf::program_headers(elf, elf::Class::Bits32)? {
+        if elf::number(elf, header, 4)? == elf::LOAD {
+            bytes += elf::number(elf, header + 16, 4)?;
         }
     }
     Some(bytes)

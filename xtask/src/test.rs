@@ -1,11 +1,11 @@
 //! `cargo xtask test`: everything that has to hold, step by step.
 //!
 //! Rust is all it needs. The checkers in Python and Go are run, and the contracts are compiled anew and tried over a real
-//! node, where the tools for it are installed; where they are not, it says what was left out, and with `CI=true` that is a
+//! node, and the console is looked at in a real browser, where the tools for it are installed; where they are not, it says what was left out, and with `CI=true` that is a
 //! failure.
 
 use crate::run::{Done, Failure, Program, Scratch, cargo, json_text, root, wrong};
-use crate::{device, docs, links};
+use crate::{browser, device, docs, links};
 
 /// A step by its name.
 struct Step {
@@ -17,7 +17,7 @@ struct Step {
 /// What was left out, with the reason.
 type LeftOut = Vec<String>;
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 14] = [
     Step { name: "fmt", what: "the code is formatted", run: fmt },
     Step { name: "links", what: "links between documents lead somewhere", run: |_| links::check() },
     Step { name: "clippy", what: "no warnings, in any target", run: clippy },
@@ -30,12 +30,24 @@ const STEPS: [Step; 10] = [
     Step { name: "contracts", what: "the committed contracts are what their sources compile to", run: contracts },
     Step { name: "node", what: "the contracts, what is sent to them and the commands, over a real node", run: node },
     Step {
+        name: "mqtt",
+        what: "reports, sensors and Home Assistant over a real broker, with its own clients",
+        run: mqtt,
+    },
+    Step { name: "token", what: "keys on a PKCS#11 token, made and signed with there", run: token },
+    Step {
         name: "python",
         what: "the second implementation, over goldens, tampered logs and random networks",
         run: python,
     },
     Step { name: "go", what: "Go's reference tools, over the committed log", run: go },
+    Step {
+        name: "javascript",
+        what: "the check in the browser, over goldens, tampered logs and random networks",
+        run: javascript,
+    },
     Step { name: "demo", what: "both checkers over a network that is made now", run: demo },
+    Step { name: "browser", what: "the console in a real browser, page by page", run: browser::check },
 ];
 
 /// How many random networks both implementations must agree on, of the seeds from 1 on.
@@ -44,9 +56,15 @@ const RANDOM_NETWORKS: &str = "40";
 /// Builds the tests over a real node, which plain `cargo test` leaves out.
 const NODE: &str = "cairn-chain/node,cairn/node";
 
+/// Builds the tests over a real broker.
+const BROKER: &str = "cairn-edge/mosquitto,cairn-gateway/mosquitto";
+
+/// Builds what asks tokens, and its tests.
+const TOKEN: &str = "cairn-edge/pkcs11";
+
 /// The steps, for people.
 pub fn steps_help() -> String {
-    let line = |step: &Step| format!("  {:<9} {}\n", step.name, step.what);
+    let line = |step: &Step| format!("  {:<10} {}\n", step.name, step.what);
     format!("steps of `test`:\n{}", STEPS.iter().map(line).collect::<String>())
 }
 
@@ -81,7 +99,9 @@ fn fmt(_: &mut LeftOut) -> Done {
 }
 
 fn clippy(_: &mut LeftOut) -> Done {
-    Program::of(&cargo(), ["clippy", "--workspace", "--all-targets", "--features", NODE, "--", "-D", "warnings"]).run()
+    let features = [NODE, BROKER, TOKEN].join(",");
+    Program::of(&cargo(), ["clippy", "--workspace", "--all-targets", "--features", &features, "--", "-D", "warnings"])
+        .run()
 }
 
 /// The tests of the crates hold the generated pages to the code; without blessing, whatever the environment says.
@@ -118,6 +138,38 @@ fn node(left_out: &mut LeftOut) -> Done {
     Program::of(&cargo(), arguments).env("CAIRN_ANVIL", &anvil).env_without(docs::BLESS).run()
 }
 
+/// Runs what talks to a broker over a real Mosquitto: `CAIRN_MOSQUITTO`, else the one that is installed.
+fn mqtt(left_out: &mut LeftOut) -> Done {
+    // Neither has a call that does nothing and ends well.
+    let look = "command -v \"${CAIRN_MOSQUITTO:-mosquitto}\" && command -v mosquitto_pub && command -v mosquitto_sub";
+    let look = format!("PATH=\"$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin\"; {look}");
+    if !Program::of("sh", ["-c", look.as_str()]).works() {
+        left_out.push(
+            "everything over a broker: needs mosquitto and its clients (Debian: mosquitto mosquitto-clients; CAIRN_MOSQUITTO \
+             names another)"
+                .to_owned(),
+        );
+        return Ok(());
+    }
+    let packages = ["--package", "cairn-edge", "--package", "cairn-gateway"];
+    let arguments = [&["test"][..], &packages, &["--features", BROKER, "--test", "mqtt"]].concat();
+    Program::of(&cargo(), arguments).run()
+}
+
+/// Runs what asks a token over SoftHSM2: `CAIRN_SOFTHSM`, else the one that is installed.
+fn token(left_out: &mut LeftOut) -> Done {
+    let folders =
+        ["/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/local/lib", "/opt/homebrew/lib"];
+    let known = folders.map(|folder| format!("{folder}/softhsm/libsofthsm2.so"));
+    let module = std::env::var("CAIRN_SOFTHSM").ok();
+    let Some(module) = module.or_else(|| known.into_iter().find(|path| std::path::Path::new(path).exists())) else {
+        left_out.push("keys on a token: needs SoftHSM2 (Debian: softhsm2; CAIRN_SOFTHSM names its module)".to_owned());
+        return Ok(());
+    };
+    let arguments = ["test", "--package", "cairn-edge", "--features", TOKEN, "--test", "token"];
+    Program::of(&cargo(), arguments).env("CAIRN_SOFTHSM", &module).run()
+}
+
 /// Python with the packages that the checker needs: `CAIRN_PYTHON`, else `python3`.
 fn find_python() -> Option<String> {
     let python = std::env::var("CAIRN_PYTHON").unwrap_or_else(|_| "python3".to_owned());
@@ -131,6 +183,12 @@ fn no_python(left_out: &mut LeftOut, what: &str) {
     ));
 }
 
+/// Writes networks of random doings into a folder, of the seeds from 1 on.
+fn export_networks(folder: &str, count: &str) -> Done {
+    let example = ["run", "--quiet", "--package", "cairn-testkit", "--example", "export_network", "--"];
+    Program::of(&cargo(), example.into_iter().chain([folder, "1", count])).run()
+}
+
 fn python(left_out: &mut LeftOut) -> Done {
     let Some(python) = find_python() else {
         no_python(left_out, "the Python checker's tests");
@@ -140,8 +198,7 @@ fn python(left_out: &mut LeftOut) -> Done {
     Program::of(&python, tests).env("PYTHONDONTWRITEBYTECODE", "1").run()?;
     let scratch = Scratch::folder()?;
     let networks = scratch.path("networks");
-    let example = ["run", "--quiet", "--package", "cairn-testkit", "--example", "export_network", "--"];
-    Program::of(&cargo(), example.into_iter().chain([&*networks, "1", RANDOM_NETWORKS])).run()?;
+    export_networks(&networks, RANDOM_NETWORKS)?;
     let agree = root().join("checkers/python/agree.py");
     Program::of(&python, [&*agree.to_string_lossy(), &*networks]).env("PYTHONDONTWRITEBYTECODE", "1").run()
 }
@@ -180,6 +237,20 @@ fn go(left_out: &mut LeftOut) -> Done {
         return Ok(());
     };
     go.program(["test", "."]).run()
+}
+
+/// What pages load to check the log in the browser, held to its tests by Node's own runner.
+fn javascript(left_out: &mut LeftOut) -> Done {
+    let is_recent = "if (Number(process.versions.node.split('.')[0]) < 20) process.exit(1)";
+    if !Program::of("node", ["-e", is_recent]).works() {
+        left_out.push("the check in the browser: needs Node 20".to_owned());
+        return Ok(());
+    }
+    Program::of("node", ["--test", "all.test.mjs"]).within("checkers/javascript").run()?;
+    let scratch = Scratch::folder()?;
+    let networks = scratch.path("networks");
+    export_networks(&networks, "12")?;
+    Program::of("node", ["agree.mjs", &*networks]).within("checkers/javascript").run()
 }
 
 /// Makes a network from recorded readings, exports it, and has it checked by programs that share no code with it.

@@ -30,4 +30,4 @@ pub use jobs::{
 pub use network::{AssetInfo, ClassRules, DeviceEpoch, DeviceInfo, EpochRef, Health, NetworkInfo, RulesFrom};
 pub use sale::{LicenceSoldInfo, RefundInfo, SaleInfo, SaleList, SaleProof, SalesInfo, WorkSoldInfo};
 pub use signing::{EpochMessageInfo, EpochSignatures, SignatureInfo, SignatureKept, SignaturePost};
-pub use submit::{Problem, ResultRow, ResultStatus, SubmitResponse};
+pub use submit::{MessageResult, Problem, ResultRow, ResultStatus, SubmitResponse};

@@ -49,6 +49,19 @@ pub struct SubmitResponse {
     pub promise: String,
 }
 
+/// What became of a device's reports in a message over MQTT; as the answer over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct MessageResult {
+    /// SHA-256 of the message, in hex: which one it was.
+    pub message: String,
+    /// Which of the message's reports the rows are of, counted from 0.
+    pub positions: Vec<u64>,
+    /// The rows of these, and the promise over all of the message.
+    #[serde(flatten)]
+    pub answer: SubmitResponse,
+}
+
 /// A problem document (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -16,6 +16,7 @@ use cairn_log::Disk;
 use cairn_settle::{EpochMessage, Word};
 use cairn_testkit::disk::{Faults, FaultyDisk};
 use cairn_testkit::network::{MemoryNetwork, Terms};
+use cairn_testkit::random::Random;
 use served::Served;
 
 const NETWORK: NetworkId = NetworkId(Hash([9; 32]));
@@ -61,27 +62,10 @@ impl World {
     }
 }
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
-
-    fn faults(&mut self, from: u64) -> Faults {
-        let mut at = |one_in: u64| (self.below(one_in) == 0).then(|| from + 1 + self.below(20));
-        Faults { crash_at: at(2), fail_sync_at: at(4), full_at: at(6) }
-    }
-}
-
 /// One auditor over many restarts, asked to sign three truths of a few epochs.
 fn live(seed: u64) -> u64 {
-    let mut random = Random(seed);
-    let disk = FaultyDisk::new(seed, random.faults(0));
+    let mut random = Random::of(seed);
+    let disk = FaultyDisk::new(seed, Faults::soon(&mut random, 0, 20));
     // In half of the lives the documents are lost each time: the record alone must do.
     let keeps_documents = random.below(2) == 0;
     let mut documents = FaultyDisk::new(seed ^ 1, Faults::default());
@@ -105,7 +89,7 @@ fn live(seed: u64) -> u64 {
             Err(AuditorError::Io { .. }) => {}
             Err(other) => panic!("seed {seed}: {other}"),
         }
-        let faults = random.faults(disk.operations());
+        let faults = Faults::soon(&mut random, disk.operations(), 20);
         if random.below(2) == 0 {
             disk.kill(faults)
         } else {

@@ -149,6 +149,12 @@ impl Contracts {
         Ok(Self { payout, settlement, auditors, token, deposits })
     }
 
+    /// Asks them in the state after one block, so that all answers fit together.
+    #[must_use]
+    pub const fn reader_at<'a>(&self, chain: &'a dyn Chain, block: u64) -> Reader<'a> {
+        Reader { chain, at: At::Block(block), contracts: *self }
+    }
+
     /// Asks them in the state after the last block.
     #[must_use]
     pub const fn reader<'a>(&self, chain: &'a dyn Chain) -> Reader<'a> {

@@ -137,6 +137,30 @@ impl Keystore {
         cost: Cost,
         random: &[u8; RANDOM_BYTES],
     ) -> Result<String, KeystoreError> {
+        let address = Some(HEXLOWER.encode(&address_of(key)));
+        Self::seal_bytes(&Zeroizing::new(key.secret_bytes()), address, password, cost, random)
+    }
+
+    /// Seals a secret that is no wallet's, in the same form without an address. `random` must never be used twice.
+    ///
+    /// # Errors
+    /// As [`Keystore::seal`].
+    pub fn seal_secret(
+        secret: &[u8; 32],
+        password: &str,
+        cost: Cost,
+        random: &[u8; RANDOM_BYTES],
+    ) -> Result<String, KeystoreError> {
+        Self::seal_bytes(secret, None, password, cost, random)
+    }
+
+    fn seal_bytes(
+        secret: &[u8; 32],
+        address: Option<String>,
+        password: &str,
+        cost: Cost,
+        random: &[u8; RANDOM_BYTES],
+    ) -> Result<String, KeystoreError> {
         let (salt, rest) = random.split_at(32);
         let (iv, id) = rest.split_at(16);
         let n = 1_u64.checked_shl(cost.log_n.into()).unwrap_or(1 << 63);
@@ -145,12 +169,12 @@ impl Keystore {
             KdfParams { dklen: DERIVED as u64, salt, n: Some(n), r: Some(8), p: Some(1), ..KdfParams::default() };
         let derived = derive("scrypt", &kdfparams, password)?;
         let iv: [u8; 16] = iv.try_into().map_err(|_| KeystoreError::Form("iv".to_owned()))?;
-        let mut text = Zeroizing::new(key.secret_bytes());
+        let mut text = Zeroizing::new(*secret);
         apply(&derived, &iv, &mut text);
         let file = File {
             version: 3,
             id: Some(uuid(id)),
-            address: Some(HEXLOWER.encode(&address_of(key))),
+            address,
             crypto: Crypto {
                 cipher: "aes-128-ctr".to_owned(),
                 cipherparams: CipherParams { iv: HEXLOWER.encode(&iv) },
@@ -168,6 +192,22 @@ impl Keystore {
     /// # Errors
     /// [`KeystoreError`].
     pub fn open(json: &str, password: &str) -> Result<WalletKey, KeystoreError> {
+        let said = Self::address(json)?;
+        let secret = Self::open_secret(json, password)?;
+        let key = WalletKey::from_bytes(*secret).ok_or_else(|| KeystoreError::Form("it holds no key".to_owned()))?;
+        match said {
+            Some(said) if said != address_of(&key) => {
+                Err(KeystoreError::Form("it holds another account's key".to_owned()))
+            }
+            _ => Ok(key),
+        }
+    }
+
+    /// Opens a file of [`Keystore::seal_secret`]; of a wallet's it is the key, without a look at the address.
+    ///
+    /// # Errors
+    /// [`KeystoreError`].
+    pub fn open_secret(json: &str, password: &str) -> Result<Zeroizing<[u8; 32]>, KeystoreError> {
         let file = read(json)?;
         let crypto = &file.crypto;
         if crypto.cipher != "aes-128-ctr" {
@@ -182,13 +222,7 @@ impl Keystore {
             return Err(KeystoreError::Password);
         }
         apply(&derived, &iv, &mut text);
-        let key = WalletKey::from_bytes(*text).ok_or_else(|| KeystoreError::Form("it holds no key".to_owned()))?;
-        match parse_address(file.address.as_deref())? {
-            Some(said) if said != address_of(&key) => {
-                Err(KeystoreError::Form("it holds another account's key".to_owned()))
-            }
-            _ => Ok(key),
-        }
+        Ok(text)
     }
 
     /// The address that a key file says it is of, if it says so. Nothing proves it before the file is opened.

@@ -5,6 +5,10 @@
 //! long and weigh four times as much; or they have, and two references of the operator's stand among the liars as well.
 //! Everything follows from seeds, and the judge is the one that pays: `cargo run --release --example collusion`.
 
+#[path = "../src/dice.rs"]
+#[allow(dead_code, reason = "shared with the tests, which use all of it")]
+mod dice;
+
 use std::collections::BTreeMap;
 
 use cairn_classes::sensing::{self, Body, Document, Quantity};
@@ -12,6 +16,7 @@ use cairn_classes::{Carry, ClassError, Docket, Report, Site};
 use cairn_core::cbor::Value;
 use cairn_core::geo::Position;
 use cairn_core::{Account, DeviceId, Hash, Verdict};
+use dice::Dice;
 
 const STATIONS: usize = 25;
 const LIARS: [usize; 5] = [1, 3, 5, 8, 12];
@@ -45,22 +50,9 @@ curve = [[3_000_000, 0], [4_000_000, 1_000_000]]
 tolerance = { floor = 100, above_ppm = 0, below_ppm = 0 }
 "#;
 
-/// SplitMix64: a seed names one town.
-struct Dice(u64);
-
-impl Dice {
-    const fn below(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % below
-    }
-
-    /// The sum of four dice: near a normal error of 0.4 degC.
-    fn error(&mut self) -> i64 {
-        (0..4).map(|_| self.below(140).cast_signed() - 70).sum()
-    }
+/// The sum of four dice: near a normal error of 0.4 degC.
+fn error(dice: &mut Dice) -> i64 {
+    (0..4).map(|_| dice.below(140).cast_signed() - 70).sum()
 }
 
 /// A station: metres east and north, whether it lies, whether it is a reference.
@@ -123,7 +115,7 @@ fn judge(
         for (n, station) in stations.iter().enumerate() {
             if let Some(value) = says(station) {
                 let slope = station.east_m.cast_signed() / 100 - station.north_m.cast_signed() / 70;
-                let value = value + slope + dice.error();
+                let value = value + slope + error(dice);
                 said.push((n, hour * HOUR_MS, Body::one([(Quantity::AirTemperature, value)])?.encode()));
             }
         }
@@ -135,6 +127,7 @@ fn judge(
         .map(|(index, n, time_ms, body)| Report {
             index: *index,
             device: device(*n),
+            bridge: None,
             boot: 1,
             seq: u32::try_from(*index).expect("a few reports"),
             account: account(*n),

@@ -43,9 +43,11 @@ pub struct Report<'a> {
     pub index: u64,
     /// Who measured.
     pub device: DeviceId,
-    /// The device's boot counter: never goes back.
+    /// The bridge that signed for it; `None` when the device signed itself.
+    pub bridge: Option<DeviceId>,
+    /// The boot counter of whoever signed: never goes back.
     pub boot: u32,
-    /// Number within the boot; with `device` and `boot` it names the report.
+    /// Number within the boot; with `boot` and whoever signed it names the report.
     pub seq: u32,
     /// Who is paid for it: the owner's payee at `index`.
     pub account: Account,

@@ -6,6 +6,8 @@
 //! bytes on one thread or many. Not here: who may report (admission), what a verdict is paid (reward).
 
 pub mod compute;
+#[cfg(test)]
+mod dice;
 mod docket;
 mod error;
 pub mod sensing;

@@ -81,6 +81,7 @@ fn judged(
         .map(|(index, ((day, name, _), body))| Report {
             index,
             device: device(name),
+            bridge: None,
             boot: 0,
             seq: 0,
             clock: None,

@@ -29,6 +29,8 @@ pub enum ClientError {
         url: String,
         /// How often it was asked.
         attempts: u32,
+        /// The wait that it asked for before the next attempt, if it named one.
+        wait: Option<core::time::Duration>,
         /// What the gateway said.
         detail: String,
     },

@@ -15,6 +15,7 @@ mod client;
 mod error;
 mod jobs;
 mod keeping;
+pub mod names;
 mod submit;
 mod transport;
 

@@ -9,9 +9,13 @@ use cairn_log::Promise;
 use cairn_log::promise::promise_key_name;
 use cairn_merkle::NoteVerifier;
 
-use crate::client::JSON_BYTES_MAX;
 use crate::transport::Ask;
 use crate::{Client, ClientError};
+
+/// The most that is read of an answer to a submission: a promise, which may name the entries of others,
+const ANSWER_BYTES_MAX: u64 = 1 << 20;
+/// and a row for each item, in bytes. Small machines submit, and a gateway may lie.
+const ROW_BYTES_MAX: u64 = 4 << 10;
 
 /// The key that a network's promises are signed with.
 #[derive(Debug, Clone)]
@@ -91,7 +95,8 @@ impl Client {
         let (ask, sent) = (Ask::Post { content_type, body: &body, again }, items.len());
         // Before anything is sent: an acceptance that cannot be checked afterwards is worth less.
         let key = self.promise_key()?;
-        let (bytes, wait) = self.transport.ask(path, ask, JSON_BYTES_MAX)?;
+        let bytes_max = ANSWER_BYTES_MAX + ROW_BYTES_MAX * sent as u64;
+        let (bytes, wait) = self.transport.ask(path, ask, bytes_max)?;
         let response: SubmitResponse = self.transport.read_json(path, &bytes)?;
         if response.results.len() != sent {
             let reason = format!("{} rows for {sent} items", response.results.len());

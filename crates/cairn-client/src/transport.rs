@@ -263,12 +263,12 @@ impl Failed {
             ClientError::Refused { problem, .. } => problem.detail,
             _ => "no reason given".to_owned(),
         };
-        Self { error: ClientError::Busy { url: url.to_owned(), attempts: 1, detail }, wait: Some(after) }
+        Self { error: ClientError::Busy { url: url.to_owned(), attempts: 1, wait: after, detail }, wait: Some(after) }
     }
 
     fn finally(self, made: u32) -> ClientError {
         match self.error {
-            ClientError::Busy { url, detail, .. } => ClientError::Busy { url, attempts: made, detail },
+            ClientError::Busy { url, wait, detail, .. } => ClientError::Busy { url, attempts: made, wait, detail },
             other => other,
         }
     }

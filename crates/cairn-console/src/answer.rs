@@ -5,14 +5,16 @@ use serde::Serialize;
 
 use crate::address::{Address, Form};
 use crate::error::ConsoleError;
+use crate::map::Cells;
 use crate::pages::{self, Page};
 use crate::reader::Reader;
-use crate::rows::PayoutRows;
+use crate::rows::Rows;
 use crate::source::Source;
 use crate::{assets, csv, markup};
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
+const GEO_JSON: &str = "application/geo+json";
 const CSV: &str = "text/csv; charset=utf-8";
 
 /// Pages are asked for again and again; whether they changed is told by their hash.
@@ -21,8 +23,11 @@ const ALWAYS_ASK: &str = "no-cache";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// No script, no frame, nothing from elsewhere; styles and pictures of this site's own; forms to it.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+const STILL: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
     frame-ancestors 'none'";
+/// The same for a page that has scripts: files of this site's own, which ask nobody else; never a script in the markup.
+const SCRIPTED: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; worker-src 'self'; style-src 'self'; \
+    img-src 'self' data: blob:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// An answer to a GET.
 #[derive(Debug, Clone)]
@@ -34,7 +39,7 @@ pub struct Answer {
     /// The body, or how it begins.
     pub body: Vec<u8>,
     /// What follows it, of a table that is longer than a page.
-    pub more: Option<PayoutRows>,
+    pub more: Option<Rows>,
     /// The stable code of a refusal.
     pub code: Option<&'static str>,
     /// What the operator should know, and the client is not told.
@@ -48,7 +53,7 @@ impl Answer {
             ("content-type", content_type.to_owned()),
             ("cache-control", cache.to_owned()),
             ("etag", tag),
-            ("content-security-policy", POLICY.to_owned()),
+            ("content-security-policy", STILL.to_owned()),
             ("x-content-type-options", "nosniff".to_owned()),
             ("referrer-policy", "no-referrer".to_owned()),
             ("cross-origin-opener-policy", "same-origin".to_owned()),
@@ -57,10 +62,48 @@ impl Answer {
         Self { status, headers, body, more: None, code: None, failure: None }
     }
 
+    /// A page of HTML, under the policy that its scripts need.
+    fn page<P: Page>(page: &P, address: &Address) -> Self {
+        let mut answer = Self::of(200, HTML, ALWAYS_ASK, markup::layout::whole(page, address).into_bytes());
+        if !page.scripts().is_empty() {
+            answer.replace("content-security-policy", SCRIPTED);
+        }
+        answer
+    }
+
+    fn replace(&mut self, name: &str, value: &str) {
+        if let Some((_, known)) = self.headers.iter_mut().find(|(known, _)| *known == name) {
+            value.clone_into(known);
+        }
+    }
+
     /// A header's value.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A file of ours; a packed one says so.
+    fn asset(asset: &assets::Asset) -> Self {
+        let mut answer = Self::of(200, asset.content_type, FOR_EVER, asset.bytes.to_vec());
+        if asset.is_packed {
+            answer.headers.extend([("content-encoding", "gzip".to_owned()), ("vary", "accept-encoding".to_owned())]);
+        }
+        answer
+    }
+
+    /// The same for a client that takes no gzip.
+    #[must_use]
+    pub fn unpacked(mut self) -> Self {
+        if self.header("content-encoding").is_some()
+            && let Some(whole) = assets::unpacked(&self.body)
+        {
+            self.headers.retain(|(name, _)| *name != "content-encoding");
+            let tag = format!("\"{}\"", &Hash::of(&whole).to_hex()[..32]);
+            self.replace("etag", &tag);
+            self.body = whole;
+        }
+        self
     }
 
     /// The same without its body, where the client has it already: `if_none_match` is that header's value.
@@ -84,24 +127,56 @@ enum Place<'a> {
     Epochs,
     Epoch(&'a str),
     Payouts(&'a str),
+    Verdicts(&'a str),
+    Sales(&'a str),
+    Jobs,
+    Job(&'a str),
+    Auditors,
+    Auditor(&'a str),
+    Denials,
+    Policies,
     Device(&'a str),
+    Readings(&'a str),
     Account(&'a str),
+    Tax(&'a str),
     Why(&'a str, &'a str),
+    Map,
+    /// Data alone: what a map asks for.
+    MapCells,
+    Cell(&'a str),
     Entry(&'a str),
     Status,
     Search,
 }
 
 impl<'a> Place<'a> {
+    /// The page of segments, in a form that it has.
+    fn in_form(segments: &[&'a str], form: Form) -> Option<Self> {
+        Self::of(segments).filter(|place| *place != Self::MapCells || form == Form::Json)
+    }
+
     fn of(segments: &[&'a str]) -> Option<Self> {
         Some(match *segments {
             ["network"] => Self::Network,
             ["epochs"] => Self::Epochs,
             ["epochs", number] => Self::Epoch(number),
             ["epochs", number, "payouts"] => Self::Payouts(number),
+            ["epochs", number, "verdicts"] => Self::Verdicts(number),
+            ["epochs", number, "sales"] => Self::Sales(number),
+            ["jobs"] => Self::Jobs,
+            ["jobs", id] => Self::Job(id),
+            ["auditors"] => Self::Auditors,
+            ["auditors", key] => Self::Auditor(key),
+            ["denials"] => Self::Denials,
+            ["policies"] => Self::Policies,
             ["devices", id] => Self::Device(id),
+            ["devices", id, "readings"] => Self::Readings(id),
             ["accounts", id] => Self::Account(id),
+            ["accounts", id, "tax"] => Self::Tax(id),
             ["why", device, epoch] => Self::Why(device, epoch),
+            ["map"] => Self::Map,
+            ["map", "cells"] => Self::MapCells,
+            ["cells", id] => Self::Cell(id),
             ["entries", index] => Self::Entry(index),
             ["status"] => Self::Status,
             ["search"] => Self::Search,
@@ -114,17 +189,18 @@ impl<'a> Place<'a> {
 #[must_use]
 pub fn is_page(path: &str) -> bool {
     let address = || Address::read(path, "");
-    assets::find(path).is_some() || address().is_some_and(|address| Place::of(&address.names()).is_some())
+    assets::find(path).is_some()
+        || address().is_some_and(|address| Place::in_form(&address.names(), address.form).is_some())
 }
 
 /// The answer to a GET of a path; `None` where [`is_page`] says that there is none, or where the query is no text.
 #[must_use]
 pub fn answer(reader: &Reader<'_>, path: &str, query: &str) -> Option<Answer> {
     if let Some(asset) = assets::find(path) {
-        return Some(Answer::of(200, asset.content_type, FOR_EVER, asset.bytes.to_vec()));
+        return Some(Answer::asset(asset));
     }
     let address = Address::read(path, query)?;
-    let read = page(reader, Place::of(&address.names())?, &address);
+    let read = page(reader, Place::in_form(&address.names(), address.form)?, &address);
     Some(read.unwrap_or_else(|error| refusal(reader, &address, &error)))
 }
 
@@ -134,9 +210,26 @@ fn page(reader: &Reader<'_>, place: Place<'_>, address: &Address) -> Result<Answ
         Place::Epochs => show(pages::epochs::Epochs::read(reader, address), address),
         Place::Epoch(number) => show(pages::epoch::Epoch::read(reader, number, address), address),
         Place::Payouts(number) => show(pages::payouts::Payouts::read(reader, number, address), address),
+        Place::Verdicts(number) => show(pages::verdicts::Verdicts::read(reader, number, address), address),
+        Place::Sales(number) => show(pages::sales::Sales::read(reader, number, address), address),
+        Place::Jobs => show(pages::jobs::Jobs::read(reader, address), address),
+        Place::Job(id) => show(pages::job::Job::read(reader, id, address), address),
+        Place::Auditors => show(pages::auditors::Auditors::read(reader, address), address),
+        Place::Auditor(key) => show(pages::auditor::Auditor::read(reader, key, address), address),
+        Place::Denials => show(pages::denials::Denials::read(reader, address), address),
+        Place::Policies => show(pages::policies::Policies::read(reader, address), address),
         Place::Device(id) => show(pages::device::Device::read(reader, id, address), address),
+        Place::Readings(id) => show(pages::readings::ReadingsPage::read(reader, id, address), address),
         Place::Account(id) => show(pages::account::Account::read(reader, id, address), address),
+        Place::Tax(id) => show(pages::tax::Tax::read(reader, id, address), address),
         Place::Why(device, epoch) => show(pages::why::Why::read(reader, device, epoch, address), address),
+        Place::Map => show(pages::map::Map::read(reader, address), address),
+        Place::MapCells => {
+            let cells = Cells::read(reader, address)?;
+            let body = serde_json::to_vec(&cells).expect("cells are text, numbers and lists");
+            Ok(Answer::of(200, GEO_JSON, ALWAYS_ASK, body))
+        }
+        Place::Cell(id) => show(pages::cell::Cell::read(reader, id, address), address),
         Place::Entry(index) => show(pages::entry::Entry::read(reader, index, address), address),
         Place::Status => show(pages::status::Status::read(reader, address), address),
         Place::Search => {
@@ -165,7 +258,7 @@ struct Twin<'a, P> {
 fn form<P: Page>(page: &P, address: &Address) -> Result<Answer, ConsoleError> {
     let source = page.source();
     Ok(match address.form {
-        Form::Html => Answer::of(200, HTML, ALWAYS_ASK, markup::layout::whole(page, address).into_bytes()),
+        Form::Html => Answer::page(page, address),
         Form::Json => {
             let body = serde_json::to_vec(&Twin { source, page }).expect("view models are text, numbers and lists");
             Answer::of(200, JSON, ALWAYS_ASK, body)

@@ -72,6 +72,7 @@ impl ConsoleError {
                 LedgerError::NoEpoch { .. }
                 | LedgerError::NoDevice { .. }
                 | LedgerError::NoSale { .. }
+                | LedgerError::NoJob { .. }
                 | LedgerError::NoSnapshot { .. },
             )
             | Self::Log(

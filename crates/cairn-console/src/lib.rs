@@ -6,9 +6,11 @@
 //! * **One struct, three forms.** A page is a view model; HTML, `.json` and `.csv` are made from the same one.
 //! * **Nothing pretends.** What is rehearsed stands on every page and in every twin.
 //! * **Content cannot speak as the page.** Models, names and documents are text: no markup, no direction, no invisible
-//!   characters, and no formulas in CSV. There is no script at all, and the content security policy allows none.
+//!   characters, and no formulas in CSV. Scripts are files of this crate's own, named by their content; a page that has
+//!   none allows none, and no page allows one in its markup (content security policy).
+//! * **Everything is said without script**, but for the map and what the reader's own browser checks.
 //! * **Bounded.** A page reads and shows so many rows, whatever the tables hold; further ones have a cursor. A whole table is
-//!   handed out as CSV in pieces ([`PayoutRows`]).
+//!   handed out as CSV in pieces ([`Rows`]).
 //!
 //! What it does not do: HTTP, limits and time-outs (the gateway's), writing anything, asking anybody else. Pages are views:
 //! whoever doubts one runs `cairn audit` over the served log.
@@ -21,20 +23,26 @@
 mod address;
 mod answer;
 mod assets;
+mod beside;
 mod content;
 mod csv;
 mod error;
+mod map;
 mod markup;
 mod money;
+mod newcomer;
 mod pages;
 mod reader;
 mod rows;
+pub mod settled;
 mod source;
 pub mod why;
+pub mod word;
 pub mod words;
+mod work;
 
 pub use address::{Address, Form};
 pub use answer::{Answer, answer, is_page};
 pub use error::ConsoleError;
 pub use reader::{Reader, Standing};
-pub use rows::PayoutRows;
+pub use rows::Rows;

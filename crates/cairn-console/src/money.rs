@@ -6,6 +6,8 @@ use cairn_core::Amount;
 use maud::{Markup, html};
 use serde::Serialize;
 
+use crate::words::grouped;
+
 /// The asset that amounts of a page are of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Money {
@@ -21,9 +23,9 @@ impl Money {
         Amount::parse(units).map_or_else(|_| units.to_owned(), |amount| amount.display(self.decimals))
     }
 
-    /// Base units as exact tokens with the symbol; the element's value is the base units.
+    /// Base units as exact tokens with the symbol, digits in threes; the element's value is the base units.
     pub fn of(&self, units: &str) -> Markup {
-        html! { data.money value=(units) { (self.tokens(units)) " " (self.symbol) } }
+        html! { data.money value=(units) { (grouped(&self.tokens(units))) " " (self.symbol) } }
     }
 }
 

@@ -5,23 +5,33 @@
 //! so what they put together fits together.
 
 use std::collections::BTreeMap;
-use std::sync::{RwLock, RwLockReadGuard};
+use std::path::Path;
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use cairn_api::{
-    AccountEpoch, AccountInfo, DeviceEpoch, DeviceInfo, DistributionInfo, EpochInfo, EpochList, EpochRef, Health,
-    NetworkInfo, PayoutList,
+    AccountEpoch, AccountInfo, DeviceInfo, DistributionInfo, EpochInfo, EpochList, EpochRef, Health, NetworkInfo,
+    PayoutList,
 };
 use cairn_core::ed25519::Signature;
+use cairn_core::entry::{Entry, EntryKind};
+use cairn_core::epoch::EpochStatement;
 use cairn_core::key::PublicKey;
-use cairn_core::{Account, DeviceId, NetworkId};
-use cairn_ledger::{ClosedEpochs, Ledger, LedgerError, NetworkClock};
+use cairn_core::statement::Statement;
+use cairn_core::{Account, Amount, DeviceId, Domain, NetworkId};
+use cairn_ledger::{ClosedEpochs, Compared, JudgedEpoch, Ledger, LedgerError, NetworkClock, Places};
 use cairn_log::LogReader;
 
 use crate::error::ConsoleError;
 use crate::money::Money;
-use crate::rows::PayoutRows;
+use crate::newcomer::{Newcomer, newcomer};
+use crate::pages::changes::{self, Change};
+use crate::pages::device::Grid;
+use crate::pages::tax::Period;
+use crate::rows::{PayoutRows, Rows, VerdictRows};
+use crate::settled::Record;
 use crate::source::Source;
 use crate::why;
+use crate::word::Word;
 
 /// How the gateway stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,12 +70,48 @@ pub struct Reader<'a> {
     pub clock: NetworkClock,
     /// How the gateway stands.
     pub standing: Standing,
+    /// The folder of what chains said that they paid ([`crate::settled`]), if it is kept.
+    pub settled: Option<&'a Path>,
+    /// What only the gateway can say.
+    pub word: &'a dyn Word,
 }
+
+/// Entries after an epoch's last one among which its statement is looked for.
+const STATEMENT_WITHIN: u64 = 1_000;
+
+/// Epochs whose payouts are added up for a page.
+const EPOCHS_SUMMED: u64 = 1_000;
+
+/// Entries that the log reads together.
+const BUNDLE: u64 = 256;
+
+/// Entries ahead of an epoch among which the documents are looked for that rule from it on,
+const SAID_WITHIN: u64 = 20_000;
+/// and entries of the log's beginning, which epoch 0 has no others ahead of.
+const GENESIS_ENTRIES: u64 = 1_000;
 
 type Read<T> = Result<T, ConsoleError>;
 
 /// Some epochs of a history, newest first, and the `before` of those that follow.
 pub(crate) type History<T> = (Vec<T>, Option<u64>);
+
+/// The entry that holds an epoch's statement; `None` while it is not logged.
+///
+/// # Errors
+/// [`ConsoleError`] when the log cannot be read.
+pub(crate) fn statement_entry(log: &LogReader, statement: &EpochStatement) -> Read<Option<u64>> {
+    // It is logged right after the entry that closed the epoch, unless several closed at once.
+    let bytes = statement.encode();
+    for chunk in log.entries(statement.to..statement.to.saturating_add(STATEMENT_WITHIN)) {
+        let chunk = chunk?;
+        let mut entries = chunk.iter().filter_map(|(index, bytes)| Some((index, Entry::decode(bytes).ok()?)));
+        let found = entries.find(|(_, entry)| entry.kind == EntryKind::Epoch && entry.body == bytes);
+        if let Some((index, _)) = found {
+            return Ok(Some(index));
+        }
+    }
+    Ok(None)
+}
 
 impl Reader<'_> {
     pub(crate) fn ledger(&self) -> Read<RwLockReadGuard<'_, Ledger>> {
@@ -73,7 +119,7 @@ impl Reader<'_> {
     }
 
     /// The closed epochs, which are read without holding the ledger.
-    fn closed(&self) -> Read<ClosedEpochs> {
+    pub(crate) fn closed(&self) -> Read<ClosedEpochs> {
         Ok(self.ledger()?.closed_epochs())
     }
 
@@ -94,6 +140,19 @@ impl Reader<'_> {
             None => network.genesis.rehearsed.clone(),
         };
         Ok(Source { network: network.genesis.name.clone(), network_id: network.id.0.to_hex(), as_of, rehearsed })
+    }
+
+    /// The last closed epoch.
+    pub(crate) fn last_closed(&self) -> Read<Option<u64>> {
+        Ok(self.ledger()?.last_closed().map(|epoch| epoch.number))
+    }
+
+    /// A closed epoch by its number and statement hash.
+    ///
+    /// # Errors
+    /// [`ConsoleError`] for an epoch that has not closed.
+    pub(crate) fn epoch_ref(&self, epoch: u64) -> Read<EpochRef> {
+        Ok(self.closed()?.epoch_ref(epoch)?)
     }
 
     /// The asset as an epoch had it; before any epoch has closed, as the policy in force has it.
@@ -128,13 +187,40 @@ impl Reader<'_> {
         Ok(self.closed()?.distribution(number)?)
     }
 
+    /// The devices of a closed epoch by place. Summed up when it is first asked for.
+    pub(crate) fn places(&self, number: u64) -> Read<Arc<Places>> {
+        let closed = self.closed()?;
+        if let Some(places) = closed.known_places(number)? {
+            return Ok(places);
+        }
+        let devices = self.ledger()?.placed_devices();
+        Ok(closed.sum_places(number, &devices)?)
+    }
+
+    /// What one more device would have earned in a closed epoch.
+    pub(crate) fn newcomer(&self, number: u64, places: &Places) -> Read<Vec<Newcomer>> {
+        let statement = self.closed()?.statement(number)?;
+        let ledger = self.ledger()?;
+        let policy = ledger.state().policy_for(number).map(|policy| &policy.read);
+        Ok(policy.map_or_else(Vec::new, |policy| newcomer(&statement.pools, policy, places.middles())))
+    }
+
     pub(crate) fn payouts(&self, number: u64, after: u64, limit: u64) -> Read<PayoutList> {
         Ok(self.closed()?.payout_list(number, after, limit)?)
     }
 
     /// The payout rows of an epoch from a position on, to be taken in pieces.
-    pub(crate) fn payout_rows(&self, number: u64, after: u64, rows_per_piece: u64) -> Read<PayoutRows> {
-        Ok(PayoutRows::of(self.closed()?, number, after, rows_per_piece))
+    pub(crate) fn payout_rows(&self, number: u64, after: u64, rows_per_piece: u64) -> Read<Rows> {
+        Ok(PayoutRows::of(self.closed()?, number, after, rows_per_piece).into())
+    }
+
+    pub(crate) fn verdict_list(&self, number: u64, after: u64, limit: u64) -> Read<cairn_api::VerdictList> {
+        Ok(self.closed()?.verdict_list(number, None, after, limit)?)
+    }
+
+    /// The verdicts of an epoch from a position on, to be taken in pieces.
+    pub(crate) fn verdict_rows(&self, number: u64, after: u64, rows_per_piece: u64) -> Read<Rows> {
+        Ok(VerdictRows::of(self.closed()?, number, after, rows_per_piece).into())
     }
 
     /// A device and a page of its history.
@@ -143,24 +229,160 @@ impl Reader<'_> {
         id: &DeviceId,
         before: Option<u64>,
         limit: u64,
-    ) -> Read<(DeviceInfo, History<DeviceEpoch>)> {
+    ) -> Read<(DeviceInfo, History<JudgedEpoch>)> {
         let info = self.ledger()?.device_now(id)?;
-        Ok((info, self.closed()?.device_history(id, before, limit)?))
+        Ok((info, self.closed()?.judged_epochs(id, before, limit)?))
     }
 
-    /// The last closed epoch, an account as of it, and a page of its history.
+    /// What a device did in an epoch; `None` where it was not judged in it.
+    pub(crate) fn judged_epoch(&self, id: &DeviceId, epoch: u64) -> Read<Option<JudgedEpoch>> {
+        let (judged, _) = self.closed()?.judged_epochs(id, Some(epoch.saturating_add(1)), 1)?;
+        Ok(judged.into_iter().next())
+    }
+
+    /// What a device was held against in an epoch; nothing where the epoch did not judge by neighbours.
+    pub(crate) fn compared(&self, id: &DeviceId, epoch: u64) -> Read<Compared> {
+        let (around, closed) = {
+            let ledger = self.ledger()?;
+            (ledger.around(id, epoch), ledger.closed_epochs())
+        };
+        Ok(around.map(|around| closed.compared(&around, self.log)).transpose()?.unwrap_or_default())
+    }
+
+    /// What a device earned up to an epoch; `None` where that is too many epochs to add up.
+    pub(crate) fn earned(&self, id: &DeviceId, epoch: Option<u64>) -> Read<Option<Amount>> {
+        let end = epoch.map_or(0, |epoch| epoch.saturating_add(1));
+        Ok(self.closed()?.earned(id, end)?)
+    }
+
+    /// Where the slots of epochs lie, of the class that is judged by slots; nothing of those in which it was not judged.
+    pub(crate) fn slot_grids(&self, epochs: &[u64]) -> Read<BTreeMap<u64, Grid>> {
+        let class = cairn_classes::sensing::SCHEMA;
+        let (clock, documents) = {
+            let ledger = self.ledger()?;
+            let state = ledger.state();
+            let document = |epoch: &u64| Some((*epoch, state.profile_for(class, *epoch)?.to_owned()));
+            (state.clock(), epochs.iter().filter_map(document).collect::<Vec<_>>())
+        };
+        let Some(clock) = clock else { return Ok(BTreeMap::new()) };
+        let mut grids = BTreeMap::new();
+        // A document is read once for all the epochs that it rules.
+        for same in documents.chunk_by(|(_, one), (_, other)| one == other) {
+            let Ok(slot_ms) = cairn_classes::slot_ms(class, &same[0].1) else { continue };
+            let grid = |epoch: u64| Grid { start_ms: clock.start_ms(epoch), end_ms: clock.end_ms(epoch), slot_ms };
+            grids.extend(same.iter().map(|(epoch, _)| (*epoch, grid(*epoch))));
+        }
+        Ok(grids)
+    }
+
+    /// An account as of the last closed epoch, and a page of its history.
     pub(crate) fn account(
         &self,
         account: &Account,
         before: Option<u64>,
         limit: u64,
-    ) -> Read<(Option<u64>, AccountInfo, History<AccountEpoch>)> {
-        let (last, info, closed) = {
+    ) -> Read<(AccountInfo, History<AccountEpoch>)> {
+        let (info, closed) = {
             let ledger = self.ledger()?;
-            let last = ledger.last_closed().map(|epoch| epoch.number);
-            (last, ledger.account_now(account)?, ledger.closed_epochs())
+            (ledger.account_now(account)?, ledger.closed_epochs())
         };
-        Ok((last, info, closed.account_history(account, before, limit)?))
+        Ok((info, closed.account_history(account, before, limit)?))
+    }
+
+    /// The documents that rule from an epoch on and did not before, as the state has them: without their entries.
+    pub(crate) fn documents_of(&self, epoch: u64) -> Read<Vec<Change>> {
+        let ledger = self.ledger()?;
+        let state = ledger.state();
+        let change = |what, name: &str, hash: Option<cairn_core::Hash>| Change {
+            what,
+            name: name.to_owned(),
+            hash: hash.map(|hash| hash.to_hex()),
+            entry: None,
+            signers: Vec::new(),
+        };
+        let policy = state.policies.get(&epoch).map(|policy| change("policy", "", Some(policy.read.hash())));
+        let profiles = state.profiles.iter().filter(|((_, first), _)| *first == epoch);
+        let profiles = profiles
+            .map(|((class, _), document)| change("profile", class, Some(cairn_core::Hash::of(document.as_bytes()))));
+        let auditors = state
+            .auditors
+            .get(&epoch)
+            .map(|set| change("auditor-set", &format!("{} of {} must sign", set.quorum, set.auditors.len()), None));
+        Ok(policy.into_iter().chain(profiles).chain(auditors).collect())
+    }
+
+    /// What the entries before an epoch's first one, as far back as is looked, make rule from that epoch on, in their order.
+    pub(crate) fn said_before(&self, epoch: u64) -> Read<Vec<Change>> {
+        // A document is received before the time that it rules, so ahead of the entries of its first epoch.
+        let end = self.closed()?.statement(epoch)?.from.max(GENESIS_ENTRIES).min(self.log.size());
+        let mut said = Vec::new();
+        for chunk in self.log.entries(end.saturating_sub(SAID_WITHIN)..end) {
+            for (index, bytes) in chunk?.iter() {
+                let Ok(entry) = Entry::decode(bytes) else { continue };
+                if entry.kind != EntryKind::Statement {
+                    continue;
+                }
+                let Ok(statement) = Statement::parse(entry.body) else { continue };
+                said.extend(changes::of_statement(&statement, epoch, index));
+            }
+        }
+        Ok(said)
+    }
+
+    /// What a chain said that it paid, if anybody wrote it down for this network and the contract of an epoch's statement. A record
+    /// that cannot be read, or is of something else, is none.
+    pub(crate) fn record(&self, chain: &Domain, epoch: u64) -> Read<Option<Record>> {
+        let Some(folder) = self.settled else { return Ok(None) };
+        let network = self.network_id()?.0.to_hex();
+        let statement = self.closed()?.statement(epoch)?;
+        let Some(claims) = statement.domains.iter().find(|claims| claims.domain == *chain) else { return Ok(None) };
+        let contract = format!("0x{}", data_encoding::HEXLOWER.encode(&claims.distributor[12..]));
+        let record = Record::open(folder, chain).ok().flatten();
+        Ok(record.filter(|record| record.asked.network_id == network && record.asked.contract == contract))
+    }
+
+    /// What an account was given up to an epoch; `None` where that is more epochs away than are added up for a page.
+    ///
+    /// # Errors
+    /// [`ConsoleError`] for an epoch that has not closed.
+    pub(crate) fn cumulative_at(&self, account: &Account, epoch: u64) -> Read<Option<Amount>> {
+        let (closed, now) = {
+            let ledger = self.ledger()?;
+            (ledger.closed_epochs(), ledger.state().cumulative.get(account).copied().unwrap_or_default())
+        };
+        let given = |epochs: core::ops::Range<u64>| {
+            let mut sum = Amount::ZERO;
+            for epoch in epochs {
+                let payouts = closed.payouts_to(epoch, account)?;
+                let given = Amount::checked_sum(payouts.into_iter().map(|payout| payout.amount)).unwrap_or_default();
+                sum = sum.checked_add(given).unwrap_or_default();
+            }
+            Ok::<_, LedgerError>(sum)
+        };
+        let end = epoch.saturating_add(1);
+        // From whichever end is nearer.
+        let (through, since) = (end, closed.open().saturating_sub(end));
+        Ok(match (since, through) {
+            (0, _) => Some(now),
+            (since, through) if since <= through && since <= EPOCHS_SUMMED => {
+                now.checked_sub(given(end..closed.open())?)
+            }
+            (_, through) if through <= EPOCHS_SUMMED => Some(given(0..end)?),
+            _ => None,
+        })
+    }
+
+    /// The last closed epoch, and all closed epochs as what was given to an account.
+    pub(crate) fn period(&self, account: &Account) -> Read<(Option<u64>, Period)> {
+        let ledger = self.ledger()?;
+        let clock = ledger.state().clock();
+        let clock = clock.ok_or_else(|| ConsoleError::not_there("NET-GENESIS", "there is no network yet"))?;
+        let closed = ledger.closed_epochs();
+        let policies = ledger.state().policies.iter();
+        let decimals = policies.map(|(first, policy)| (*first, policy.read.asset.decimals)).collect();
+        let (end, log) = (closed.open(), self.log.clone());
+        let period = Period { closed, log, account: account.clone(), clock, decimals, first: 0, end };
+        Ok((end.checked_sub(1), period))
     }
 
     /// Every verdict of an epoch over a device, as the ledger says it.
@@ -197,7 +419,26 @@ impl Reader<'_> {
             epoch_ms: genesis.epoch_ms,
         };
         let case = why::Case::prove(&asked, &explanation)?;
-        Ok((explanation, case))
+        let chained = case.account().map(|account| self.chained(account)).transpose()?.flatten();
+        Ok((explanation, case.with_chain(chained)))
+    }
+
+    /// What an account's chain said, if anybody wrote that down.
+    fn chained(&self, account: &Account) -> Read<Option<why::Chained>> {
+        let Some(last) = self.last_closed()? else { return Ok(None) };
+        let Some(record) = self.record(account.domain(), last)? else { return Ok(None) };
+        let cairn_core::Address::Evm(address) = account.address() else { return Ok(None) };
+        let Ok(paid) = record.paid(address) else { return Ok(None) };
+        let asked = record.asked;
+        Ok(Some(why::Chained {
+            chain: asked.chain,
+            rehearsed: asked.rehearsed,
+            block: asked.block,
+            block_ms: asked.block_time_s.saturating_mul(1_000),
+            posted: asked.posted,
+            opened: asked.opened,
+            paid,
+        }))
     }
 
     /// An account's claim as of an epoch, while it is the last one that closed.
@@ -228,6 +469,23 @@ impl Reader<'_> {
         Ok(found)
     }
 
+    /// Entries by their indices, which ascend. Those that lie side by side are read together.
+    pub(crate) fn entries(&self, indices: &[u64]) -> Read<Vec<(u64, Vec<u8>)>> {
+        let mut found = Vec::with_capacity(indices.len());
+        for near in indices.chunk_by(|one, other| other - one < BUNDLE) {
+            let (Some(first), Some(last)) = (near.first(), near.last()) else { continue };
+            let mut wanted = near.iter().peekable();
+            for chunk in self.log.entries(*first..last.saturating_add(1)) {
+                for (index, bytes) in chunk?.iter() {
+                    if wanted.next_if(|next| **next == index).is_some() {
+                        found.push((index, bytes.to_vec()));
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
     pub(crate) fn network_id(&self) -> Read<NetworkId> {
         self.ledger()?.network_id().ok_or_else(|| ConsoleError::not_there("NET-GENESIS", "there is no network yet"))
     }
@@ -243,10 +501,12 @@ impl Reader<'_> {
         Ok(former.map_or(SignedBy::Nobody, |key| SignedBy::FormerKey(key.did())))
     }
 
-    /// The key of an observer that some policy of this network names.
-    pub(crate) fn observer(&self, key_id: &[u8; 16]) -> Read<Option<PublicKey>> {
+    /// The key of an observer that the policy names which was in force when the entry at `index` was logged. The policy is
+    /// that of the epoch whose range holds the entry.
+    pub(crate) fn observer(&self, key_id: &[u8; 16], index: u64) -> Read<Option<PublicKey>> {
+        let epoch = self.closed()?.epoch_of(index)?;
         let ledger = self.ledger()?;
-        let named = ledger.state().policies.values().flat_map(|policy| &policy.read.observers);
+        let named = ledger.state().policy_for(epoch).into_iter().flat_map(|policy| &policy.read.observers);
         Ok(named.map(|observer| observer.key).find(|key| key.key_id() == *key_id))
     }
 }

@@ -13,6 +13,50 @@ pub fn utc(time_ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{part}Z")
 }
 
+/// A time as RFC 3339 has it: `2026-02-13T11:12:56Z`.
+#[must_use]
+pub fn rfc3339(time_ms: u64) -> String {
+    utc(time_ms).replace(' ', "T")
+}
+
+/// The year that a time lies in, by UTC.
+#[must_use]
+pub const fn year_of(time_ms: u64) -> u64 {
+    civil(time_ms / 86_400_000).0
+}
+
+/// When a year begins, ms since 1970 UTC; years before 1970 begin at 0, and those after 9999 never.
+#[must_use]
+pub fn year_start_ms(year: u64) -> u64 {
+    if year > 9_999 {
+        return u64::MAX;
+    }
+    // Years since, with a day more for each leap year that is over.
+    let over = |year: u64| {
+        let before = year.saturating_sub(1);
+        before * 365 + before / 4 - before / 100 + before / 400
+    };
+    over(year.max(1_970)).saturating_sub(over(1_970)) * 86_400_000
+}
+
+/// Digits in threes, parted by narrow spaces that do not break, where there are more than four before the point.
+#[must_use]
+pub fn grouped(number: &str) -> String {
+    let (whole, rest) = number.split_at(number.find('.').unwrap_or(number.len()));
+    let digits = whole.trim_start_matches('-');
+    if digits.len() < 5 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return number.to_owned();
+    }
+    let mut shown = whole[..whole.len() - digits.len()].to_owned();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            shown.push('\u{202f}');
+        }
+        shown.push(digit);
+    }
+    shown + rest
+}
+
 /// Year, month and day of a number of days since 1970-01-01 (H. Hinnant, "chrono-compatible low-level date algorithms").
 const fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
@@ -37,6 +81,15 @@ pub fn duration(ms: u64) -> String {
     match UNITS.get(first + 1).map(|(next_ms, next)| (ms % unit_ms / next_ms, next)) {
         Some((rest, next)) if rest > 0 => format!("{whole} {rest} {next}"),
         _ => whole,
+    }
+}
+
+/// How long ago something was, in whole minutes: so that a page is the same page from one second to the next.
+#[must_use]
+pub fn ago(ms: u64) -> String {
+    match ms / 60_000 {
+        0 => "less than a minute ago".to_owned(),
+        minutes => format!("{} ago", duration(minutes * 60_000)),
     }
 }
 
@@ -80,6 +133,42 @@ mod tests {
     }
 
     #[test]
+    fn years_begin_where_the_calendar_has_them_and_hold_their_times() {
+        for (year, start) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1970, "1970-01-01T00:00:00Z"),
+            (1971, "1971-01-01T00:00:00Z"),
+            (2000, "2000-01-01T00:00:00Z"),
+            (2001, "2001-01-01T00:00:00Z"),
+            (2026, "2026-01-01T00:00:00Z"),
+            (2101, "2101-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(rfc3339(year_start_ms(year)), start);
+        }
+        for year in 1971..9_999 {
+            let start_ms = year_start_ms(year);
+            assert_eq!((year_of(start_ms - 1), year_of(start_ms)), (year - 1, year));
+        }
+        assert_eq!(year_start_ms(10_000), u64::MAX);
+    }
+
+    #[test]
+    fn digits_stand_in_threes_and_are_the_same_digits() {
+        for (number, shown) in [
+            ("0", "0"),
+            ("1234", "1234"),
+            ("12345", "12 345"),
+            ("-1234567.0001234", "-1 234 567.0001234"),
+            ("100000", "100 000"),
+            ("0.000000000000000001", "0.000000000000000001"),
+            ("?", "?"),
+            ("abcdef", "abcdef"),
+        ] {
+            assert_eq!(grouped(number), shown.replace(' ', "\u{202f}"));
+        }
+    }
+
+    #[test]
     fn durations_show_their_two_largest_units() {
         let cases = [
             (0, "0 s"),
@@ -92,6 +181,18 @@ mod tests {
         ];
         for (ms, text) in cases {
             assert_eq!(duration(ms), text);
+        }
+    }
+
+    #[test]
+    fn what_was_lately_was_the_same_minute_ago_all_along() {
+        for (ms, told) in [
+            (0, "less than a minute ago"),
+            (59_999, "less than a minute ago"),
+            (61_000, "1 min ago"),
+            (7_559_000, "2 h 5 min ago"),
+        ] {
+            assert_eq!(ago(ms), told);
         }
     }
 

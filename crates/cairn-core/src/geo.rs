@@ -4,11 +4,15 @@
 //! platform mathematics, and one final rounding to an integer; `goldens/cells.txt` pins the results. Distances are
 //! integers from a cosine table. Not here: routes, altitudes, datums other than WGS 84, moving things.
 
+mod grid;
+
 use core::fmt;
 
 use h3o::{CellIndex, LatLng, Resolution};
 
 use crate::id::BadName;
+
+pub use grid::Area;
 
 /// A quarter turn in units of 1e-7 degree.
 const QUARTER_E7: i32 = 900_000_000;

@@ -382,6 +382,12 @@ impl<'a> Report<'a> {
         ReportName { device: self.device(), boot: self.body.boot, seq: self.body.seq }
     }
 
+    /// Who measured: the subject that a bridge signed for, else the device that signed. Whether the bridge may is not said here.
+    #[must_use]
+    pub fn measured_by(&self) -> DeviceId {
+        self.body.subject.map_or_else(|| self.device(), DeviceId)
+    }
+
     /// SHA-256 of the payload: the report's identity, whatever the header or signature.
     #[must_use]
     pub fn identity(&self) -> Hash {

@@ -287,7 +287,8 @@ fn bodies(held: &[&Accepted]) -> Vec<Value> {
 fn report<'a>(state: &State, held: &Accepted, body: &'a Value) -> Report<'a> {
     Report {
         index: held.index,
-        device: held.name.device,
+        device: held.device,
+        bridge: (held.device != held.name.device).then_some(held.name.device),
         boot: held.name.boot,
         seq: held.name.seq,
         clock: held.clock,

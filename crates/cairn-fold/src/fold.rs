@@ -271,7 +271,7 @@ impl Fold {
 fn owner_as_pending(state: &State, index: u64, bytes: &[u8]) -> Result<Pending, FoldError> {
     let entry = Entry::decode(bytes).map_err(|source| FoldError::Entry { index, source })?;
     let report = Report::parse(entry.body).map_err(|_| FoldError::SnapshotEntry { index })?;
-    let device = state.devices.get(&report.device()).ok_or(FoldError::SnapshotEntry { index })?;
+    let device = state.devices.get(&report.measured_by()).ok_or(FoldError::SnapshotEntry { index })?;
     Ok(Pending { account: device.owner.clone(), denied: None })
 }
 

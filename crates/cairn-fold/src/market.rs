@@ -57,6 +57,12 @@ impl<'a> Desk<'a> {
         check_gas(order)?;
         Ok(self.market().quote(order, self.now())?)
     }
+
+    /// Among whom the lottery of an order draws with this seed, and in which order; right as of the order's own entry.
+    #[must_use]
+    pub fn candidates(&self, job: &JobId, order: &Order, seed: &Hash) -> Vec<compute::Candidate> {
+        self.market().candidates(job, order, seed, self.now())
+    }
 }
 
 impl From<compute::MarketError> for Refusal {
@@ -182,7 +188,7 @@ impl State {
         }
         let body = Decoder::over(&accepted.body).value().ok().and_then(|body| Body::parse(&body).ok());
         let body = body.expect("admission read the body");
-        let (device, index) = (accepted.name.device, accepted.index);
+        let (device, index) = (accepted.device, accepted.index);
         self.trade(accepted.received_ms, |market, now| market.apply_report(&device, &body, index, seed, now));
     }
 }

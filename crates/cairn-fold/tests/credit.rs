@@ -11,8 +11,7 @@ use cairn_core::key::SecretKey;
 use cairn_core::observation::{ObservationBody, sign_observation};
 use cairn_core::statement::{Body, DomainTerms, PolicyDocument};
 use cairn_core::{Amount, Domain};
-use cairn_fold::{CREDIT_MAX, Fold, FoldError, Refusal, State};
-use cairn_merkle::tree::{Frontier, leaf_hash};
+use cairn_fold::{CREDIT_MAX, Refusal, State};
 use cairn_testkit::network::{DAY_MS, MemoryNetwork, Terms, chain, daily_profile, policy, with_credit};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -381,14 +380,8 @@ proptest! {
         };
         for closed in &network.closed {
             prop_assert!(!closed.records.iter().any(|record| deposited(record)), "no state root holds it");
-            let to = usize::try_from(closed.statement.to).unwrap();
-            let mut frontier = Frontier::new();
-            network.entries[..to].iter().for_each(|bytes| frontier.push(leaf_hash(bytes)));
-            let read = |index: u64| Ok::<_, FoldError>(network.entries[usize::try_from(index).unwrap()].clone());
-            let mut fold = Fold::resume(&closed.statement, &closed.records, frontier, read).unwrap();
-            for bytes in &network.entries[to..] {
-                fold.push(leaf_hash(bytes), &Entry::decode(bytes).unwrap(), None).unwrap();
-            }
+            let mut fold = network.resumed(closed);
+            network.fold_on(&mut fold);
             prop_assert_eq!(fold.state(), state);
         }
     }

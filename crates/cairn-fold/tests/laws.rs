@@ -8,7 +8,7 @@ use cairn_core::cbor::{Decoder, Encoder};
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::statement::{Body, Conflict, Deny};
 use cairn_core::{Amount, Payout, Verdict};
-use cairn_fold::{Fold, FoldError, Snapshot, State, check_reports};
+use cairn_fold::{Fold, State};
 use cairn_merkle::tree::{Frontier, leaf_hash};
 use cairn_testkit::network::{DAY_MS, MemoryNetwork, SeededDevice, Terms};
 
@@ -149,20 +149,7 @@ fn one_two_and_eight_threads_and_batched_signatures_give_the_same_bytes() {
 fn folds_alike(network: &MemoryNetwork) {
     for threads in [1, 2, 8] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let closed = pool.install(|| {
-            let mut fold = Fold::start();
-            let mut closed = Vec::new();
-            for chunk in network.entries.chunks(50) {
-                let entries: Vec<Entry<'_>> = chunk.iter().map(|bytes| Entry::decode(bytes).unwrap()).collect();
-                let bodies: Vec<(EntryKind, &[u8])> = entries.iter().map(|entry| (entry.kind, entry.body)).collect();
-                let checked = check_reports(fold.state(), &bodies);
-                for ((bytes, entry), checked) in chunk.iter().zip(&entries).zip(checked) {
-                    closed.extend(fold.push(leaf_hash(bytes), entry, checked).unwrap().closed);
-                }
-            }
-            closed
-        });
-        assert_eq!(closed, network.closed, "{threads} threads");
+        assert_eq!(pool.install(|| network.folded()), network.closed, "{threads} threads");
     }
 }
 
@@ -173,19 +160,10 @@ fn a_fold_resumed_from_any_snapshot_goes_on_as_the_one_that_never_stopped() {
 
 fn resumes_everywhere(network: &MemoryNetwork) {
     for closed in &network.closed {
-        let epoch = closed.statement.number;
-        let snapshot = Snapshot::decode(&Snapshot::encode(&closed.bytes, &closed.records)).unwrap();
-        let mut frontier = Frontier::new();
-        let to = usize::try_from(closed.statement.to).unwrap();
-        network.entries[..to].iter().for_each(|bytes| frontier.push(leaf_hash(bytes)));
-        let read = |index: u64| Ok::<_, FoldError>(network.entries[usize::try_from(index).unwrap()].clone());
-        let mut fold = Fold::resume(&snapshot.statement, &snapshot.records, frontier, read).unwrap();
-        let mut later = Vec::new();
-        for bytes in &network.entries[to..] {
-            let entry = Entry::decode(bytes).unwrap();
-            later.extend(fold.push(leaf_hash(bytes), &entry, None).unwrap().closed);
-        }
-        assert_eq!(later, network.closed[usize::try_from(epoch).unwrap() + 1..], "resumed after epoch {epoch}");
+        let epoch = usize::try_from(closed.statement.number).unwrap();
+        let mut fold = network.resumed(closed);
+        let later = network.fold_on(&mut fold);
+        assert_eq!(later, network.closed[epoch + 1..], "resumed after epoch {epoch}");
         assert_eq!(fold.state(), network.fold.state(), "resumed after epoch {epoch}");
     }
 }
@@ -194,10 +172,7 @@ fn resumes_everywhere(network: &MemoryNetwork) {
 fn a_changed_snapshot_is_not_resumed() {
     let network = eventful(2, in_order);
     let closed = &network.closed[2];
-    let mut frontier = Frontier::new();
-    let to = usize::try_from(closed.statement.to).unwrap();
-    network.entries[..to].iter().for_each(|bytes| frontier.push(leaf_hash(bytes)));
-    let read = |index: u64| Ok::<_, FoldError>(network.entries[usize::try_from(index).unwrap()].clone());
+    let (frontier, read) = (network.frontier(closed), |index: u64| network.read(index));
     for record in 0..closed.records.len() {
         let mut records = closed.records.clone();
         *records[record].last_mut().unwrap() ^= 1;

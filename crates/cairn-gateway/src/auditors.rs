@@ -134,6 +134,16 @@ fn expected(front: &Front, epoch: u64) -> Result<Expected, Refused> {
     Ok(Expected { network: front.network, message, set, rehearsed: statement.rehearsed })
 }
 
+/// The signatures of a closed epoch at revision 0, for the console; `None` where none are kept or they cannot be read.
+pub(crate) fn kept(front: &Front, epoch: u64) -> Option<EpochSignatures> {
+    if !front.signatures.are_kept() {
+        return None;
+    }
+    let expected = expected(front, epoch).ok()?;
+    let signatures = front.signatures.of(&expected).map_err(|error| unread(&error)).ok()?;
+    Some(show(&expected, 0, &signatures))
+}
+
 fn unread(error: &dyn core::fmt::Display) -> Refused {
     report_failure(error);
     let detail = "the gateway could not read what was asked for; its operator sees why";

@@ -14,7 +14,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::GatewayOptions;
 use crate::address::{Client, Proxies};
 use crate::blobs::Blobs;
+use crate::events::Events;
 use crate::metrics::Metrics;
+use crate::mqtt;
 use crate::problem::{Refused, report_failure};
 use crate::rates::Rates;
 use crate::serve::Door;
@@ -41,6 +43,10 @@ pub(crate) struct Front {
     pub signatures: Signatures,
     /// The blobs of jobs, if they are kept.
     pub blobs: Option<Arc<Blobs>>,
+    /// What came over the operator's broker, if there is one.
+    pub mqtt: Option<Arc<mqtt::Counts>>,
+    /// Those who listen to what changes.
+    pub events: Events,
     /// When the gateway started.
     pub started: Instant,
     /// The public listener.

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use cairn_api::{ResultRow, ResultStatus};
+use cairn_console::word::{Figure, Unit};
 
 use crate::front::Front;
 use crate::histogram::Histogram;
@@ -107,6 +108,7 @@ fn render(front: &Front) -> String {
     witnesses(&mut page, front);
     auditors(&mut page, &front.signatures);
     blobs(&mut page, front);
+    messages(&mut page, front);
     page.text
 }
 
@@ -138,6 +140,7 @@ fn requests(page: &mut Page, front: &Front) {
         page.line("cairn_refused_total", "code", code, *count);
     }
     page.gauge("cairn_requests_under_way", "HTTP requests not answered yet.", load(&metrics.under_way));
+    page.gauge("cairn_listeners", "Clients that listen to events.", front.events.listeners());
     page.gauge("cairn_bytes_held", "Bytes of requests and answers held in memory.", front.memory.taken());
 }
 
@@ -227,6 +230,71 @@ fn blobs(page: &mut Page, front: &Front) {
     );
     page.counter("cairn_blobs_kept_total", "Blobs that came.", load(&blobs.counts.kept));
     page.counter("cairn_blobs_collected_total", "Blobs that no job needed in time.", load(&blobs.counts.collected));
+}
+
+fn messages(page: &mut Page, front: &Front) {
+    let Some(mqtt) = &front.mqtt else { return };
+    let is_connected = u64::from(mqtt.connected.load(Ordering::Relaxed));
+    page.gauge("cairn_mqtt_connected", "Whether the broker delivers: 1 or 0.", is_connected);
+    for (name, help, counter) in [
+        ("cairn_mqtt_received_total", "Messages delivered by the broker.", &mqtt.received),
+        ("cairn_mqtt_acknowledged_total", "Messages acknowledged to it, once decided.", &mqtt.acknowledged),
+        ("cairn_mqtt_dropped_total", "Messages sent without acknowledgement while too many were here.", &mqtt.dropped),
+        ("cairn_mqtt_waited_total", "Tries again while the log took nothing.", &mqtt.waited),
+        ("cairn_mqtt_unsaid_total", "Answers that no device got.", &mqtt.unsaid),
+        ("cairn_mqtt_broken_total", "Connections to the broker that broke or were not made.", &mqtt.broken),
+    ] {
+        page.counter(name, help, load(counter));
+    }
+}
+
+/// What the console shows of the machine: disk, memory, queue and the times of syncs.
+pub(crate) fn figures(front: &Front) -> Vec<Figure> {
+    let figure = |metric, name, value, unit| Figure { metric, name, value, unit };
+    let standing = front.writer.standing();
+    let waiting = standing.waiting.load(Ordering::Relaxed) as u64;
+    let mut figures = vec![
+        figure("cairn_queue_requests", "Requests that wait for the log", waiting, Unit::Count),
+        figure(
+            "cairn_requests_under_way",
+            "Requests that are not answered yet",
+            load(&front.metrics.under_way),
+            Unit::Count,
+        ),
+        figure("cairn_connections", "Connections open", front.door.open(), Unit::Count),
+        figure("cairn_listeners", "Pages that listen to changes", front.events.listeners(), Unit::Count),
+        figure("cairn_bytes_held", "Memory held for requests and answers", front.memory.taken(), Unit::Bytes),
+    ];
+    let (_, busy_us, groups) = standing.busy_us.read();
+    if let Some(mean_us) = busy_us.checked_div(groups) {
+        figures.push(figure(
+            "cairn_append_seconds",
+            "Mean time to make a group of requests durable",
+            mean_us,
+            Unit::Us,
+        ));
+    }
+    if let Some(syncs) = &front.options.syncs_us {
+        let (rows, sum_us, count) = syncs.read();
+        if let Some(mean_us) = sum_us.checked_div(count) {
+            figures.push(figure(
+                "cairn_sync_seconds",
+                "Mean time of the disk to make a file durable",
+                mean_us,
+                Unit::Us,
+            ));
+        }
+        let most = rows.iter().find(|(_, below)| count > 0 && below.saturating_mul(100) >= count.saturating_mul(99));
+        if let Some((bound_us, _)) = most {
+            figures.push(figure("cairn_sync_seconds", "Of a hundred syncs 99 take at most", *bound_us, Unit::Us));
+        }
+    }
+    if let Some(blobs) = &front.blobs {
+        let (count, bytes, _) = blobs.totals();
+        figures.push(figure("cairn_blobs", "Programs, inputs and outputs of jobs on the disk", count, Unit::Count));
+        figures.push(figure("cairn_blob_bytes", "Room that they take on the disk", bytes, Unit::Bytes));
+    }
+    figures
 }
 
 /// A name as the value of a label.

@@ -61,6 +61,7 @@ impl ToSchema for Binary {}
         crate::buying::buy,
         crate::buying::payment,
         crate::mcp::mcp,
+        crate::events::events,
         crate::health::health,
         crate::routes::openapi,
         crate::routes::index,

@@ -8,6 +8,7 @@ use crate::address::{Block, ProxyHeader};
 use crate::blobs::BlobOptions;
 use crate::buckets::Rate;
 use crate::histogram::Histogram;
+use crate::mqtt::BrokerOptions;
 use crate::till::Till;
 use crate::tls::TlsOptions;
 use crate::witnessing::WitnessingOptions;
@@ -69,14 +70,26 @@ pub struct GatewayOptions {
     pub queue_requests_max: usize,
     /// Items that are made durable together, unless one request alone has more. Default 4,096.
     pub group_items_max: usize,
+    /// Those who listen to what changes (`/events`) at once. Default 256.
+    pub listeners_max: u32,
+    /// Of those, listeners of one address. Default 8.
+    pub listeners_per_address_max: u32,
+    /// How often listeners are told at most. Default 1 s.
+    pub events_every: Duration,
+    /// How long a listener hears nothing at most: a comment comes then. Default 15 s.
+    pub events_heartbeat: Duration,
     /// Where the log's disk counts how long its syncs take, microseconds; shown in the metrics. Default nowhere.
     pub syncs_us: Option<Arc<Histogram>>,
     /// The witnesses of the log's checkpoints. Default none.
     pub witnessing: Option<WitnessingOptions>,
     /// The folder of the signatures of auditors. Without one, the default, none are taken.
     pub signatures: Option<PathBuf>,
+    /// The folder of what chains said that they paid, as `cairn chain record` writes it, for pages. Default none.
+    pub settled: Option<PathBuf>,
     /// The blobs of jobs. Without a folder, the default, none are kept.
     pub blobs: Option<BlobOptions>,
+    /// The broker that devices publish their reports at. Default none.
+    pub broker: Option<BrokerOptions>,
     /// The till that sells to whoever has no account here. Default none.
     pub till: Option<Arc<dyn Till>>,
     /// How long requests under way may go on after the gateway was told to end. Default 10 s.
@@ -113,10 +126,16 @@ impl Default for GatewayOptions {
             request_timeout: Duration::from_secs(60),
             queue_requests_max: 256,
             group_items_max: 4_096,
+            listeners_max: 256,
+            listeners_per_address_max: 8,
+            events_every: Duration::from_secs(1),
+            events_heartbeat: Duration::from_secs(15),
             syncs_us: None,
             witnessing: None,
             signatures: None,
+            settled: None,
             blobs: None,
+            broker: None,
             till: None,
             shutdown_grace: Duration::from_secs(10),
         }

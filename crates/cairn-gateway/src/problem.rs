@@ -90,6 +90,11 @@ impl Refused {
     pub const fn code(&self) -> &'static str {
         self.code
     }
+
+    /// Whether the same may be taken at another time, when the gateway is less busy, or well again.
+    pub fn is_for_now(&self) -> bool {
+        self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS
+    }
 }
 
 impl IntoResponse for Refused {

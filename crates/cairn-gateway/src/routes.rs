@@ -7,8 +7,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, LOCATION, VARY};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, LOCATION, VARY};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -20,11 +20,12 @@ use crate::blobs::routes as blobs;
 use crate::buying::AsItIs;
 use crate::front::Front;
 use crate::held::in_pieces;
+use crate::leftover::Leftover;
 use crate::problem::{Code, Refused};
 use crate::serve::no_bytes;
 use crate::{
-    auditors, buying, console, epochs, health, jobs, ledger_pages, log_files, mcp, metrics, openapi, sales, submit,
-    witnessed,
+    auditors, buying, console, epochs, events, health, jobs, ledger_pages, log_files, mcp, metrics, openapi, sales,
+    submit, witnessed,
 };
 
 /// Bytes of an answer that are not counted.
@@ -40,6 +41,7 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
     public
         .route("/", get(index))
         .route("/openapi.json", get(openapi))
+        .route("/events", get(events::events))
         .route("/health", get(health::health))
         .route("/log/checkpoint", get(log_files::checkpoint))
         .route("/log/tile/{*path}", get(log_files::tile))
@@ -96,11 +98,12 @@ async fn no_method(request: Request) -> Refused {
     Refused::of(StatusCode::METHOD_NOT_ALLOWED, "NET-METHOD", detail).hint("`/` lists the routes with their methods")
 }
 
-async fn every_request(State(front): State<Arc<Front>>, mut request: Request, next: Next) -> Response {
+async fn every_request(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
     let _under_way = front.metrics.begin();
     let peer = request.extensions().get::<Peer>().copied();
     let client = peer.map_or(Client { limited: None }, |Peer(peer)| front.client(peer, request.headers()));
     let is_read = request.method().is_safe();
+    let (mut request, leftover) = Leftover::of(request);
     let response = match front.rates.request(client) {
         Ok(()) => {
             request.extensions_mut().insert(client);
@@ -108,7 +111,12 @@ async fn every_request(State(front): State<Arc<Front>>, mut request: Request, ne
         }
         Err(refused) => refused.into_response(),
     };
-    let response = hold(&front, client, is_read, response);
+    let mut response = hold(&front, client, is_read, response);
+    if let Some(leftover) = leftover
+        && !leftover.read_out().await
+    {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     front.metrics.count_response(&response);
     response
 }

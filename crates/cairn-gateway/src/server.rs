@@ -11,6 +11,7 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{Semaphore, watch};
 
 use crate::blobs::Blobs;
+use crate::events::{Events, keep_telling};
 use crate::front::Front;
 use crate::metrics::Metrics;
 use crate::options::GatewayOptions;
@@ -24,7 +25,7 @@ use crate::tls::Tls;
 use crate::verifiers::{self, Verifiers};
 use crate::witnessing::Witnessed;
 use crate::writer::{Writer, WriterQueue};
-use crate::{GatewayError, admin, blobs, problem, routes, witnessing};
+use crate::{GatewayError, admin, blobs, mqtt, problem, routes, witnessing};
 
 /// Threads for what reads files or computes; more would only wait for each other.
 const BLOCKING_THREADS_MAX: usize = 64;
@@ -85,6 +86,8 @@ impl Gateway {
             witnessed,
             signatures: Signatures::in_folder(options.signatures.clone()),
             blobs,
+            mqtt: options.broker.as_ref().map(|_| Arc::default()),
+            events: Events::of(&options),
             started: Instant::now(),
             options,
         });
@@ -161,13 +164,21 @@ async fn serve_all(listeners: Listeners, front: Arc<Front>, ending: watch::Recei
     if let Some(blobs) = front.blobs.clone() {
         tokio::spawn(blobs::routes::keep_swept(front.clone(), blobs));
     }
+    tokio::spawn(keep_telling(front.clone(), ending.clone()));
     let public = serve(listen(listeners.public)?, front.door.clone(), routes::router(front.clone()), ending.clone());
+    let broker = front.options.broker.clone().zip(front.mqtt.clone());
+    let (own, until) = (front.clone(), ending.clone());
+    let messages = async move {
+        if let Some((options, counts)) = broker {
+            mqtt::keep(own, counts, options, until).await;
+        }
+    };
     let Some(admin) = listeners.admin.map(listen).transpose()? else {
-        public.await;
+        tokio::join!(public, messages);
         return Ok(());
     };
     let door = Door::of(&front.options, admin::CONNECTIONS_MAX, None, front.metrics.refusals.clone());
-    tokio::join!(public, serve(admin, Arc::new(door), admin::router(front), ending));
+    tokio::join!(public, messages, serve(admin, Arc::new(door), admin::router(front), ending));
     Ok(())
 }
 

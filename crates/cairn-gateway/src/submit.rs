@@ -273,7 +273,8 @@ fn answered(answer: Answer) -> ResultRow {
     }
 }
 
-fn respond(rows: Vec<Option<ResultRow>>, receipted: Receipted) -> SubmitResponse {
+/// The rows of a request, those of the writer in their places.
+pub(crate) fn respond(rows: Vec<Option<ResultRow>>, receipted: Receipted) -> SubmitResponse {
     let mut answers = receipted.answers.into_iter().map(answered);
     let fill = |row: Option<ResultRow>| row.or_else(|| answers.next()).expect("the writer answers every item");
     let results = rows.into_iter().map(fill).collect();

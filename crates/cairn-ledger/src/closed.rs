@@ -12,9 +12,13 @@ use cairn_core::cbor::Encoder;
 use cairn_core::epoch::EpochStatement;
 use cairn_core::{Account, DeviceId, Hash, Payout, Verdict};
 
+use crate::compared::Bands;
 use crate::distribution::spread;
+use crate::drawings::Drawings;
+use crate::places::Summed;
 use crate::store::EpochStore;
 use crate::tables::Table;
+use crate::totals::Totals;
 use crate::views::{broken_view, mean_score, payout_info, sum, verdict_info};
 use crate::{Ledger, LedgerError};
 
@@ -29,14 +33,35 @@ pub(crate) type Spreads = Arc<Mutex<BTreeMap<(u64, Hash), DistributionInfo>>>;
 pub struct ClosedEpochs {
     pub(crate) store: EpochStore,
     spreads: Spreads,
+    pub(crate) summed: Arc<Summed>,
+    pub(crate) drawings: Arc<Drawings>,
+    pub(crate) totals: Arc<Totals>,
+    pub(crate) bands: Bands,
     open: u64,
+}
+
+/// An epoch in which a device was judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JudgedEpoch {
+    /// What it came to.
+    pub told: DeviceEpoch,
+    /// Verdict by verdict, ascending by class and slot.
+    pub verdicts: Vec<Verdict>,
 }
 
 impl Ledger {
     /// The epochs that are closed now, to be read without holding the ledger.
     #[must_use]
     pub fn closed_epochs(&self) -> ClosedEpochs {
-        ClosedEpochs { store: self.store.clone(), spreads: self.spreads.clone(), open: self.state().epoch.number }
+        ClosedEpochs {
+            store: self.store.clone(),
+            spreads: self.spreads.clone(),
+            summed: self.summed.clone(),
+            drawings: self.drawings.clone(),
+            totals: self.totals.clone(),
+            bands: self.bands.clone(),
+            open: self.state().epoch.number,
+        }
     }
 }
 
@@ -112,8 +137,11 @@ impl ClosedEpochs {
         found.into_iter().map(read).collect::<Result<_, _>>().map_err(|error| broken_view(epoch, "payouts", &error))
     }
 
-    /// The payout rows of an epoch to one account.
-    pub(crate) fn payouts_to(&self, epoch: u64, account: &Account) -> Result<Vec<Payout>, LedgerError> {
+    /// The payout rows of an epoch to one account, in the order of the table.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoEpoch`], or that a view cannot be read.
+    pub fn payouts_to(&self, epoch: u64, account: &Account) -> Result<Vec<Payout>, LedgerError> {
         let table = self.store.payout_table(&self.statement(epoch)?)?;
         let mut prefix = Encoder::empty();
         prefix.array(5);
@@ -211,6 +239,20 @@ impl ClosedEpochs {
         before: Option<u64>,
         limit: u64,
     ) -> Result<(Vec<DeviceEpoch>, Option<u64>), LedgerError> {
+        let (epochs, next) = self.judged_epochs(id, before, limit)?;
+        Ok((epochs.into_iter().map(|judged| judged.told).collect(), next))
+    }
+
+    /// The same with the verdicts of each epoch.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when a view cannot be read.
+    pub fn judged_epochs(
+        &self,
+        id: &DeviceId,
+        before: Option<u64>,
+        limit: u64,
+    ) -> Result<(Vec<JudgedEpoch>, Option<u64>), LedgerError> {
         let (history, next) = self.history(before, limit);
         let mut epochs = Vec::new();
         for epoch in history {
@@ -219,12 +261,13 @@ impl ClosedEpochs {
                 continue;
             }
             let paid = self.payout_rows_for(epoch, id, &verdicts)?;
-            epochs.push(DeviceEpoch {
+            let told = DeviceEpoch {
                 epoch: self.epoch_ref(epoch)?,
                 verdicts: verdicts.len() as u64,
                 score_ppm: mean_score(verdicts.iter().map(|(_, verdict)| verdict)),
                 paid: sum(paid.iter().map(|(_, _, payout)| payout.amount)).to_string(),
-            });
+            };
+            epochs.push(JudgedEpoch { told, verdicts: verdicts.into_iter().map(|(_, verdict)| verdict).collect() });
         }
         Ok((epochs, next))
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::epoch::EpochStatement;
@@ -14,7 +15,9 @@ use cairn_merkle::tree::Frontier;
 
 use crate::LedgerError;
 use crate::closed::Spreads;
+use crate::drawings::Drawings;
 use crate::follow::{Follow, Progress};
+use crate::places::Summed;
 use crate::store::EpochStore;
 
 /// How a ledger is kept.
@@ -38,6 +41,11 @@ pub struct Ledger {
     /// The first epoch whose files were broken when the ledger was opened.
     remade_from: Option<u64>,
     pub(crate) spreads: Spreads,
+    /// What devices earned, added up.
+    pub(crate) totals: Arc<crate::totals::Totals>,
+    pub(crate) bands: crate::compared::Bands,
+    pub(crate) summed: Arc<Summed>,
+    pub(crate) drawings: Arc<Drawings>,
 }
 
 impl Ledger {
@@ -59,7 +67,17 @@ impl Ledger {
             store.remove(epoch)?;
         }
         let follow = Follow::from(resume(&store, &reader)?);
-        let mut ledger = Self { follow, store, reader, remade_from, spreads: Spreads::default() };
+        let mut ledger = Self {
+            follow,
+            store,
+            reader,
+            remade_from,
+            spreads: Spreads::default(),
+            summed: Arc::default(),
+            drawings: Arc::default(),
+            totals: Arc::default(),
+            bands: Arc::default(),
+        };
         ledger.catch_up(progress)?;
         if let Some(epoch) = ledger.first_broken_names()? {
             ledger.store.remove(epoch)?;

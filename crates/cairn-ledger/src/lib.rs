@@ -6,13 +6,16 @@
 
 mod clock;
 mod closed;
+mod compared;
 mod credits;
 mod distribution;
+mod drawings;
 mod error;
 mod explain;
 mod follow;
 mod jobs;
 mod ledger;
+mod places;
 mod rebuild;
 mod receipts;
 mod row_tree;
@@ -20,14 +23,18 @@ mod sales;
 mod sequencer;
 mod store;
 mod tables;
+mod totals;
 mod views;
 
 pub use clock::{NetworkClock, wall_ms};
-pub use closed::ClosedEpochs;
+pub use closed::{ClosedEpochs, JudgedEpoch};
+pub use compared::{Around, Compared};
+pub use drawings::{Drawing, Drawn};
 pub use error::LedgerError;
 pub use follow::Progress;
 pub use jobs::{JobFilter, JobState, order_info, read_order};
 pub use ledger::{Ledger, LedgerOptions};
+pub use places::{ClassMiddle, PlaceRow, PlaceSum, PlacedDevice, Places};
 pub use rebuild::{Difference, Rebuilt, check_views, rebuild_views};
 pub use receipts::SHARED_ENTRIES_MAX;
 pub use sales::sale_info;

@@ -18,16 +18,30 @@ impl Ledger {
         self.store.sale_bytes(&self.closed(epoch)?)
     }
 
-    fn sales(&self, statement: &EpochStatement) -> Result<Vec<(Vec<u8>, Sale)>, LedgerError> {
-        self.closed_epochs().sales(statement)
-    }
-
     /// `GET /v1/epochs/{n}/sales`: at most `limit` sales from position `after` on.
     ///
     /// # Errors
     /// [`LedgerError::NoEpoch`], or that a view cannot be read.
     pub fn sale_list(&self, epoch: u64, after: u64, limit: u64) -> Result<SaleList, LedgerError> {
-        let sales = self.sales(&self.closed(epoch)?)?;
+        self.closed_epochs().sale_list(epoch, after, limit)
+    }
+
+    /// `GET /v1/epochs/{n}/sales/{job}`: the sale of a job, and that it is under the statement's sales root.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoEpoch`], [`LedgerError::NoSale`], or that a view cannot be read.
+    pub fn sale_proof(&self, epoch: u64, job: &JobId) -> Result<SaleProof, LedgerError> {
+        self.closed_epochs().sale_proof(epoch, job)
+    }
+}
+
+impl ClosedEpochs {
+    /// `GET /v1/epochs/{n}/sales`: at most `limit` sales from position `after` on.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoEpoch`], or that a view cannot be read.
+    pub fn sale_list(&self, epoch: u64, after: u64, limit: u64) -> Result<SaleList, LedgerError> {
+        let sales = self.sales(&self.statement(epoch)?)?;
         let total = sales.len() as u64;
         let whole = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
         let shown = sales.iter().skip(whole(after)).take(whole(limit)).map(|(_, sale)| sale_info(sale)).collect();
@@ -40,7 +54,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::NoEpoch`], [`LedgerError::NoSale`], or that a view cannot be read.
     pub fn sale_proof(&self, epoch: u64, job: &JobId) -> Result<SaleProof, LedgerError> {
-        let statement = self.closed(epoch)?;
+        let statement = self.statement(epoch)?;
         let sales = self.sales(&statement)?;
         let none = || LedgerError::NoSale { epoch, job: *job };
         let at = sales.iter().position(|(_, sale)| sale.job == *job).ok_or_else(none)?;
@@ -49,9 +63,7 @@ impl Ledger {
         let (epoch, sale) = (self.epoch_ref(epoch)?, sale_info(&sales[at].1));
         Ok(SaleProof { epoch, sale, proof: RowTree::of(&rows).proof(at, root) })
     }
-}
 
-impl ClosedEpochs {
     /// The sales of an epoch, each with its bytes, in the order of the sorted table.
     pub(crate) fn sales(&self, statement: &EpochStatement) -> Result<Vec<(Vec<u8>, Sale)>, LedgerError> {
         let epoch = statement.number;

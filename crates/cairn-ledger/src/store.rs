@@ -318,6 +318,15 @@ impl EpochStore {
         }
     }
 
+    /// How long the file of what judges remember after an epoch is, bytes; 0 where there is none.
+    pub fn carry_size(&self, epoch: u64) -> Result<u64, LedgerError> {
+        let path = self.epoch_folder(epoch).join(CARRY);
+        match fs::metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            found => Ok(found.map_err(io_error("look at", &path))?.len()),
+        }
+    }
+
     /// A snapshot's bytes.
     pub fn snapshot_bytes(&self, epoch: u64) -> Result<Vec<u8>, LedgerError> {
         self.read_summed(epoch, SNAPSHOT).map_err(|error| match error {
@@ -326,6 +335,16 @@ impl EpochStore {
             }
             error => error,
         })
+    }
+
+    /// How long the snapshot after an epoch is, bytes; `None` where it is not kept any more.
+    pub fn snapshot_length(&self, epoch: u64) -> Result<Option<u64>, LedgerError> {
+        let path = self.epoch_folder(epoch).join(SNAPSHOT);
+        match fs::metadata(&path) {
+            Ok(found) => Ok(Some(found.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error("read", &path)(error)),
+        }
     }
 
     /// A snapshot. That it belongs to its statement is checked where it is resumed from.

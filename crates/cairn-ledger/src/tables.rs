@@ -250,18 +250,35 @@ impl Table {
         Prover { table: self, tree, size: end - tree.first, nodes: RefCell::default(), leaves: RefCell::default() }
     }
 
+    /// Whether a block begins below `prefix`, by as many bytes of the file: nobody has looked whether they are still right.
+    fn seems_below(&self, number: usize, prefix: &[u8]) -> Result<bool, LedgerError> {
+        let offset = self.index.blocks[number].offset;
+        let length = prefix.len().min(usize::try_from(self.index.bytes - offset).unwrap_or(usize::MAX));
+        let mut bytes = vec![0; length];
+        self.file.read_exact_at(&mut bytes, offset).map_err(crate::store::io_error("read", &self.path))?;
+        self.read.bytes.fetch_add(length as u64, Ordering::Relaxed);
+        // No row is how another one begins, so that bytes of the next row decide nothing.
+        Ok(bytes.as_slice() < prefix)
+    }
+
     /// Every row that begins with `prefix`, with its position.
     pub fn with_prefix(&self, prefix: &[u8]) -> Result<Rows, LedgerError> {
         // The first block whose first row is not below the prefix; rows that begin with it may stand in the one before.
         let (mut low, mut high) = (0, self.index.blocks.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            let is_below = self.rows_of(middle)?.first().is_some_and(|(_, row)| row.as_slice() < prefix);
-            (low, high) = if is_below { (middle + 1, high) } else { (low, middle) };
+            (low, high) = if self.seems_below(middle, prefix)? { (middle + 1, high) } else { (low, middle) };
         }
         let mut found = Vec::new();
         for number in low.saturating_sub(1)..self.index.blocks.len() {
             let rows = self.rows_of(number)?;
+            // What was only looked at is held to what is certain: nothing that begins so may stand ahead of here.
+            if number > 0 && found.is_empty() && number == low.saturating_sub(1) {
+                let begins_below = rows.first().is_some_and(|(_, row)| row.as_slice() < prefix);
+                if !begins_below {
+                    return Err(self.broken("its rows are no longer those that have the statement's root"));
+                }
+            }
             let is_past = rows.last().is_some_and(|(_, row)| row.as_slice() > prefix && !row.starts_with(prefix));
             found.extend(rows.into_iter().filter(|(_, row)| row.starts_with(prefix)));
             if is_past {

@@ -213,7 +213,7 @@ impl Ledger {
             retired_index: device.retired_index(),
             denied_index: state.denial_at(id, state.received_ms).map(|denial| denial.index),
             last_name: device.names.highest(),
-            open_reports: self.fold().open_reports().filter(|report| report.name.device == *id).count() as u64,
+            open_reports: self.fold().open_reports().filter(|report| report.device == *id).count() as u64,
             epochs: Vec::new(),
         })
     }

@@ -1,6 +1,7 @@
 //! What stops a worker or an auditor, or only a step of it.
 
 use cairn_client::ClientError;
+use cairn_client::names::NamesError;
 use cairn_core::{DeviceId, JobId, NetworkId};
 use cairn_log::FileError;
 
@@ -108,5 +109,19 @@ impl NodeError {
     #[must_use]
     pub const fn is_fatal(&self) -> bool {
         !matches!(self, Self::Client(_) | Self::NotTheJob { .. })
+    }
+}
+
+impl From<NamesError> for NodeError {
+    fn from(error: NamesError) -> Self {
+        match error {
+            NamesError::OtherNetwork { own, told } => Self::OtherNetwork { own, told },
+            NamesError::OtherDevice { own, given } => Self::OtherDevice { own, given },
+            NamesError::Format { file } => {
+                Self::Damaged { file: file.to_owned(), what: "it is of another format than this program writes" }
+            }
+            NamesError::Names { device, told, own } => Self::Names { device, told, own },
+            NamesError::File(error) => Self::File(error),
+        }
     }
 }

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cairn_classes::compute::{RunResult, seal};
+use cairn_client::names::{Mended, WORKER};
+use cairn_core::report::Report;
 use cairn_core::{DeviceId, Hash, JobId, NetworkId};
 use cairn_log::{Disk, WriterLock, read_whole, replace_whole};
 use data_encoding::HEXLOWER;
@@ -14,13 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::NodeError;
 
-const IDENTITY: &str = "identity";
-const BOOT: &str = "boot";
 const JOB: &str = ".job";
 /// More than any of these files.
 const FILE_BYTES_MAX: u64 = 256 << 10;
-/// A network that tells of so many more starts than the folder does is not believed: names would be used up.
-const BOOTS_AHEAD_MAX: u32 = 1 << 20;
 
 /// What was found of a job, and what was signed of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +112,7 @@ pub struct Records {
     jobs: BTreeMap<JobId, Record>,
     /// Records that are not what was written; they are passed over.
     damaged: Vec<String>,
+    mended: Vec<Mended>,
     _lock: Box<dyn WriterLock>,
 }
 
@@ -134,12 +133,23 @@ impl Records {
             std::io::ErrorKind::WouldBlock => NodeError::Locked,
             _ => NodeError::Io(error),
         })?;
-        check_identity(&*disk, network, device)?;
-        let boot = next_boot(&*disk, device, told_boot)?;
-        replace_whole(&*disk, BOOT, format!("{boot}\n").as_bytes())?;
-        let mut records = Self { disk, device, boot, jobs: BTreeMap::new(), damaged: Vec::new(), _lock: lock };
+        let identity = WORKER.check_identity(&*disk, network, device)?;
+        let (jobs, damaged) = (BTreeMap::new(), Vec::new());
+        let mended = identity.into_iter().collect();
+        let mut records = Self { disk, device, boot: 0, jobs, damaged, mended, _lock: lock };
         records.read_jobs()?;
+        let seen = || Ok::<_, NodeError>(records.highest_boot());
+        let (boot, mended) = WORKER.count_start(&*records.disk, device, told_boot, seen)?;
+        records.boot = boot;
+        records.mended.extend(mended);
         Ok(records)
+    }
+
+    /// The highest boot counter of what was signed; `None` where nothing was kept yet.
+    fn highest_boot(&self) -> Option<u32> {
+        let signed = self.jobs.values().flat_map(|record| record.commit.iter().chain(&record.reveal));
+        let boots = signed.filter_map(|bytes| Some(Report::parse(bytes).ok()?.body.boot));
+        boots.max().or((!self.jobs.is_empty() || !self.damaged.is_empty()).then_some(0))
     }
 
     fn read_jobs(&mut self) -> Result<(), NodeError> {
@@ -180,6 +190,12 @@ impl Records {
         &self.damaged
     }
 
+    /// Small files that were damaged or gone, and what was done about it.
+    #[must_use]
+    pub fn mended(&self) -> &[Mended] {
+        &self.mended
+    }
+
     /// Keeps a record, durably, in place of the one before.
     ///
     /// # Errors
@@ -207,41 +223,11 @@ impl Records {
     }
 }
 
-fn check_identity(disk: &dyn Disk, network: NetworkId, device: DeviceId) -> Result<(), NodeError> {
-    let damaged = |what| NodeError::Damaged { file: IDENTITY.to_owned(), what };
-    let Some(bytes) = read_whole(disk, IDENTITY, FILE_BYTES_MAX)? else {
-        return Ok(replace_whole(disk, IDENTITY, format!("{network}\n{device}\n").as_bytes())?);
-    };
-    let text = String::from_utf8(bytes).map_err(|_| damaged("it is no text"))?;
-    let mut lines = text.lines();
-    let own = lines.next().and_then(Hash::from_hex).map(NetworkId).ok_or(damaged("it names no network"))?;
-    let of = lines.next().and_then(|line| DeviceId::parse(line).ok()).ok_or(damaged("it names no device"))?;
-    if own != network {
-        return Err(NodeError::OtherNetwork { own, told: network });
-    }
-    if of != device {
-        return Err(NodeError::OtherDevice { own: of, given: device });
-    }
-    Ok(())
-}
-
-/// One above whatever the folder or the network has seen.
-fn next_boot(disk: &dyn Disk, device: DeviceId, told: Option<u32>) -> Result<u32, NodeError> {
-    let damaged = NodeError::Damaged { file: BOOT.to_owned(), what: "it is no number" };
-    let own = match read_whole(disk, BOOT, FILE_BYTES_MAX)? {
-        Some(bytes) => String::from_utf8_lossy(&bytes).trim().parse().map_err(|_| damaged)?,
-        None => 0,
-    };
-    let told = told.unwrap_or(0);
-    let names = || NodeError::Names { device, told, own };
-    if told > own.saturating_add(BOOTS_AHEAD_MAX) {
-        return Err(names());
-    }
-    own.max(told).checked_add(1).ok_or_else(names)
-}
-
 #[cfg(test)]
 mod tests {
+    use cairn_core::cbor::Value;
+    use cairn_core::key::SecretKey;
+    use cairn_core::report::{ReportBody, sign_report};
     use cairn_testkit::disk::{Faults, FaultyDisk};
 
     use super::*;
@@ -267,24 +253,28 @@ mod tests {
     }
 
     #[test]
-    fn starts_are_counted_above_whatever_was_seen_and_never_by_leaps() {
+    fn starts_are_counted_above_whatever_was_seen_also_where_the_counter_is_damaged() {
+        use cairn_client::names::{BOOT, GAP};
+
         let disk = FaultyDisk::new(1, Faults::default());
-        let mut expected = 0;
-        for (told, own) in
-            [(None, 1), (Some(0), 2), (Some(7), 8), (Some(3), 9), (Some(9 + BOOTS_AHEAD_MAX), 10 + BOOTS_AHEAD_MAX)]
-        {
-            let boot = open(&disk, told).unwrap().boot();
-            assert_eq!(boot, own, "{told:?}");
-            assert!(boot > expected);
-            expected = boot;
+        assert_eq!(open(&disk, None).unwrap().boot(), 1);
+        assert_eq!(open(&disk, Some(7)).unwrap().boot(), 8 + GAP);
+        assert_eq!(open(&disk, Some(u32::MAX)).err().unwrap().code(), "NODE-NAMES");
+        for told in [None, Some(8 + GAP)] {
+            let damaged = disk.twin(1);
+            assert!(damaged.flip(BOOT, 0, 6));
+            let records = open(&damaged, told).unwrap();
+            assert_eq!(records.mended().len(), 1);
+            assert!(records.boot() > told.unwrap_or(0).saturating_add(GAP), "{told:?}: {}", records.boot());
         }
-        let ahead = Some(expected + BOOTS_AHEAD_MAX + 1);
-        assert_eq!(open(&disk, ahead).err().map(|error| error.code().to_owned()).as_deref(), Some("NODE-NAMES"));
-        assert_eq!(
-            open(&disk, Some(u32::MAX)).err().map(|error| error.code().to_owned()).as_deref(),
-            Some("NODE-NAMES")
-        );
-        assert_eq!(open(&disk, None).unwrap().boot(), expected + 1, "who was not believed has changed nothing");
+        // What was signed is seen, whatever the network says.
+        let key = SecretKey::ed25519([3; 32]);
+        let report = sign_report(&key, DEVICE, &NETWORK, &ReportBody::of(5_000, 0, 1, "x", Value::map(vec![])));
+        let mut records = open(&disk, None).unwrap();
+        records.keep(Record { commit: Some(report), ..record(1, 100) }).unwrap();
+        drop(records);
+        assert!(disk.flip(BOOT, 0, 6));
+        assert!(open(&disk, None).unwrap().boot() > 5_000 + GAP);
     }
 
     #[test]

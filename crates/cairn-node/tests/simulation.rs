@@ -22,6 +22,7 @@ use cairn_node::{
     Worker, fetch, run_order,
 };
 use cairn_testkit::disk::{Faults, FaultyDisk};
+use cairn_testkit::random::Random;
 use data_encoding::HEXLOWER;
 use proptest::prelude::*;
 
@@ -85,7 +86,7 @@ struct Troubles {
 const NONE: Troubles = Troubles { seed: 1, one_in: 0, lies: false };
 
 struct State {
-    random: u64,
+    random: Random,
     troubles: Troubles,
     now_ms: u64,
     job: JobId,
@@ -114,7 +115,7 @@ impl Town {
         let draft = Draft::of(Some(NETWORK), Statement::Order(order()), 1, EXPIRY_MS);
         let statement = draft.signed_by_wallet(&wallet).finish();
         Self(Arc::new(Mutex::new(State {
-            random: troubles.seed,
+            random: Random::of(troubles.seed),
             troubles,
             now_ms: RECEIVED_MS,
             job: JobId(statement.payload_hash()),
@@ -141,17 +142,8 @@ fn lost() -> NodeError {
 }
 
 impl State {
-    /// SplitMix64 (Steele, Lea and Flood 2014).
-    fn draw(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     fn fails(&mut self) -> bool {
-        let fails = self.failures > 0 && self.troubles.one_in > 0 && self.draw().is_multiple_of(self.troubles.one_in);
+        let fails = self.failures > 0 && self.troubles.one_in > 0 && self.random.one_in(self.troubles.one_in);
         self.failures -= u32::from(fails);
         fails
     }

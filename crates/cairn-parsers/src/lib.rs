@@ -11,11 +11,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod answers;
+mod bridge;
 mod chain;
 mod chain_files;
 mod class;
 mod compute;
 mod documents;
+mod edge;
 mod evidence;
 mod folder;
 mod merkle;
@@ -55,6 +57,7 @@ parsers! {
     "cell", "a cell that is read is printed as one that reads the same", names::cell;
     "chain-folder", "a chain that opens is what it was but for a torn end, and opens the same again", chain_files::chain_folder;
     "checkpoint", "a checkpoint that is read is printed as the same text", merkle::checkpoint;
+    "chirpstack", "an uplink that is read names one device in lower case, and says quantities once, in order and in range", bridge::chirpstack;
     "compute-body", "a body that is read has the bytes that it was read from", class::compute_body;
     "compute-profile", "a profile that is read keeps its bounds; any other is refused with a code", class::compute_profile;
     "cosignature-history", "checkpoints that are read, one after the other, are the history", merkle::cosignature_history;
@@ -62,6 +65,11 @@ parsers! {
     "deployment", "a record that is read is written as JSON that reads the same", chain::deployment;
     "deposit", "a deposit or an asset of credit that is read has the bytes that it was read from", vocabulary::deposit;
     "did-key", "a key that is read is printed as the same text", names::did_key;
+    "edge-config", "any text is a configuration of sources and reducers, or is refused with a code", edge::edge_config;
+    "edge-decimal", "a number that is read is as far from zero with its sign turned", edge::decimal;
+    "edge-payload", "readings of a payload are in range and each quantity once", edge::payload;
+    "edge-raw", "a raw input that is read has the bytes that it was read from", edge::edge_raw;
+    "edge-time", "a time that is read is shown as one that reads the same", edge::edge_time;
     "entry", "an entry that is read has the bytes that it was read from", vocabulary::entry;
     "epoch-statement", "a statement that is read has the bytes that it was read from", vocabulary::epoch_statement;
     "evidence", "an evidence that is read has the bytes that it was read from", evidence::evidence;
@@ -86,7 +94,10 @@ parsers! {
     "report", "a report that is read has the payload that it was read from", vocabulary::report;
     "rlp", "items that are read have the bytes that they were read from", chain::rlp;
     "sale", "a sale that is read has the bytes that it was read from, and pays no more than was locked", vocabulary::sale;
+    "senml-cbor", "a pack that is read names devices of the table, and says quantities once, in order and in range", bridge::senml_cbor;
+    "senml-json", "a pack that is read names devices of the table, and says quantities once, in order and in range", bridge::senml_json;
     "sensing-body", "a body that is read has the bytes that it was read from", class::sensing_body;
+    "sensor-community", "a push that is read names one station in lower case, and says quantities once, in order and in range", bridge::sensor_community;
     "signatures", "what auditors and gateways tell each other is written as it was read", signing::signatures;
     "snapshot", "a snapshot that is read has the bytes that it was read from", state::snapshot;
     "state-records", "records that are read as a state are among the records of that state, which read as the same", state::records;

@@ -69,6 +69,9 @@ fn flat(policy: &Policy) -> BTreeMap<String, String> {
     for (schema, fee) in &policy.fees {
         put(&format!("classes.\"{schema}\".fee_ppm"), fee.get().to_string());
     }
+    for schema in &policy.bridged {
+        put(&format!("classes.\"{schema}\".bridges"), true.to_string());
+    }
     for pool in &policy.pools {
         let Pool { name, class, rule, share, cap_per_device } = pool;
         put(&format!("pools.{name}.class"), class.clone());

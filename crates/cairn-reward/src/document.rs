@@ -175,6 +175,14 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// Whether this is `true` or `false`.
+    pub fn truth(&self) -> Result<bool, RewardError> {
+        match self.value {
+            DeValue::Boolean(value) => Ok(*value),
+            _ => Err(self.wrong_type("a boolean")),
+        }
+    }
+
     /// The integer from 0 to `max` that this is.
     pub fn uint(&self, max: u64) -> Result<u64, RewardError> {
         let DeValue::Integer(integer) = self.value else { return Err(self.wrong_type("an integer")) };

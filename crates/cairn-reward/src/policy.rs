@@ -20,6 +20,7 @@
 //! | `emission.max_supply_tokens` | optional: the most that is ever minted |
 //! | `classes."<schema>".revision` | a resource class that is judged, and the revision of its judge |
 //! | `classes."<schema>".fee_ppm` | optional, only of a class with a market ([`MARKETS`]): the part of what work is sold for that is burned; 0 when it is not said |
+//! | `classes."<schema>".bridges` | optional, not of a class with a market: whether a bridge may report for its owner's other devices; `false` when it is not said |
 //! | `pools[].name` | 1 to 32 lower-case letters, digits and hyphens, a letter first; no two alike |
 //! | `pools[].rule` | `pro-rata`, `flat` or, exactly once, `residual`: see [`mod@crate::allocate`] |
 //! | `pools[].class` | not residual: the class it pays |
@@ -80,6 +81,8 @@ pub struct Policy {
     pub classes: BTreeMap<String, u32>,
     /// The part of what work is sold for that is burned, by class: of those with a market that are judged, all of them.
     pub fees: BTreeMap<String, Ppm>,
+    /// The classes in which a bridge may report for other devices of its owner; none of them has a market.
+    pub bridged: BTreeSet<String>,
     /// The pools that pay devices, in the document's order.
     pub pools: Vec<Pool>,
     /// Where everything goes that no device gets.
@@ -95,6 +98,12 @@ impl Policy {
     #[must_use]
     pub const fn hash(&self) -> Hash {
         self.hash
+    }
+
+    /// Whether a bridge may report in a class for other devices of its owner.
+    #[must_use]
+    pub fn allows_bridges(&self, class: &str) -> bool {
+        self.bridged.contains(class)
     }
 
     /// The part of what work of a class is sold for that is burned; none where the policy does not judge the class.

@@ -19,6 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cairn_log::{Disk, DiskFile, WriterLock};
 
+use crate::random::Random;
+
 /// When the disk fails next. Operations are numbered from 1; reads do not count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Faults {
@@ -30,6 +32,14 @@ pub struct Faults {
     pub full_at: Option<u64>,
 }
 
+impl Faults {
+    /// None, one or several of them, each among so many operations after `from`.
+    pub fn soon(random: &mut Random, from: u64, within: u64) -> Self {
+        let mut at = |odds: u64| random.one_in(odds).then(|| from + 1 + random.below(within));
+        Self { crash_at: at(2), fail_sync_at: at(4), full_at: at(6) }
+    }
+}
+
 /// The disk; clones are the same disk. [`FaultyDisk::twin`] is another one.
 #[derive(Clone)]
 pub struct FaultyDisk {
@@ -38,7 +48,7 @@ pub struct FaultyDisk {
 
 #[derive(Clone)]
 struct State {
-    random: u64,
+    random: Random,
     faults: Faults,
     operations: u64,
     crashed: bool,
@@ -86,7 +96,7 @@ impl FaultyDisk {
     #[must_use]
     pub fn new(seed: u64, faults: Faults) -> Self {
         let state = State {
-            random: seed,
+            random: Random::of(seed),
             faults,
             operations: 0,
             crashed: false,
@@ -110,7 +120,7 @@ impl FaultyDisk {
     /// Another disk that holds the same, and goes its own way from `seed` on.
     #[must_use]
     pub fn twin(&self, seed: u64) -> Self {
-        let state = State { random: seed, ..self.state().clone() };
+        let state = State { random: Random::of(seed), ..self.state().clone() };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
@@ -193,19 +203,6 @@ fn crashed() -> io::Error {
 }
 
 impl State {
-    /// SplitMix64 (Steele, Lea and Flood 2014).
-    fn next(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % (bound as u64)).unwrap_or(0)
-    }
-
     /// Counts an operation. `Ok(true)` means: this is the last one, it happens and nobody hears of it.
     fn operate(&mut self) -> io::Result<bool> {
         if self.crashed {
@@ -231,7 +228,7 @@ impl State {
 
     /// A sync may also find out late that there is no room for what was taken.
     fn unsynced(&mut self) -> io::Error {
-        match self.below(2) {
+        match self.random.place(2) {
             0 => io::ErrorKind::StorageFull.into(),
             _ => io::Error::other("the disk could not write"),
         }
@@ -239,7 +236,7 @@ impl State {
 
     fn lose_unsynced(&mut self) {
         let kept = self.pending_names.len();
-        let kept = self.below(kept + 1);
+        let kept = self.random.place(kept + 1);
         let kept: Vec<NameChange> = self.pending_names.drain(..).take(kept).collect();
         for change in kept {
             apply_name(&mut self.durable_names, change);
@@ -256,7 +253,7 @@ impl State {
     fn keep_some(&mut self, number: usize) {
         let pending = std::mem::take(&mut self.inodes[number].pending);
         for change in pending {
-            let parts = match self.below(4) {
+            let parts = match self.random.place(4) {
                 0 => continue,
                 1 => self.torn(change),
                 _ => vec![change],
@@ -275,9 +272,9 @@ impl State {
         while start < bytes.len() {
             let sector_end = (offset + start) / SECTOR_BYTES * SECTOR_BYTES + SECTOR_BYTES;
             let end = (sector_end - offset).min(bytes.len());
-            if self.below(2) == 0 {
+            if self.random.place(2) == 0 {
                 // Even a sector may end early: the file system may have grown the file to the middle of it.
-                let end = if self.below(4) == 0 { start + self.below(end - start) } else { end };
+                let end = if self.random.place(4) == 0 { start + self.random.place(end - start) } else { end };
                 parts.push(Change::Write { offset: offset + start, bytes: bytes[start..end].to_vec() });
             }
             start = end;
@@ -342,7 +339,7 @@ impl FaultyFile {
         let full = state.is_full() && !matches!(change, Change::Truncate { .. });
         let change = match change {
             Change::Write { offset, mut bytes } if full => {
-                let kept = state.below(bytes.len() + 1);
+                let kept = state.random.place(bytes.len() + 1);
                 bytes.truncate(kept);
                 Change::Write { offset, bytes }
             }
@@ -384,9 +381,9 @@ impl DiskFile for FaultyFile {
     fn reserve(&self, size: u64) -> io::Result<()> {
         let mut state = self.live()?;
         let size = usize::try_from(size).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        let is_refused = state.is_full() || state.below(8) == 0;
+        let is_refused = state.is_full() || state.random.place(8) == 0;
         // What is refused may have been taken in part.
-        let part = if is_refused { state.below(size + 1) } else { size };
+        let part = if is_refused { state.random.place(size + 1) } else { size };
         drop(state);
         let changed = self.change(Change::Grow { size: part });
         if is_refused { changed.and(Err(io::ErrorKind::StorageFull.into())) } else { changed }

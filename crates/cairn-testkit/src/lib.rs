@@ -3,4 +3,6 @@
 pub mod disk;
 pub mod fair;
 pub mod injector;
+pub mod mosquitto;
 pub mod network;
+pub mod random;

@@ -15,8 +15,8 @@ use cairn_core::statement::{
 };
 use cairn_core::wallet::WalletKey;
 use cairn_core::{Account, DeviceId, Domain, Hash, NetworkId};
-use cairn_fold::{Closed, Fold, Refusal};
-use cairn_merkle::tree::leaf_hash;
+use cairn_fold::{Closed, Fold, FoldError, Refusal, Snapshot, check_reports};
+use cairn_merkle::tree::{Frontier, leaf_hash};
 
 /// A day in ms.
 pub const DAY_MS: u64 = 86_400_000;
@@ -76,13 +76,25 @@ pub fn policy(revision: u32) -> String {
 /// A policy that names another revision of the judge of sensing, and is the same in everything else.
 ///
 /// # Panics
-/// When the policy does not name its judge in two lines, as the default one does.
+/// When the policy does not name its judge, as the default one does.
 #[must_use]
 pub fn with_revision(policy: &str, revision: u32) -> String {
-    let table = format!("[classes.\"{CLASS}\"]\nrevision = ");
+    let table = format!("[classes.\"{CLASS}\"]\n");
     let (before, after) = policy.split_once(&table).expect("the policy has a table for the class");
+    let (between, after) = after.split_once("revision = ").expect("the class has a revision");
     let (_, after) = after.split_once('\n').expect("the policy goes on after its classes");
-    format!("{before}{table}{revision}\n{after}")
+    format!("{before}{table}{between}revision = {revision}\n{after}")
+}
+
+/// A policy that lets bridges report for the class, and is the same in everything else.
+///
+/// # Panics
+/// When the policy has no table for the class.
+#[must_use]
+pub fn with_bridges(policy: &str) -> String {
+    let table = format!("[classes.\"{CLASS}\"]\n");
+    let (before, after) = policy.split_once(&table).expect("the policy has a table for the class");
+    format!("{before}{table}bridges = true\n{after}")
 }
 
 /// A policy under which deposits on chains count, as observers of them all say; and is the same in everything else.
@@ -290,6 +302,38 @@ impl MemoryNetwork {
             .finish()
     }
 
+    /// The enrolment of a bridge that has the owner of another device.
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn bridge_enrolment(&mut self, bridge: &SeededDevice, owner: &SeededDevice) -> Statement {
+        let place = Position::of(500_000_000, 100_000_000).expect("a place on earth");
+        let enrol = Enrol {
+            key: bridge.key.public(),
+            owner: owner.account.clone(),
+            role: Role::Bridge,
+            classes: vec![CLASS.into()],
+            model: "bridge".into(),
+            mobility: Mobility::Fixed,
+            cell: Cell::containing(place, 8).expect("a cell").index(),
+            exact: None,
+            altitude_cm: None,
+        };
+        let nonce = self.next_nonce();
+        Draft::of(Some(self.id), Body::Enrol(enrol), nonce, u64::MAX >> 1)
+            .signed_by(&bridge.key)
+            .signed_by_wallet(&owner.wallet)
+            .finish()
+    }
+
+    /// A report of PM10 in 0.1 ug/m3 that a bridge signs for another device.
+    #[must_use]
+    pub fn bridged(&self, bridge: &SeededDevice, subject: &SeededDevice, seq: u32, time_ms: u64, pm10: i64) -> Vec<u8> {
+        let body = ReportBody::of(0, seq, time_ms, CLASS, Value::map(vec![(4, Value::Int(pm10))]));
+        sign_report(&bridge.key, bridge.id, &self.id, &ReportBody { subject: Some(subject.id.0), ..body })
+    }
+
     /// Enrols devices of the seeds `1..=count` about 20 km apart.
     pub fn enrol_grid(&mut self, count: u8) -> Vec<SeededDevice> {
         let devices: Vec<SeededDevice> = (1..=count).map(SeededDevice::of).collect();
@@ -331,5 +375,67 @@ impl MemoryNetwork {
         self.now_ms = self.now_ms.max(time_ms);
         let body = sign_observation(&self.clock, &self.id, &ObservationBody::clock(self.now_ms));
         self.log(EntryKind::Observation, &body);
+    }
+
+    /// The epochs, folded again from the first entry.
+    ///
+    /// # Panics
+    /// Where the fold refuses what it took before.
+    #[must_use]
+    pub fn folded(&self) -> Vec<Closed> {
+        self.fold_on(&mut Fold::start())
+    }
+
+    /// Goes on with a fold to the end of the log, with signatures checked in batches; the epochs that it closes.
+    ///
+    /// # Panics
+    /// Where the fold refuses what was taken before.
+    pub fn fold_on(&self, fold: &mut Fold) -> Vec<Closed> {
+        let from = usize::try_from(fold.size()).expect("in memory");
+        let mut closed = Vec::new();
+        for chunk in self.entries[from..].chunks(50) {
+            let entries: Vec<Entry<'_>> = chunk.iter().map(|bytes| Entry::decode(bytes).expect("logged")).collect();
+            let bodies: Vec<(EntryKind, &[u8])> = entries.iter().map(|entry| (entry.kind, entry.body)).collect();
+            let checked = check_reports(fold.state(), &bodies);
+            for ((bytes, entry), checked) in chunk.iter().zip(&entries).zip(checked) {
+                closed.extend(fold.push(leaf_hash(bytes), entry, checked).expect("taken before").closed);
+            }
+        }
+        closed
+    }
+
+    /// The tree that an epoch was closed over.
+    ///
+    /// # Panics
+    /// For an epoch of another network.
+    #[must_use]
+    pub fn frontier(&self, closed: &Closed) -> Frontier {
+        let mut frontier = Frontier::new();
+        let to = usize::try_from(closed.statement.to).expect("in memory");
+        self.entries[..to].iter().for_each(|bytes| frontier.push(leaf_hash(bytes)));
+        frontier
+    }
+
+    /// What a fold reads of the log.
+    ///
+    /// # Errors
+    /// Never.
+    ///
+    /// # Panics
+    /// For an entry that there is not.
+    pub fn read(&self, index: u64) -> Result<Vec<u8>, FoldError> {
+        Ok(self.entries[usize::try_from(index).expect("in memory")].clone())
+    }
+
+    /// The fold that is taken up from the snapshot of an epoch.
+    ///
+    /// # Panics
+    /// Where the snapshot is refused.
+    #[must_use]
+    pub fn resumed(&self, closed: &Closed) -> Fold {
+        let snapshot = Snapshot::decode(&Snapshot::encode(&closed.bytes, &closed.records)).expect("encoded just now");
+        let frontier = self.frontier(closed);
+        let resumed = Fold::resume(&snapshot.statement, &snapshot.records, frontier, |index| self.read(index));
+        resumed.expect("its own snapshot")
     }
 }

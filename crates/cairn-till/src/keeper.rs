@@ -243,20 +243,44 @@ impl Inner {
     fn take(&self, terms: &OrderTerms, payment: &Payment) -> Result<Purchase, NotTaken> {
         let (_, quote) = self.order(terms).map_err(NotTaken::Refused)?;
         let id = PaymentId::of(&self.owner.token, &payment.signed);
-        let failed = |error: TillError| NotTaken::Refused(busy(&error));
-        let known = held(&self.store).read(&id).map_err(failed)?;
+        let known = self.kept(&id)?;
         if let Some(record) = &known
             && let Some(purchase) = self.again(record, quote, payment)?
         {
             return Ok(purchase);
         }
+        let refusal = match self.check(terms, quote, payment, known.as_ref()) {
+            Ok(record) => return self.record(record, known.as_ref()),
+            Err(refusal) => refusal,
+        };
+        // Another request may have presented it while this one looked, and its money may have moved since: then what the chain
+        // and the till's credit said here was of a payment that is already bought for.
+        match self.kept(&id)? {
+            now if now == known => Err(refusal),
+            None => Err(refusal),
+            Some(now) => self.meanwhile(&now, quote, payment),
+        }
+    }
+
+    fn kept(&self, id: &PaymentId) -> Result<Option<Record>, NotTaken> {
+        held(&self.store).read(id).map_err(|error| NotTaken::Refused(busy(&error)))
+    }
+
+    /// What is written down of a payment that can be taken: its terms are for sale, and the chain would carry it out.
+    fn check(
+        &self,
+        terms: &OrderTerms,
+        quote: Hash,
+        payment: &Payment,
+        known: Option<&Record>,
+    ) -> Result<Record, NotTaken> {
         let asked = self.ask(terms).map_err(NotTaken::Refused)?;
         let refused = |error| NotTaken::Payment(error, Box::new(asked.clone()));
         let paid = asked.demand.check(payment, (self.clock)() / 1_000).map_err(refused)?;
         if paid.payer == self.owner.address {
             return Err(refused(X402Error::Recipient));
         }
-        let head = self.purse.head().map_err(failed)?;
+        let head = self.purse.head().map_err(|error| NotTaken::Refused(busy(&error)))?;
         match self.purse.probe(&paid.signed) {
             Ok(()) => {}
             Err(Unsent::Refused(error)) => return Err(refused(error)),
@@ -270,13 +294,16 @@ impl Inner {
         let mut payment = payment.clone();
         // What the payer only echoes is not kept.
         payment.accepted = payment.accepted.map(|accepted| cairn_x402::Requirements { extra: None, ..accepted });
-        let (terms, stage) = (terms.clone(), Stage::Taken {});
-        let from_block = known.as_ref().map_or(head.final_number, |record| record.from_block);
-        let taken_ms = (self.clock)();
-        self.record(
-            Record { id, terms, quote, payment, amount: paid.amount, from_block, taken_ms, stage },
-            known.as_ref(),
-        )
+        Ok(Record {
+            id: PaymentId::of(&self.owner.token, &payment.signed),
+            terms: terms.clone(),
+            quote,
+            payment,
+            amount: paid.amount,
+            from_block: known.map_or(head.final_number, |record| record.from_block),
+            taken_ms: (self.clock)(),
+            stage: Stage::Taken {},
+        })
     }
 
     /// Writes a payment down, unless another request did meanwhile.
@@ -285,12 +312,8 @@ impl Inner {
         let mut store = held(&self.store);
         let now = store.read(&record.id).map_err(failed)?;
         if now.as_ref() != known {
-            let now = now.unwrap_or_else(|| record.clone());
             drop(store);
-            return match self.again(&now, record.quote, &record.payment)? {
-                Some(purchase) => Ok(purchase),
-                None => Ok(self.purchase(&now)),
-            };
+            return self.meanwhile(now.as_ref().unwrap_or(&record), record.quote, &record.payment);
         }
         if known.is_none() && store.open_records().count() >= self.options.open_max {
             let detail = format!("{} purchases are under way; nothing was taken", self.options.open_max);
@@ -302,6 +325,12 @@ impl Inner {
         drop(store);
         self.notify(|signal| signal.taken = true);
         Ok(self.purchase(&record))
+    }
+
+    /// What is answered to a payment that another request took up while this one was looked at.
+    fn meanwhile(&self, record: &Record, quote: Hash, payment: &Payment) -> Result<Purchase, NotTaken> {
+        let again = self.again(record, quote, payment)?;
+        Ok(again.unwrap_or_else(|| self.purchase(record)))
     }
 
     /// What is answered to a payment that is known; `None` where it may be taken up again.

@@ -15,6 +15,7 @@ use cairn_merkle::tree::leaf_hash;
 use cairn_merkle::witness::{log_id, parse_history, parse_lines};
 use cairn_merkle::{AddCheckpoint, Checkpoint, Cosigner, MemoryTree, NoteSigner, SignedCheckpoint};
 use cairn_testkit::disk::{Faults, FaultyDisk};
+use cairn_testkit::random::Random;
 use cairn_witness::{Asked, ClientError, Refusal, ServerOptions, Witness, WitnessClient, WitnessError, start};
 
 const ORIGIN: &str = "log.example/one";
@@ -152,24 +153,6 @@ fn a_record_that_does_not_say_what_was_cosigned_stops_the_start() {
     assert_eq!(witness(disk).unwrap().latest(&log_id(ORIGIN)).unwrap().0, 25);
 }
 
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-
-    fn faults(&mut self, disk: &FaultyDisk) -> Faults {
-        let mut at = |one_in: u64| (self.below(one_in) == 0).then(|| disk.operations() + 1 + self.below(40));
-        Faults { crash_at: at(2), fail_sync_at: at(4), full_at: at(6) }
-    }
-}
-
 /// What was released, in order: branch, size, time.
 type Released = Vec<(u64, u64, u64)>;
 
@@ -199,12 +182,12 @@ fn live(witness: &Witness, random: &mut Random, released: &mut Released) {
 }
 
 fn live_and_die(seed: u64) {
-    let mut random = Random(seed);
+    let mut random = Random::of(seed);
     let disk = FaultyDisk::new(seed, Faults::default());
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
     let mut released = Released::new();
     for _ in 0..2 + random.below(6) {
-        let faults = random.faults(&disk);
+        let faults = Faults::soon(&mut random, disk.operations(), 40);
         if random.below(2) == 0 {
             disk.kill(faults)
         } else {

@@ -15,11 +15,14 @@ use crate::keys::Key;
 
 mod blobs;
 mod gateway;
+mod mqtt;
+pub mod node;
 mod till;
 mod witnessing;
 
 pub use blobs::BlobsConfig;
 pub use gateway::GatewayConfig;
+pub use mqtt::MqttConfig;
 pub use till::TillConfig;
 pub use witnessing::{WitnessConfig, WitnessingConfig};
 
@@ -81,6 +84,12 @@ impl Folder {
         self.root.join("signatures")
     }
 
+    /// What chains said that they paid.
+    #[must_use]
+    pub fn settled(&self) -> PathBuf {
+        self.root.join("settled")
+    }
+
     /// The modules, inputs and outputs of jobs.
     #[must_use]
     pub fn blobs(&self) -> PathBuf {
@@ -139,6 +148,8 @@ pub struct Config {
     /// How the blobs of jobs are kept.
     #[serde(default)]
     pub blobs: BlobsConfig,
+    /// The broker that devices publish their reports at.
+    pub mqtt: Option<MqttConfig>,
     /// The till that sells work to whoever has no account here.
     pub till: Option<TillConfig>,
     /// Who is asked to cosign the log's checkpoints.
@@ -262,6 +273,7 @@ impl Config {
         self.witnessing.options(&self.witness, PathBuf::new())?;
         self.blobs.options(PathBuf::new())?;
         self.till.as_ref().map(TillConfig::options).transpose()?;
+        self.mqtt.as_ref().map(MqttConfig::check).transpose()?;
         Ok(())
     }
 

@@ -1,8 +1,9 @@
 //! Reaching a gateway: its address, and the checkpoint it serves, verified.
 
-use cairn_api::NetworkInfo;
+use cairn_api::{DeviceInfo, NetworkInfo};
 use cairn_client::Client;
-use cairn_core::{Hash, NetworkId};
+use cairn_core::key::PublicKey;
+use cairn_core::{DeviceId, Hash, NetworkId};
 use cairn_merkle::{NoteVerifier, SignedCheckpoint};
 
 use crate::config::Config;
@@ -12,6 +13,22 @@ use crate::failure::Failure;
 pub const ADDRESS_VARIABLE: &str = "CAIRN_URL";
 /// Where `cairn up` listens unless told otherwise.
 const ADDRESS: &str = "http://127.0.0.1:8640";
+
+/// What the network knows of a device that signs with this key; `enrol` is what to do where it knows none.
+///
+/// # Errors
+/// `NET-KEY` where it signs with another one now; the gateway's.
+pub fn device_of_key(client: &Client, device: &DeviceId, key: &PublicKey, enrol: &str) -> Result<DeviceInfo, Failure> {
+    let known = client.device(device).map_err(|error| {
+        let hint = error.is_not_found().then_some(enrol);
+        Failure::from(error).maybe_hint(hint)
+    })?;
+    if known.key != key.did() {
+        return Err(Failure::wrong("NET-KEY", format!("{device} signs with {} now", known.key))
+            .hint("use the key file of the device's current key"));
+    }
+    Ok(known)
+}
 
 /// Which gateway to ask.
 #[derive(Debug, Clone, Default, clap::Args)]

@@ -176,6 +176,14 @@ impl From<cairn_auditor::AuditorError> for Failure {
     }
 }
 
+impl From<cairn_bridge::BridgeError> for Failure {
+    fn from(error: cairn_bridge::BridgeError) -> Self {
+        use cairn_bridge::BridgeError::{Io, Kept, Listen};
+        let exit = if matches!(error, Io(_) | Kept(_) | Listen { .. }) { Exit::Failed } else { Exit::Wrong };
+        Self { exit, ..Self::failed(error.code(), &error) }.hint(error.hint())
+    }
+}
+
 impl From<cairn_gateway::GatewayError> for Failure {
     fn from(error: cairn_gateway::GatewayError) -> Self {
         Self::failed(error.code(), &error).maybe_hint(error.hint())

@@ -190,7 +190,7 @@ pub fn password(path: &Path) -> Result<Zeroizing<String>, Failure> {
 }
 
 /// Whether a file of secrets is readable by its owner alone.
-fn only_for_its_owner(path: &Path) -> Result<(), Failure> {
+pub fn only_for_its_owner(path: &Path) -> Result<(), Failure> {
     let metadata = std::fs::metadata(path).map_err(|error| Failure::io("read", path, &error))?;
     if metadata.permissions().mode() & 0o077 == 0 {
         return Ok(());

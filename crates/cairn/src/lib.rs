@@ -55,6 +55,8 @@ enum Command {
     Enrol(command::enrol::Args),
     /// Be a worker: run jobs for buyers, and be paid.
     Node(command::node::Args),
+    /// Speak for devices that cannot sign: SenML, ChirpStack, Sensor.Community.
+    Bridge(command::bridge::Args),
     /// Buy work.
     Buy(command::buy::Args),
     /// See jobs, their results and receipts; take one back.
@@ -116,7 +118,7 @@ enum Command {
 pub fn reference() -> String {
     let mut page = String::from(
         "# The command line\n\nGenerated from the program: `CAIRN_BLESS=1 cargo test -p cairn --test cli` writes it again.\n\n\
-         With `--json` standard output carries exactly one JSON document (`cairn auditor run` and `cairn node run`: one after the other). Exit codes: 0 done, 1 the input or the checked\n\
+         With `--json` standard output carries exactly one JSON document (`cairn auditor run`, `cairn bridge run` and `cairn node run`: one after the other). Exit codes: 0 done, 1 the input or the checked\n\
          thing is wrong, 2 the call is wrong, 3 Cairn failed. A failure has a stable code and, where there is one, a way out\n\
          on a `hint:` line. Commands that ask a gateway take its address from `--url`, else from `CAIRN_URL`.\n",
     );
@@ -160,7 +162,8 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         Command::Demo(args) => command::demo::run(&args, output),
         Command::Keygen(args) => command::keygen::run(&args, output),
         Command::Enrol(args) => command::enrol::run(&args, output),
-        Command::Node(args) => command::node::run(&args, output),
+        Command::Node(args) => command::node::run(args, output),
+        Command::Bridge(args) => command::bridge::run(&args, output),
         Command::Buy(args) => command::buy::run(&args, output),
         Command::Job(args) => command::job::run(&args, output),
         Command::Replay(args) => command::replay::run(&args, output),

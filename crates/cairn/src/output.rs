@@ -2,6 +2,7 @@
 //!
 //! With `--json` standard output carries exactly one JSON document, and a failure is a document too.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -75,6 +76,7 @@ impl Output {
     /// When standard output is closed.
     pub fn print(self, text: &str) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
+        let text = plain(text);
         let end = if text.ends_with('\n') { "" } else { "\n" };
         write!(out, "{text}{end}")
             .and_then(|()| out.flush())
@@ -84,7 +86,7 @@ impl Output {
     /// Says something to the person who waits, on standard error; nothing with `--json`.
     pub fn say(self, text: impl AsRef<str>) {
         if !self.json {
-            eprintln!("{}", text.as_ref());
+            eprintln!("{}", plain(text.as_ref()));
         }
     }
 
@@ -111,7 +113,34 @@ impl Output {
             // A closed standard output leaves nowhere to say so but the exit code.
             let _ = self.print(&format!("{document:#}"));
         } else {
-            eprintln!("{failure}");
+            eprintln!("{}", plain(&failure.to_string()));
+        }
+    }
+}
+
+/// A text without what moves a terminal's cursor or changes its colours: it may hold words of others, who would draw with them
+/// what is not so. Lines and tabs stay.
+fn plain(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| !c.is_control() || c == '\n' || c == '\t';
+    if text.chars().all(is_plain) {
+        Cow::Borrowed(text)
+    } else {
+        text.chars().filter(|c| is_plain(*c)).collect::<String>().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_others_draw_nothing_on_a_terminal() {
+        for (text, expected) in [
+            ("two\n\tlines \u{2588}", "two\n\tlines \u{2588}"),
+            ("\u{1b}]0;owned\u{7}\u{1b}[2Jall is well", "]0;owned[2Jall is well"),
+            ("over\rwritten\u{8}\u{9b}2J", "overwritten2J"),
+        ] {
+            assert_eq!(plain(text), expected);
         }
     }
 }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use cairn_api::{AssetInfo, JobInfo, NetworkInfo, ResultInfo, WordInfo};
 use cairn_client::{Client, ClientError};
-use cairn_core::statement::{Blob, Body, Draft, Order};
-use cairn_core::wallet::WalletKey;
-use cairn_core::{Account, Amount, Domain, Hash, JobId};
+use cairn_core::statement::{Blob, Body, Draft, Order, Signer, Statement};
+use cairn_core::wallet::{WalletKey, statement_digest};
+use cairn_core::{Account, Amount, Domain, Hash, JobId, NetworkId};
 use cairn_ledger::wall_ms;
 use cairn_node::{CONTENT_BYTES_MAX, Contents, Found, Missed, NodeError, read_order, run_order};
 use cairn_wasm::Outcome;
@@ -73,12 +73,27 @@ pub fn job_named(text: &str) -> Result<JobId, Failure> {
 /// # Errors
 /// `NET-CHAIN`.
 pub fn account(network: &NetworkInfo, wallet: &WalletKey, chain: Option<&String>) -> Result<Account, Failure> {
+    let chain = chain_of(network, chain, "yours")?;
+    Account::at(chain, wallet.address()).map_err(|error| Failure::usage("NET-CHAIN", error))
+}
+
+/// The chain that somebody is paid on: the network's first, unless one is named. `whose` is said where there is none.
+///
+/// # Errors
+/// `NET-CHAIN`.
+pub fn chain_of(network: &NetworkInfo, chain: Option<&String>, whose: &str) -> Result<Domain, Failure> {
     let chain = chain.or_else(|| network.domains.first()).ok_or_else(|| {
-        Failure::usage("NET-CHAIN", "the network has no settlement chain, so yours must be named")
+        Failure::usage("NET-CHAIN", format!("the network has no settlement chain, so {whose} must be named"))
             .hint("name it with --chain, such as --chain eip155:1")
     })?;
-    let bad = |error| Failure::usage("NET-CHAIN", error);
-    Account::at(Domain::parse(chain).map_err(bad)?, wallet.address()).map_err(bad)
+    Domain::parse(chain).map_err(|error| Failure::usage("NET-CHAIN", error))
+}
+
+/// Adds a wallet's signature to a statement.
+pub fn countersign(statement: &mut Statement, network: &NetworkId, wallet: &WalletKey) {
+    let digest = statement_digest(network, statement.body.schema().as_str(), &statement.payload);
+    let signature = wallet.sign_digest(&digest).to_vec();
+    statement.signed.push(cairn_core::statement::Signed { signer: Signer::of_address(&wallet.address()), signature });
 }
 
 /// A job as the gateway tells of it.

@@ -11,52 +11,11 @@ use revm::primitives::hardfork::SpecId;
 use serde_json::json;
 
 use crate::anvil::Anvil;
+use crate::contracts::FOR_TESTS;
+pub use crate::contracts::{DEPLOYER, FORKS, Receipt, Sent, for_tests, number};
 
-/// The forks on which the contracts are to work.
-pub const FORKS: [(&str, SpecId); 4] =
-    [("Shanghai", SpecId::SHANGHAI), ("Cancun", SpecId::CANCUN), ("Prague", SpecId::PRAGUE), ("Osaka", SpecId::OSAKA)];
-
-/// Contracts that are there for tests only.
-const FOR_TESTS: [&str; 7] = [
-    include_str!("../../../../contracts/evm/artifacts/test/CallingAsset.json"),
-    include_str!("../../../../contracts/evm/artifacts/test/CallingToken.json"),
-    include_str!("../../../../contracts/evm/artifacts/test/Greedy.json"),
-    include_str!("../../../../contracts/evm/artifacts/test/Proofs.json"),
-    include_str!("../../../../contracts/evm/artifacts/test/RefusingAsset.json"),
-    include_str!("../../../../contracts/evm/artifacts/test/Table.json"),
-    include_str!("../../../../contracts/evm/artifacts/test/TakingAsset.json"),
-];
-
-/// The contract for tests of this name.
-pub fn for_tests(name: &str) -> Artifact {
-    let named = format!("\"contract\": \"{name}\"");
-    Artifact::parse(FOR_TESTS.iter().find(|json| json.contains(&named)).expect("listed above")).unwrap()
-}
-
-/// Who deploys; it has no power afterwards.
-pub const DEPLOYER: EvmAddress = [0xde; 20];
 /// The most gas of a transaction.
 const GAS_MAX: u64 = 16_000_000;
-
-/// What a transaction left behind.
-#[derive(Debug)]
-pub struct Receipt {
-    pub gas: u64,
-    pub output: Vec<u8>,
-    /// Topics and data, with the contract that said it.
-    pub logs: Vec<(EvmAddress, Vec<Word>, Vec<u8>)>,
-}
-
-impl Receipt {
-    /// The log of this event, with its data.
-    pub fn event(&self, signature: &str) -> Option<&(EvmAddress, Vec<Word>, Vec<u8>)> {
-        let topic = cairn_core::keccak256(signature.as_bytes());
-        self.logs.iter().find(|(_, topics, _)| topics.first() == Some(&topic))
-    }
-}
-
-/// A transaction that was refused: the name of the error, or what the node said.
-pub type Sent = Result<Receipt, String>;
 
 /// A chain of a real node, on which time stands still unless it is passed.
 pub struct Chain {
@@ -180,10 +139,4 @@ impl Chain {
     pub fn number(&mut self, to: EvmAddress, signature: &str, arguments: Arguments) -> u128 {
         number(&self.view(to, signature, arguments)[0])
     }
-}
-
-/// A word as a number; it must fit.
-pub fn number(word: &Word) -> u128 {
-    assert_eq!(word[..16], [0; 16], "more than 128 bits");
-    u128::from_be_bytes(word[16..].try_into().unwrap())
 }

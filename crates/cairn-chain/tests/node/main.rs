@@ -14,6 +14,8 @@ mod sending;
 mod anchor;
 #[path = "../../../cairn-settle/tests/evm/auditors.rs"]
 mod auditors;
+#[path = "../../../cairn-settle/tests/evm/contracts.rs"]
+mod contracts;
 #[path = "../../../cairn-settle/tests/evm/deposits.rs"]
 mod deposits;
 #[path = "../../../cairn-settle/tests/evm/gas.rs"]

@@ -15,6 +15,7 @@ use cairn_chain::{
 use cairn_core::wallet::WalletKey;
 use cairn_core::{Address, keccak256};
 use cairn_settle::{EvmAddress, Word};
+use cairn_testkit::random::Random;
 
 pub const CHAIN_ID: u64 = 31_337;
 /// Where purposes are sent to.
@@ -50,7 +51,7 @@ struct Mined {
 }
 
 pub struct State {
-    seed: u64,
+    random: Random,
     pub faults: Faults,
     confirmations: u64,
     pub now_ms: u64,
@@ -89,11 +90,7 @@ fn crash() -> ChainError {
 
 impl State {
     pub fn random(&mut self) -> u64 {
-        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.seed;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.random.bits()
     }
 
     pub fn happens(&mut self, of_thousand: u64) -> bool {
@@ -220,7 +217,7 @@ impl World {
         let key = WalletKey::from_bytes([7; 32]).unwrap();
         let Address::Evm(account) = key.address() else { unreachable!() };
         let state = State {
-            seed,
+            random: Random::of(seed),
             faults,
             confirmations,
             now_ms: 0,

@@ -27,7 +27,7 @@ use cairn_core::{Account, Amount, DeviceId, Hash, JobId};
 pub use closing::Closing;
 pub use error::{MarketError, hint_of};
 pub use job::{Assigned, Cause, Draw, Job, Phase, REPLAYS_MAX, Replayed, Stage, Terms, Word};
-pub use matching::{Quote, lottery};
+pub use matching::{Candidate, Quote, lottery};
 pub use records::Table;
 
 use super::Profile;

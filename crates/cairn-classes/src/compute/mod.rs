@@ -18,8 +18,8 @@ mod words;
 pub use body::{Body, DECLINE_REASON_MAX, OUTCOME_DONE, OUTCOME_MAX, RunResult, digest, seal};
 pub use judge::{RipeJob, judge, score_of};
 pub use market::{
-    Assigned, Cancelled, Cause, Closing, Draw, Job, Market, MarketError, Now, Parties, Phase, Quote, Stage, Terms,
-    Word, Worker, hint_of,
+    Assigned, Cancelled, Candidate, Cause, Closing, Draw, Job, Market, MarketError, Now, Parties, Phase, Quote, Stage,
+    Terms, Word, Worker, hint_of,
 };
 pub use profile::{COMPUTE, Profile};
 pub use words::{Code, sentence};

@@ -61,6 +61,25 @@ pub struct Comparison {
     pub fail_limit: i64,
 }
 
+/// What a device's word on a quantity in a slot was held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Band {
+    /// Start of the slot, ms since 1970 UTC.
+    pub slot_ms: u64,
+    /// What was measured.
+    pub quantity: Quantity,
+    /// The device's word as it was compared: the middle of its values in the slot, dried where the profile dries.
+    pub value: i64,
+    /// How many neighbours were heard.
+    pub neighbours: u32,
+    /// What they make likely at the place.
+    pub expected: i64,
+    /// The least word that would not have been suspect,
+    pub low: i64,
+    /// and the greatest.
+    pub high: i64,
+}
+
 /// One value of one reading, as the judge sees it by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assessed {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::revision_1;
 use super::words::{Check, Code};
-use super::{Assessed, Body, Profile, REVISIONS, SCHEMA};
+use super::{Assessed, Band, Body, Profile, REVISIONS, SCHEMA};
 use crate::{ClassError, Docket, Judged, Report};
 
 /// A profile document, read.
@@ -96,6 +96,29 @@ pub fn assess(document: &Document, docket: &Docket<'_>) -> Result<(Vec<Assessed>
     match document {
         Document::One(profile) => Ok((revision_1::assess(profile, docket)?, Judged::default())),
         Document::Two(profile) => super::judge::assess(profile, docket),
+    }
+}
+
+/// Judges a docket as [`judge`] does, and tells of one device its verdicts and what its words were held against: the very
+/// values that the verdicts' reasons are made from, also where nothing is said because all was well. Nothing where the
+/// device reports nothing.
+///
+/// # Errors
+/// As [`judge`].
+pub fn compared(
+    revision: u32,
+    document: &Document,
+    docket: &Docket<'_>,
+    device: &DeviceId,
+) -> Result<(Vec<Verdict>, Vec<Band>), ClassError> {
+    match (revision, document) {
+        (1, Document::One(profile)) => revision_1::compared(profile, docket, device),
+        (2, Document::Two(profile)) => super::judge::compared(profile, docket, device),
+        _ => {
+            let mut verdicts = judge(revision, document, docket)?.verdicts;
+            verdicts.retain(|verdict| verdict.device == *device);
+            Ok((verdicts, Vec::new()))
+        }
     }
 }
 

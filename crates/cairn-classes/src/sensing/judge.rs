@@ -36,6 +36,7 @@ mod own;
 mod verdict;
 mod voice;
 
+use cairn_core::{DeviceId, Verdict};
 use rayon::prelude::*;
 
 use self::case::Case;
@@ -46,7 +47,7 @@ use self::near::Nearest;
 use self::own::Own;
 use self::verdict::Hall;
 use self::voice::Voice;
-use super::assessed::Assessed;
+use super::assessed::{Assessed, Band};
 use super::profile::Profile;
 use crate::{ClassError, Docket, Judged};
 
@@ -75,6 +76,21 @@ pub(super) fn assess(profile: &Profile, docket: &Docket<'_>) -> Result<(Vec<Asse
     let mut assessed: Vec<Assessed> = devices.flat_map_iter(|device| hall.assessments(device)).collect();
     assessed.par_sort_unstable_by_key(|value| (value.index, value.reading, value.quantity));
     Ok((assessed, Judged { verdicts: Vec::new(), carry }))
+}
+
+/// Judges a docket and tells of one device its verdicts, ascending by slot, and what its words were held against.
+///
+/// # Errors
+/// [`ClassError`] for a docket that contradicts itself, or a carry that does not read.
+pub(super) fn compared(
+    profile: &Profile,
+    docket: &Docket<'_>,
+    device: &DeviceId,
+) -> Result<(Vec<Verdict>, Vec<Band>), ClassError> {
+    let case = Case::lay_out(profile, docket)?;
+    let (hall, _) = hear(&case)?;
+    let number = case.devices().find(|n| case.station(*n).id == *device);
+    Ok(number.map_or_else(Default::default, |n| (hall.verdicts(n), hall.bands(n))))
 }
 
 /// What changes in the carry, by device.

@@ -19,9 +19,9 @@ pub mod revision_1;
 mod stations;
 mod words;
 
-pub use assessed::{Assessed, Comparison, EVIDENCE_MAX, Outcome};
+pub use assessed::{Assessed, Band, Comparison, EVIDENCE_MAX, Outcome};
 pub use body::{Body, READINGS_MAX, Reading, SPAN_MAX_MS, VALUE_MAX};
-pub use document::{Document, assess, judge};
+pub use document::{Document, assess, compared, judge};
 pub use judge::reread_memory;
 pub use profile::{
     AltitudeRule, AmplitudeRule, AvailabilityRule, BiasRule, CopyRule, CorrelationRule, CounterRule, CurvePoint,

@@ -7,51 +7,42 @@ use maud::{Markup, html};
 
 /// The width of what is drawn, in its own units.
 const WIDTH: i64 = 720;
-/// The height.
-const HEIGHT: i64 = 200;
-/// Room for words at the left,
-const LEFT: i64 = 90;
-/// at the bottom,
-const BOTTOM: i64 = 24;
-/// and at the other sides.
-const EDGE: i64 = 10;
+/// The height,
+const HEIGHT: i64 = 180;
+/// that of a strip,
+const STRIP_HEIGHT: i64 = 32;
+/// and room at the sides, for marks.
+const EDGE: i64 = 8;
 
-/// A bar: what it stands for, how high it is, and in words.
+/// A bar: how high it is, and in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Bar {
-    pub label: String,
     pub height: u64,
     pub title: String,
 }
 
 /// Bars side by side, from zero.
-pub(crate) fn bars(label: &str, bars: &[Bar]) -> Markup {
+pub(crate) fn bars(label: &str, bars: &[Bar], axes: &Axes) -> Markup {
     let most = bars.iter().map(|bar| bar.height).max().unwrap_or(0).max(1);
     let count = i64::try_from(bars.len()).unwrap_or(1).max(1);
-    let (inner, full) = (WIDTH - LEFT - EDGE, HEIGHT - BOTTOM - EDGE);
+    let (inner, full) = (WIDTH - 2 * EDGE, HEIGHT - 2 * EDGE);
     let drawn = (0..).zip(bars).map(|(at, bar): (i64, &Bar)| {
-        let (left, right) = (LEFT + inner * at / count, LEFT + inner * (at + 1) / count);
+        let (left, right) = (EDGE + inner * at / count, EDGE + inner * (at + 1) / count);
         let height = scaled(i128::from(bar.height), 0, i128::from(most), full);
         // Something is seen of whatever is not nothing.
         let height = if bar.height > 0 { height.max(1) } else { 0 };
-        (left + 1, (right - left - 2).max(1), HEIGHT - BOTTOM - height, height, bar)
+        (left + 1, (right - left - 2).max(1), HEIGHT - EDGE - height, height, bar)
     });
     let drawn: Vec<_> = drawn.collect();
-    // Words below every bar would overlap where there are many.
-    let every = usize::try_from(count).unwrap_or(1).div_ceil(8);
-    html! {
+    let picture = html! {
         svg.chart viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(label) {
-            (axes())
-            text.axis x=(LEFT - 6) y=(EDGE + 10) text-anchor="end" { (most) }
-            text.axis x=(LEFT - 6) y=(HEIGHT - BOTTOM) text-anchor="end" { "0" }
-            @for (at, (x, width, y, height, bar)) in drawn.iter().enumerate() {
-                rect.bar x=(x) y=(y) width=(width) height=(height) { title { (bar.title) } }
-                @if at % every == 0 {
-                    text.axis x=(x) y=(HEIGHT - 8) { (bar.label) }
-                }
+            (self::axes())
+            @for (x, y_width, y, height, bar) in &drawn {
+                rect.bar x=(x) y=(y) width=(y_width) height=(height) { title { (bar.title) } }
             }
         }
-    }
+    };
+    worded(axes, &picture)
 }
 
 /// A point of a line: where, how high, and whether it stands out.
@@ -62,7 +53,16 @@ pub(crate) struct Point {
     pub is_flagged: bool,
 }
 
-/// What a line's axes say.
+/// What lies behind a line: from where to where, and between which values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Behind {
+    pub from: i128,
+    pub to: i128,
+    pub low: i128,
+    pub high: i128,
+}
+
+/// What a chart's axes say. The words stand beside the picture, as large as all others on any screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Axes {
     /// Left and right.
@@ -73,21 +73,26 @@ pub(crate) struct Axes {
 
 /// A line through points that ascend in `x`, with those that stand out marked.
 pub(crate) fn line(label: &str, points: &[Point], axes: &Axes) -> Markup {
-    let (first, last) = (points.first().map_or(0, |point| point.x), points.last().map_or(0, |point| point.x));
-    let ((low, low_words), (high, high_words)) = &axes.y;
-    let place = |point: &Point| {
-        let x = LEFT + scaled(point.x, first, last, WIDTH - LEFT - EDGE);
-        let y = HEIGHT - BOTTOM - scaled(point.y, *low, *high, HEIGHT - BOTTOM - EDGE);
-        (x, y)
-    };
+    line_over(label, points, &[], axes)
+}
+
+/// The same before spans that ascend in `x` and do not overlap.
+pub(crate) fn line_over(label: &str, points: &[Point], behind: &[Behind], axes: &Axes) -> Markup {
+    let ends = |from: fn(&Behind) -> i128| behind.iter().map(from);
+    let first = points.iter().map(|point| point.x).chain(ends(|span| span.from)).min().unwrap_or(0);
+    let last = points.iter().map(|point| point.x).chain(ends(|span| span.to)).max().unwrap_or(0);
+    let ((low, _), (high, _)) = &axes.y;
+    let across = |x: i128| EDGE + scaled(x, first, last, WIDTH - 2 * EDGE);
+    let up = |y: i128| HEIGHT - EDGE - scaled(y, *low, *high, HEIGHT - 2 * EDGE);
+    let place = |point: &Point| (across(point.x), up(point.y));
     let path: Vec<String> = points.iter().map(&place).map(|(x, y)| format!("{x},{y}")).collect();
-    html! {
+    let picture = html! {
         svg.chart viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(label) {
+            @for span in behind {
+                @let (left, top) = (across(span.from), up(span.high));
+                rect.behind x=(left) y=(top) width=((across(span.to) - left).max(1)) height=((up(span.low) - top).max(1)) {}
+            }
             (self::axes())
-            text.axis x=(LEFT - 6) y=(EDGE + 10) text-anchor="end" { (high_words) }
-            text.axis x=(LEFT - 6) y=(HEIGHT - BOTTOM) text-anchor="end" { (low_words) }
-            text.axis x=(LEFT) y=(HEIGHT - 8) { (axes.x.0) }
-            text.axis x=(WIDTH - EDGE) y=(HEIGHT - 8) text-anchor="end" { (axes.x.1) }
             polyline.line points=(path.join(" ")) fill="none" {}
             @if let [only] = points {
                 @let (x, y) = place(only);
@@ -98,13 +103,67 @@ pub(crate) fn line(label: &str, points: &[Point], axes: &Axes) -> Markup {
                 circle.flagged cx=(x) cy=(y) r="5" {}
             }
         }
+    };
+    worded(axes, &picture)
+}
+
+/// A part of a strip: from where to where, how high in fourths, whether it stands out, and in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub from: i128,
+    pub to: i128,
+    pub fourths: u8,
+    pub is_flagged: bool,
+    pub title: String,
+}
+
+/// Spans one after the other, from left to right.
+pub(crate) fn strip(label: &str, spans: &[Span], ends: &(String, String)) -> Markup {
+    let (first, last) = (spans.first().map_or(0, |span| span.from), spans.last().map_or(0, |span| span.to));
+    let across = |x: i128| EDGE + scaled(x, first, last, WIDTH - 2 * EDGE);
+    let drawn = spans.iter().filter(|span| span.fourths > 0).map(|span| {
+        let (left, height) = (across(span.from), STRIP_HEIGHT * i64::from(span.fourths.min(4)) / 4);
+        (left, (across(span.to) - left).max(1), STRIP_HEIGHT - height, height, span)
+    });
+    html! {
+        div.drawn {
+            svg.chart.strip viewBox={ "0 0 " (WIDTH) " " (STRIP_HEIGHT + 2) } role="img" aria-label=(label) {
+                line.axis-line x1=(EDGE) y1=(STRIP_HEIGHT + 1) x2=(WIDTH - EDGE) y2=(STRIP_HEIGHT + 1) {}
+                @for (x, width, y, height, span) in drawn {
+                    @if span.is_flagged {
+                        rect.bar.lost x=(x) y=(y) width=(width) height=(height) { title { (span.title) } }
+                    } @else {
+                        rect.bar x=(x) y=(y) width=(width) height=(height) { title { (span.title) } }
+                    }
+                }
+            }
+            (along(ends))
+        }
+    }
+}
+
+/// A picture with the words of its axes: how far up it goes, and from where to where.
+fn worded(axes: &Axes, picture: &Markup) -> Markup {
+    let ((_, low), (_, high)) = &axes.y;
+    html! {
+        div.drawn {
+            @if !high.is_empty() { p.axis { "Bottom to top: " (low) " to " (high) } }
+            (picture)
+            (along(&axes.x))
+        }
+    }
+}
+
+fn along((left, right): &(String, String)) -> Markup {
+    html! {
+        @if !left.is_empty() || !right.is_empty() { p.axis.along { span { (left) } span { (right) } } }
     }
 }
 
 fn axes() -> Markup {
     html! {
-        line.axis-line x1=(LEFT) y1=(EDGE) x2=(LEFT) y2=(HEIGHT - BOTTOM) {}
-        line.axis-line x1=(LEFT) y1=(HEIGHT - BOTTOM) x2=(WIDTH - EDGE) y2=(HEIGHT - BOTTOM) {}
+        line.axis-line x1=(EDGE) y1=(EDGE) x2=(EDGE) y2=(HEIGHT - EDGE) {}
+        line.axis-line x1=(EDGE) y1=(HEIGHT - EDGE) x2=(WIDTH - EDGE) y2=(HEIGHT - EDGE) {}
     }
 }
 
@@ -149,9 +208,23 @@ mod tests {
 
     #[test]
     fn empty_charts_are_charts() {
-        assert!(bars("none", &[]).into_string().starts_with("<svg"));
         let axes = Axes { x: (String::new(), String::new()), y: ((0, String::new()), (0, String::new())) };
-        assert!(line("none", &[], &axes).into_string().starts_with("<svg"));
+        for chart in [bars("none", &[], &axes), line("none", &[], &axes), strip("none", &[], &axes.x)] {
+            assert!(chart.into_string().contains("<svg"));
+        }
+    }
+
+    #[test]
+    fn words_stand_beside_the_picture_and_not_in_it() {
+        let axes = Axes { x: ("left".into(), "right".into()), y: ((0, "low".into()), (9, "high".into())) };
+        let point = |x| Point { x, y: 3, is_flagged: true };
+        let behind = [Behind { from: 0, to: 4, low: 2, high: 5 }];
+        let html = line_over("label", &[point(1), point(2)], &behind, &axes).into_string();
+        let picture = html.split_once("<svg").unwrap().1.split_once("</svg>").unwrap().0;
+        for word in ["left", "right", "low", "high"] {
+            assert!(html.contains(word) && !picture.contains(word), "{word} in {html}");
+        }
+        assert!(picture.contains("behind") && picture.matches("<circle").count() == 2);
     }
 
     proptest! {

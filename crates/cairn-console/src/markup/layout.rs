@@ -10,7 +10,14 @@ use crate::pages::Page;
 use crate::source::Source;
 
 /// Where the main links lead.
-const PLACES: [(&str, &str); 3] = [("/network", "Network"), ("/epochs", "Epochs"), ("/status", "Status")];
+const PLACES: [(&str, &str); 6] = [
+    ("/network", "Network"),
+    ("/map", "Map"),
+    ("/epochs", "Epochs"),
+    ("/jobs", "Jobs"),
+    ("/auditors", "Auditors"),
+    ("/status", "Status"),
+];
 
 /// A whole page.
 pub(crate) fn whole<P: Page>(page: &P, address: &Address) -> String {
@@ -27,7 +34,13 @@ pub(crate) fn whole<P: Page>(page: &P, address: &Address) -> String {
             a href={ (path) ".csv" (query) } rel="alternate" type="text/csv" { "CSV" }
         }
     };
-    frame(page.source(), &heading, &path, &html! { (as_of(page.source())) (page.main()) }, &twins)
+    let files = html! {
+        @for style in page.styles() { link rel="stylesheet" href=(style.path); }
+        @for script in page.scripts() {
+            @if script.path.ends_with(".mjs") { script type="module" src=(script.path) {} } @else { script src=(script.path) defer {} }
+        }
+    };
+    frame(page.source(), &heading, &path, &html! { (as_of(page.source())) (page.main()) }, &twins, &files)
 }
 
 /// A page that says why there is none.
@@ -36,10 +49,10 @@ pub(crate) fn problem(source: &Source, status: u16, code: &str, told: &str) -> S
         p { (link::text(told)) }
         p.quiet { "Code " code { (code) } }
     };
-    frame(source, title(status), "", &main, &html! {})
+    frame(source, title(status), "", &main, &html! {}, &html! {})
 }
 
-fn frame(source: &Source, heading: &str, path: &str, main: &Markup, twins: &Markup) -> String {
+fn frame(source: &Source, heading: &str, path: &str, main: &Markup, twins: &Markup, files: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -50,6 +63,7 @@ fn frame(source: &Source, heading: &str, path: &str, main: &Markup, twins: &Mark
                 title { (crate::content::visible(heading)) " · " (crate::content::visible(&source.network)) }
                 link rel="stylesheet" href=(STYLE.path);
                 link rel="icon" type="image/svg+xml" href=(ICON.path);
+                (files)
             }
             body {
                 a.skip href="#main" { "Skip to the content" }
@@ -65,7 +79,7 @@ fn frame(source: &Source, heading: &str, path: &str, main: &Markup, twins: &Mark
                         }
                     }
                     form action="/search" method="get" role="search" {
-                        label for="q" { "Device, account, epoch, entry or hash" }
+                        label for="q" { "Device, account, cell, epoch, entry or hash" }
                         input #q name="q" type="search" maxlength="200" autocomplete="off" spellcheck="false";
                         button type="submit" { "Search" }
                     }

@@ -3,4 +3,7 @@
 pub(crate) mod chart;
 pub(crate) mod layout;
 pub(crate) mod link;
+pub(crate) mod live;
+pub(crate) mod map;
 pub(crate) mod table;
+pub(crate) mod verify;

@@ -99,7 +99,7 @@ impl Decoded {
         match entry.kind {
             EntryKind::Report => report(reader, &network, entry.body),
             EntryKind::Statement => Ok(statement((index > 0).then_some(&network), entry.body)),
-            EntryKind::Observation => observation(reader, &network, entry.body),
+            EntryKind::Observation => observation(reader, &network, index, entry.body),
             EntryKind::Epoch => epoch(reader, entry.body),
         }
     }
@@ -119,13 +119,20 @@ fn report(reader: &Reader<'_>, network: &NetworkId, body: &[u8]) -> Result<Decod
     let said = &report.body;
     let device = report.device();
     let mut fields = vec![
-        ("device", Value::Device(device.to_string())),
+        ("device", Value::Device(report.measured_by().to_string())),
         ("boot", Value::Text(said.boot.to_string())),
         ("seq", Value::Text(said.seq.to_string())),
         ("measured", Value::TimeMs(said.time_ms)),
         ("schema", Value::Text(said.schema.clone())),
         ("identity", Value::Hash(report.identity().to_hex())),
     ];
+    if said.subject.is_some() {
+        fields.insert(1, ("said by bridge", Value::Device(device.to_string())));
+    }
+    for (original, size) in &said.blobs {
+        fields.push(("made of", Value::Hash(original.to_hex())));
+        fields.push(("its bytes", Value::Text(size.to_string())));
+    }
     if let Some((source, error_ms)) = said.clock {
         fields.push(("clock source", Value::Text(format!("{}, within {error_ms} ms", source.number()))));
     }
@@ -230,7 +237,7 @@ fn document(text: &str) -> Value {
     Value::Document(cut(text, TEXT_MAX))
 }
 
-fn observation(reader: &Reader<'_>, network: &NetworkId, body: &[u8]) -> Result<Decoded, ConsoleError> {
+fn observation(reader: &Reader<'_>, network: &NetworkId, index: u64, body: &[u8]) -> Result<Decoded, ConsoleError> {
     let observation = match Observation::parse(body) {
         Ok(observation) => observation,
         Err(error) => return Ok(Decoded::unread(&error)),
@@ -243,7 +250,7 @@ fn observation(reader: &Reader<'_>, network: &NetworkId, body: &[u8]) -> Result<
     ];
     let key_id = observation.sign1.key_id;
     let message = observation.to_be_signed(network);
-    let observer = reader.observer(&key_id)?;
+    let observer = reader.observer(&key_id, index)?;
     let signature = Signature {
         signer: observer.as_ref().map_or_else(|| HEXLOWER.encode(&key_id), cairn_core::key::PublicKey::did),
         scheme: "COSE",

@@ -2,6 +2,8 @@
 //!
 //! Inclusion proves that something was said, never that it is true or valid.
 
+use std::sync::LazyLock;
+
 use cairn_core::Hash;
 use cairn_core::entry::Entry as LogEntry;
 use cairn_merkle::proof::verify_inclusion;
@@ -13,11 +15,12 @@ use serde::Serialize;
 use super::decoded::{Decoded, Value};
 use super::{Page, number};
 use crate::address::Address;
+use crate::assets::{Asset, VERIFIABLE};
 use crate::content::visible_lines;
 use crate::csv::Table;
 use crate::error::ConsoleError;
-use crate::markup::link;
 use crate::markup::table::{facts, table, words};
+use crate::markup::{link, verify};
 use crate::reader::Reader;
 use crate::source::Source;
 
@@ -112,6 +115,7 @@ impl Page for Entry {
             (facts(&self.decoded.fields.iter().map(|(name, value)| (*name, shown(value))).collect::<Vec<_>>()))
             (self.signatures())
             (self.inclusion())
+            (verify::entry(&self.source, self.index, &self.inclusion.leaf, &self.keys()))
             h2 { "Decoded" }
             p.quiet { "What was signed, in CBOR's own notation (RFC 8949, section 8)." }
             pre.dump tabindex="0" { (visible_lines(&self.decoded.notation)) }
@@ -122,6 +126,10 @@ impl Page for Entry {
             }
             (self.neighbours())
         }
+    }
+
+    fn scripts(&self) -> &'static [&'static LazyLock<Asset>] {
+        &VERIFIABLE
     }
 
     fn table(&self) -> Table {
@@ -183,6 +191,12 @@ impl Entry {
             (table("Checked while this page was made", &[words("Signer"), words("Scheme"), words("It")], &rows,
                 "It has no signature of its own: the log implies it, and every auditor computes it again."))
         }
+    }
+
+    /// The keys that may have signed, as far as they are known here.
+    fn keys(&self) -> Vec<&str> {
+        let signers = self.decoded.signatures.iter().map(|signature| signature.signer.as_str());
+        signers.filter(|signer| signer.starts_with("did:key:")).collect()
     }
 
     fn inclusion(&self) -> Markup {

@@ -1,20 +1,24 @@
 //! A closed epoch: its statement, pools, and how its pay is spread.
 
+use std::sync::LazyLock;
+
 use cairn_api::{DistributionInfo, EpochInfo, PayBucket};
 use maud::{Markup, html};
 use serde::Serialize;
 
+use super::changes::{self, Change};
 use super::{Page, in_base_units, number};
 use crate::address::Address;
+use crate::assets::{Asset, VERIFIABLE};
 use crate::csv::Table;
 use crate::error::ConsoleError;
-use crate::markup::chart::{Bar, bars};
-use crate::markup::link;
+use crate::markup::chart::{Axes, Bar, bars};
 use crate::markup::table::{facts, numbers, table, words};
+use crate::markup::{link, verify};
 use crate::money::Money;
 use crate::reader::Reader;
 use crate::source::Source;
-use crate::words::count;
+use crate::words::{count, grouped};
 
 /// The page of an epoch.
 #[derive(Debug, Clone, Serialize)]
@@ -25,6 +29,8 @@ pub(crate) struct Epoch {
     epoch: EpochInfo,
     /// How what devices earned is spread over accounts.
     distribution: DistributionInfo,
+    /// The rules that this epoch is the first of.
+    changes: Vec<Change>,
 }
 
 impl Epoch {
@@ -36,7 +42,12 @@ impl Epoch {
         address.parameters(&[])?;
         let epoch = number(epoch, "an epoch")?;
         let source = reader.source(Some(epoch))?;
-        Ok(Self { source, epoch: reader.epoch(epoch)?, distribution: reader.distribution(epoch)? })
+        Ok(Self {
+            source,
+            epoch: reader.epoch(epoch)?,
+            distribution: reader.distribution(epoch)?,
+            changes: changes::read(reader, epoch)?,
+        })
     }
 
     fn money(&self) -> Money {
@@ -93,6 +104,9 @@ pub(crate) fn pools(epoch: &EpochInfo, money: &Money) -> Markup {
         h2 { "Pools" }
         (table("What each pool shared and paid", &columns, &rows, "No pool shared anything."))
         p { a href={ "/epochs/" (epoch.number) "/payouts" } { "Every payout of epoch " (epoch.number) } }
+        @if let Some(sales) = &epoch.sales {
+            p { a href={ "/epochs/" (epoch.number) "/sales" } { (count(sales.count, "job", "jobs")) " settled in epoch " (epoch.number) } }
+        }
     }
 }
 
@@ -121,11 +135,17 @@ impl Page for Epoch {
             (pools(epoch, &money))
             (spread(&self.distribution, &money))
             (classes(epoch, &money))
+            (changes::markup(&self.changes))
             (claims(epoch, &money))
             (statement(epoch))
             (downloads(epoch.number))
+            (self.source.as_of.as_ref().map(|cited| verify::epoch(&self.source, cited, verify::Pay::default())).unwrap_or_default())
             (neighbours(epoch.number))
         }
+    }
+
+    fn scripts(&self) -> &'static [&'static LazyLock<Asset>] {
+        &VERIFIABLE
     }
 
     fn table(&self) -> Table {
@@ -167,7 +187,7 @@ fn spread(spread: &DistributionInfo, money: &Money) -> Markup {
                 ("Least", money.of(&spread.smallest)),
                 ("Median", money.of(&spread.median)),
                 ("Most", money.of(&spread.largest)),
-                ("Gini coefficient", html! { data.ppm value=(spread.gini_ppm) { (spread.gini_ppm) " ppm" } " (0: all earn the same)" }),
+                ("Gini coefficient", html! { (link::ppm(spread.gini_ppm)) " (0 %: all earn the same; near 100 %: one earns all)" }),
                 ("The best-paid hundredth", html! { (best) " with " (link::ppm(spread.top_ppm)) }),
             ]))
             (histogram(&spread.buckets, money))
@@ -177,7 +197,6 @@ fn spread(spread: &DistributionInfo, money: &Money) -> Markup {
 
 fn histogram(buckets: &[PayBucket], money: &Money) -> Markup {
     let bar = |bucket: &PayBucket| Bar {
-        label: money.tokens(&bucket.from),
         height: bucket.accounts,
         title: format!(
             "{} earned {} to {} {}",
@@ -191,8 +210,16 @@ fn histogram(buckets: &[PayBucket], money: &Money) -> Markup {
         vec![money.of(&bucket.from), money.of(&bucket.to), html! { (bucket.accounts) }, money.of(&bucket.paid)]
     };
     let columns = [numbers("From"), numbers("Below"), numbers("Accounts"), numbers("Earned together")];
+    let most = buckets.iter().map(|bucket| bucket.accounts).max().unwrap_or(0);
+    let earned = |units: Option<&String>| {
+        units.map_or_else(String::new, |units| format!("{} {}", grouped(&money.tokens(units)), money.symbol))
+    };
+    let axes = Axes {
+        x: (earned(buckets.first().map(|bucket| &bucket.from)), earned(buckets.last().map(|bucket| &bucket.to))),
+        y: ((0, "0".to_owned()), (most.into(), count(most, "account", "accounts"))),
+    };
     html! {
-        (bars("Accounts by what they earned; the table below has the numbers", &buckets.iter().map(bar).collect::<Vec<_>>()))
+        (bars("Accounts by what they earned; the table below has the numbers", &buckets.iter().map(bar).collect::<Vec<_>>(), &axes))
         (table("Accounts by what they earned", &columns, &buckets.iter().map(row).collect::<Vec<_>>(), ""))
     }
 }
@@ -238,7 +265,10 @@ fn statement(epoch: &EpochInfo) -> Markup {
         ("Statement before", previous),
         ("Entries", entries),
         ("The log's root", link::code(&epoch.log_root)),
-        ("Policy", html! { a href={ "/v1/policies/" (epoch.policy_hash) } { code { (epoch.policy_hash) } } }),
+        (
+            "Policy",
+            html! { a href={ "/v1/policies/" (epoch.policy_hash) } { code { (epoch.policy_hash) } } ", " a href="/policies" { "what policies changed" } },
+        ),
         ("Engine's revision", html! { (epoch.engine_revision) }),
         ("Payout root", link::code(&epoch.payout_root)),
         ("State root", link::code(&epoch.state_root)),
@@ -264,8 +294,14 @@ fn downloads(number: u64) -> Markup {
         h2 { "Downloads" }
         ul {
             li { a href={ "/epochs/" (number) "/payouts.csv" } { "Every payout as CSV" } }
+            li {
+                a href={ "/epochs/" (number) "/verdicts.csv" } { "Every verdict as CSV" } " (or "
+                a href={ "/epochs/" (number) "/verdicts" } { "page by page" } ")"
+            }
             li { a href={ "/v1/epochs/" (number) } { "The statement as JSON" } }
             li { a href={ "/v1/epochs/" (number) "/verdicts" } { "The verdicts as JSON, in pages" } }
+            li { a href={ "/v1/snapshots/" (number) } { "The snapshot: the state after this epoch" } ", of the last epochs only" }
+            li { a href={ "/v1/epochs/" (number) "/signatures" } { "What auditors sign, and their signatures" } }
         }
         p.quiet {
             "The same addresses give the canonical bytes, which the hashes are over, to those who ask for "

@@ -1,24 +1,40 @@
 //! One module for each page: how its view model is read, and how it is shown.
 
 pub(crate) mod account;
+pub(crate) mod as_of;
+pub(crate) mod auditor;
+pub(crate) mod auditors;
+pub(crate) mod cell;
+pub(crate) mod changes;
 mod decoded;
+pub(crate) mod denials;
 pub(crate) mod device;
 pub(crate) mod entry;
 pub(crate) mod epoch;
 pub(crate) mod epochs;
+pub(crate) mod job;
+pub(crate) mod jobs;
+pub(crate) mod map;
 pub(crate) mod network;
 pub(crate) mod payouts;
+pub(crate) mod policies;
 pub(crate) mod readings;
+pub(crate) mod sales;
 pub(crate) mod search;
 pub(crate) mod status;
+pub(crate) mod tax;
+pub(crate) mod verdicts;
 pub(crate) mod why;
+
+use std::sync::LazyLock;
 
 use maud::Markup;
 use serde::Serialize;
 
 use crate::ConsoleError;
+use crate::assets::Asset;
 use crate::csv::Table;
-use crate::rows::PayoutRows;
+use crate::rows::Rows;
 use crate::source::Source;
 
 /// A page: a view model that is serialised as its JSON twin, with the markup and the table that show the same.
@@ -31,8 +47,16 @@ pub(crate) trait Page: Serialize {
     fn main(&self) -> Markup;
     /// Its main table.
     fn table(&self) -> Table;
+    /// The scripts that make it more comfortable, in their order. Whatever the page says, it says without them.
+    fn scripts(&self) -> &'static [&'static LazyLock<Asset>] {
+        &[]
+    }
+    /// The style sheets beside the one of all pages.
+    fn styles(&self) -> &'static [&'static LazyLock<Asset>] {
+        &[]
+    }
     /// The rows that follow it in CSV.
-    fn more(&self) -> Option<PayoutRows> {
+    fn more(&self) -> Option<Rows> {
         None
     }
 }

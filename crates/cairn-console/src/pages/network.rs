@@ -1,22 +1,35 @@
 //! The network as of its last closed epoch: what it paid and why that balances; and what came since.
 
+use std::sync::LazyLock;
+
 use cairn_api::{EpochInfo, NetworkInfo};
 use maud::{Markup, html};
 use serde::Serialize;
 
+use super::as_of::AsOf;
+use super::auditors::{Signed, signed};
 use super::{Page, in_base_units};
 use crate::address::Address;
+use crate::assets::{Asset, LIVE, MAP};
 use crate::csv::Table;
 use crate::error::ConsoleError;
+use crate::map::Layer;
 use crate::markup::chart::{Axes, Point, line};
-use crate::markup::link;
+use crate::markup::map::{Shown, map};
 use crate::markup::table::{facts, numbers, table, words};
+use crate::markup::{link, live};
 use crate::money::Money;
-use crate::reader::Reader;
+use crate::reader::{Reader, Standing};
 use crate::source::Source;
+use crate::words::{ago, count, grouped};
+
+/// What draws its map, and what tells it of changes.
+static SCRIPTS: [&LazyLock<Asset>; 2] = [&MAP, &LIVE];
 
 /// Epochs in the chart.
 const EPOCHS_DRAWN: u64 = 48;
+/// Epochs whose signatures are shown.
+const EPOCHS_SIGNED: u64 = 5;
 
 /// The page of the network.
 #[derive(Debug, Clone, Serialize)]
@@ -28,6 +41,8 @@ pub(crate) struct Network {
     asset: Money,
     /// What the last epochs paid, ascending.
     paid: Vec<PaidEpoch>,
+    /// Who signed the last epochs, newest first: sets as the log says, signatures as the gateway does.
+    signed: Vec<Signed>,
     /// What is no part of a statement yet.
     since: Since,
 }
@@ -54,6 +69,14 @@ struct Since {
     ends_ms: u64,
     /// Devices enrolled and not retired.
     devices: u64,
+    /// Reports that wait to be judged.
+    reports: u64,
+    /// Jobs that are not settled; `null` where there is no market of work.
+    jobs: Option<u64>,
+    /// Entries under the published checkpoint, its root, and the time since it was brought up to date, ms.
+    checkpoint_entries: u64,
+    checkpoint_root: Option<String>,
+    checkpoint_age_ms: Option<u64>,
     /// Settlement chains.
     chains: Vec<String>,
     /// Operator, origin and keys, as genesis named them.
@@ -83,12 +106,24 @@ impl Network {
             statement: epoch.statement,
             paid: epoch.balance.paid,
         });
-        Ok(Self { source, epoch, asset, paid: paid.collect(), since: since(info) })
+        let paid = paid.collect();
+        let (signed, _) = signed(reader, last.map(|number| number.saturating_add(1)), EPOCHS_SIGNED)?;
+        Ok(Self { source, epoch, asset, paid, signed, since: since(reader, info)? })
     }
 }
 
-fn since(info: NetworkInfo) -> Since {
-    Since {
+fn since(reader: &Reader<'_>, info: NetworkInfo) -> Result<Since, ConsoleError> {
+    let published = reader.log.published();
+    let checkpoint_age_ms = match &reader.standing {
+        Standing::Well(health) => Some(health.checkpoint_age_ms),
+        Standing::Unwell { .. } => None,
+    };
+    Ok(Since {
+        reports: reader.open_reports()?,
+        jobs: reader.open_jobs()?,
+        checkpoint_entries: published.as_ref().map_or(0, cairn_merkle::Checkpoint::size),
+        checkpoint_root: published.map(|checkpoint| checkpoint.root().to_hex()),
+        checkpoint_age_ms,
         entries: info.size,
         log_root: info.log_root,
         open_epoch: info.epoch,
@@ -98,7 +133,7 @@ fn since(info: NetworkInfo) -> Since {
         operator: info.operator,
         origin: info.origin,
         log_vkey: info.log_vkey,
-    }
+    })
 }
 
 impl Page for Network {
@@ -111,16 +146,26 @@ impl Page for Network {
     }
 
     fn main(&self) -> Markup {
+        let as_of = AsOf { epoch: self.epoch.as_ref().map(|epoch| epoch.number), is_fixed: false };
         html! {
+            (live::line(self.since.open_epoch))
             @if let Some(epoch) = &self.epoch {
+                (map(&Shown { as_of, layer: Layer::Score, area: None }))
+                p { a href="/map" { "The map on a page of its own, with its table of cells" } }
                 (super::epoch::balance(epoch, &self.asset))
+                (balance_told(epoch, &self.asset))
                 (super::epoch::pools(epoch, &self.asset))
                 (super::epoch::classes(epoch, &self.asset))
                 p { a href={ "/epochs/" (epoch.number) } { "The whole statement of epoch " (epoch.number) } }
             }
             @if self.paid.len() > 1 { (self.chart()) }
+            (self.auditors())
             (self.since())
         }
+    }
+
+    fn scripts(&self) -> &'static [&'static LazyLock<Asset>] {
+        &SCRIPTS
     }
 
     fn table(&self) -> Table {
@@ -143,7 +188,12 @@ impl Network {
             x: (ends(self.paid.first()), ends(self.paid.last())),
             y: (
                 (0, "0".to_owned()),
-                (most.map_or(0, amount), most.map_or_else(String::new, |paid| self.asset.tokens(&paid.paid))),
+                (
+                    most.map_or(0, amount),
+                    most.map_or_else(String::new, |paid| {
+                        format!("{} {}", grouped(&self.asset.tokens(&paid.paid)), self.asset.symbol)
+                    }),
+                ),
             ),
         };
         html! {
@@ -153,21 +203,62 @@ impl Network {
         }
     }
 
+    fn auditors(&self) -> Markup {
+        let row = |epoch: &Signed| vec![link::epoch(epoch.epoch), html! { (epoch.verdicts) }, epoch.told()];
+        let rows: Vec<Vec<Markup>> = self.signed.iter().map(row).collect();
+        let columns = [numbers("Epoch"), numbers("Verdicts"), words("Auditors that signed")];
+        html! {
+            h2 { "Auditors" }
+            p.quiet { "Verdicts are as the statements say; that somebody signed is the word of this gateway, which keeps the signatures." }
+            (table("Who signed the last epochs", &columns, &rows, "No epoch has closed yet."))
+            p { a href="/auditors" { "All auditors and what they signed" } }
+        }
+    }
+
     fn since(&self) -> Markup {
         let since = &self.since;
+        let checkpoint = html! {
+            (live::field("checkpoint", since.checkpoint_entries)) " entries"
+            @if let Some(ms) = since.checkpoint_age_ms { ", brought up to date " (ago(ms)) }
+        };
         html! {
             h2 { "Since then" }
             p.quiet { "As the log stands now. No statement says these yet." }
             (facts(&[
-                ("Entries in the log", html! { (since.entries) }),
-                ("Root over them", link::code(&since.log_root)),
+                ("Entries in the log", live::field("entries", since.entries)),
+                ("Root over them when this page was made", link::code(&since.log_root)),
+                ("Published checkpoint", checkpoint),
+                ("Its root", html! { code { (live::field("checkpoint-root", since.checkpoint_root.as_deref().unwrap_or("none"))) } }),
                 ("Open epoch", html! { (since.open_epoch) ", measured until " (link::time(since.ends_ms)) }),
                 ("Devices enrolled", html! { (since.devices) }),
+                ("Reports that wait to be judged", html! { (since.reports) }),
+                ("Jobs that are not settled", html! {
+                    @match since.jobs { Some(open) => a href="/jobs" { (count(open, "job", "jobs")) }, None => "the policy opens no market of work" }
+                }),
                 ("Settlement chains", chains(&since.chains)),
                 ("Operator", link::code(&since.operator)),
                 ("The log's origin", link::text(&since.origin)),
                 ("The log's key", link::code(&since.log_vkey)),
             ]))
+        }
+    }
+}
+
+/// The balance in words, and whether both sides are the same.
+fn balance_told(epoch: &EpochInfo, money: &Money) -> Markup {
+    let held = &epoch.balance;
+    let sum =
+        |parts: &[&String]| parts.iter().map(|units| units.parse().unwrap_or(0u128)).fold(0u128, u128::saturating_add);
+    let had = sum(&[&held.opening, &held.minted, &held.deposited]);
+    let went = sum(&[&held.paid, &held.refunded, &held.burned, &held.escrow, &held.vesting, &held.unallocated]);
+    let tokens = |units: &str| format!("{} {}", grouped(&money.tokens(units)), money.symbol);
+    let kept = sum(&[&held.escrow, &held.vesting, &held.unallocated]).to_string();
+    html! {
+        p {
+            "In words: the network held " (tokens(&held.opening)) ", minted " (tokens(&held.minted)) " and took in " (tokens(&held.deposited))
+            " from buyers. It paid out " (tokens(&held.paid)) ", gave back " (tokens(&held.refunded)) " and burned " (tokens(&held.burned))
+            "; it still holds " (tokens(&kept)) ". "
+            @if had == went { "Both sides are the same, to the last base unit." } @else { span.bad { "The two sides are not the same." } }
         }
     }
 }

@@ -1,18 +1,21 @@
 //! Every payout row of an epoch, a page at a time, in the order of the payout root's leaves.
 
+use std::sync::LazyLock;
+
 use cairn_api::{EpochRef, PayoutInfo};
 use maud::{Markup, html};
 use serde::Serialize;
 
 use super::{Page, in_base_units, number};
 use crate::address::{Address, Form};
+use crate::assets::{Asset, VERIFIABLE};
 use crate::csv::Table;
 use crate::error::ConsoleError;
-use crate::markup::link;
 use crate::markup::table::{numbers, pager, table, words};
+use crate::markup::{link, verify};
 use crate::money::Money;
 use crate::reader::Reader;
-use crate::rows::PayoutRows;
+use crate::rows::Rows;
 use crate::source::Source;
 
 /// A page of payout rows.
@@ -31,7 +34,7 @@ pub(crate) struct Payouts {
     next: Option<u64>,
     /// What follows in CSV, which is the whole table from `after` on.
     #[serde(skip)]
-    more: Option<PayoutRows>,
+    more: Option<Rows>,
 }
 
 /// The fields of a row, in the order of its columns.
@@ -105,7 +108,12 @@ impl Page for Payouts {
             p { a href={ "/epochs/" (number) } { "Epoch " (number) } " paid in " (self.total) " rows." }
             (table(&caption, &columns, &rows, "There is no row from here on."))
             (pager((self.after > 0).then_some(path.as_str()), next.as_deref(), "Next rows"))
+            (verify::epoch(&self.source, &self.epoch, verify::Pay::default()))
         }
+    }
+
+    fn scripts(&self) -> &'static [&'static LazyLock<Asset>] {
+        &VERIFIABLE
     }
 
     fn table(&self) -> Table {
@@ -115,7 +123,7 @@ impl Page for Payouts {
             .noting(format!("rows from {} on, of {}", self.after, self.total))
     }
 
-    fn more(&self) -> Option<PayoutRows> {
+    fn more(&self) -> Option<Rows> {
         self.more.clone()
     }
 }

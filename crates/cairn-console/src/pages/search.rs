@@ -1,11 +1,13 @@
 //! From what people paste to the page it names.
 
-use cairn_core::{Account, DeviceId, Hash};
+use cairn_core::geo::Cell;
+use cairn_core::{Account, DeviceId, Hash, JobId};
 use maud::{Markup, html};
 use serde::Serialize;
 
 use super::Page;
 use crate::address::{Address, encode, number};
+use crate::beside::{address as address_of, auditor};
 use crate::csv::Table;
 use crate::error::ConsoleError;
 use crate::markup::link;
@@ -66,6 +68,11 @@ fn find(reader: &Reader<'_>, query: &str) -> Result<Vec<Found>, ConsoleError> {
         let name = device.to_string();
         found.push(Found { what: "device", path: format!("/devices/{name}"), name });
     }
+    if let Some(auditor) = auditor(query)
+        && reader.auditor_sets()?.iter().flat_map(|set| &set.auditors).any(|one| address_of(one) == auditor)
+    {
+        found.push(Found { what: "auditor", path: format!("/auditors/{auditor}"), name: auditor });
+    }
     let mut accounts: Vec<Account> = Account::parse(query).into_iter().collect();
     for chain in reader.chains()? {
         accounts.extend(Account::parse(&format!("{chain}:{query}")));
@@ -73,6 +80,9 @@ fn find(reader: &Reader<'_>, query: &str) -> Result<Vec<Found>, ConsoleError> {
     for account in accounts {
         let name = account.to_string();
         found.push(Found { what: "account", path: format!("/accounts/{}", encode(&name)), name });
+    }
+    if let Ok(cell) = Cell::parse(query) {
+        found.push(Found { what: "cell", path: format!("/cells/{cell}"), name: cell.to_string() });
     }
     if let Some(number) = number(query) {
         if reader.epoch(number).is_ok() {
@@ -93,6 +103,10 @@ fn by_hash(reader: &Reader<'_>, hash: &str) -> Result<Vec<Found>, ConsoleError> 
     let mut found = Vec::new();
     if reader.network_id()?.0.to_hex() == hash {
         found.push(Found { what: "network", path: "/network".to_owned(), name: hash.to_owned() });
+    }
+    let job = JobId::parse(hash)?;
+    if reader.has_job(&job)? {
+        found.push(Found { what: "job", path: format!("/jobs/{job}"), name: job.to_string() });
     }
     if let Some(epoch) = reader.statements(EPOCHS_MAX)?.get(hash) {
         let path = format!("/epochs/{}", epoch.number);
@@ -115,8 +129,8 @@ impl Page for Search {
             @if self.found.is_empty() {
                 @if !self.query.is_empty() { p { "Nothing here has that name." } }
                 p.quiet {
-                    "What can be looked for: a device (dev1…), an account (eip155:1:0x… or its address alone), the number of an "
-                    "epoch or of an entry, the hash of an epoch's statement (of the last " (EPOCHS_MAX) " epochs), or the network's id."
+                    "What can be looked for: a device (dev1…), an account (eip155:1:0x… or its address alone), a cell (15 digits of "
+                    "H3), the number of an epoch or of an entry, a job, an auditor (0x…), the hash of an epoch's statement (of the last " (EPOCHS_MAX) " epochs), or the network's id."
                 }
             } @else {
                 ul { @for found in &self.found { li { (found.what) " " a href=(found.path) { (link::code(&found.name)) } } } }

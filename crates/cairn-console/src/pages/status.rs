@@ -1,16 +1,20 @@
 //! How the gateway stands: whether it takes reports, and how old its checkpoint is.
 
+use std::sync::LazyLock;
+
 use maud::{Markup, html};
 use serde::Serialize;
 
 use super::Page;
 use crate::address::Address;
+use crate::assets::Asset;
 use crate::csv::Table;
 use crate::error::ConsoleError;
-use crate::markup::link;
-use crate::markup::table::facts;
+use crate::markup::table::{facts, numbers, table, words};
+use crate::markup::{link, live};
 use crate::reader::{Reader, Standing};
 use crate::source::Source;
+use crate::word::{Figure, Unit};
 use crate::words::duration;
 
 /// The page. Its figures are the gateway's own of this moment; no statement has them.
@@ -39,6 +43,8 @@ pub(crate) struct Status {
     closes_ms: u64,
     /// The network's time, ms since 1970 UTC.
     time_ms: u64,
+    /// Figures of the machine that the operator shows to everybody.
+    figures: Vec<Figure>,
 }
 
 impl Status {
@@ -68,6 +74,7 @@ impl Status {
             open_epoch: info.epoch,
             closes_ms: info.epoch_zero_ms.saturating_add(ends).saturating_add(info.grace_ms),
             time_ms: info.time_ms,
+            figures: reader.word.figures(),
         })
     }
 }
@@ -100,15 +107,17 @@ impl Page for Status {
                 }
             }
             p.quiet { "The gateway's own figures of this moment. No statement has them." }
+            (live::line(self.open_epoch))
             (facts(&[
-                ("Entries in the log", html! { (self.entries) }),
-                ("Under the checkpoint", html! { (self.checkpoint_size) }),
+                ("Entries in the log", live::field("entries", self.entries)),
+                ("Under the checkpoint", live::field("checkpoint", self.checkpoint_size)),
                 ("Brought up to date", age),
-                ("Checkpoint's root", html! { @if let Some(root) = &self.checkpoint_root { (link::code(root)) } }),
+                ("Checkpoint's root", html! { @if let Some(root) = &self.checkpoint_root { code { (live::field("checkpoint-root", root)) } } }),
                 ("Signed by", html! { @for signer in &self.signers { div { (link::text(signer)) } } }),
                 ("Open epoch", html! { (self.open_epoch) ", closed by the first entry after " (link::time(self.closes_ms)) }),
                 ("The network's time", link::time(self.time_ms)),
             ]))
+            (self.machine())
             p { a href="/log/checkpoint" { "The signed checkpoint" } " · " a href="/health" { "Health, for machines" } }
         }
     }
@@ -126,6 +135,56 @@ impl Page for Status {
             row("closes_ms", self.closes_ms.to_string()),
             row("time_ms", self.time_ms.to_string()),
         ];
-        Table::of(&["field", "value"], rows)
+        let figures = self.figures.iter().map(|figure| row(figure.metric, figure.value.to_string()));
+        Table::of(&["field", "value"], rows.into_iter().chain(figures).collect())
+    }
+
+    fn scripts(&self) -> &'static [&'static LazyLock<Asset>] {
+        &live::SCRIPTS
+    }
+}
+
+impl Status {
+    /// Disk, memory, queue and the times of the disk, where the operator shows them.
+    fn machine(&self) -> Markup {
+        let value = |figure: &Figure| match figure.unit {
+            Unit::Count => html! { (figure.value) },
+            Unit::Bytes => html! { (bytes(figure.value)) },
+            Unit::Us => html! { (figure.value / 1_000) "." (format!("{:03}", figure.value % 1_000)) " ms" },
+        };
+        let row = |figure: &Figure| vec![html! { (figure.name) }, value(figure), html! { code { (figure.metric) } }];
+        let rows: Vec<Vec<Markup>> = self.figures.iter().map(row).collect();
+        let columns = [words("Figure"), numbers("Value"), words("Metric")];
+        html! {
+            h2 { "The gateway's machine" }
+            (table("As the metrics have it, at this moment", &columns, &rows,
+                "The operator shows these figures to nobody else: memory, queue and the times of the disk are in the metrics of the operator's own listener."))
+        }
+    }
+}
+
+/// Bytes in the largest binary unit that leaves a whole number of at least one, with one more digit: `1.5 MiB`.
+fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let at = UNITS.iter().enumerate().rev().find(|(at, _)| bytes >> (10 * at) > 0).map_or(0, |(at, _)| at);
+    let whole = bytes >> (10 * at);
+    if at == 0 {
+        format!("{whole} B")
+    } else {
+        format!("{whole}.{} {}", (bytes >> (10 * (at - 1))) % 1_024 * 10 / 1_024, UNITS[at])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn bytes_are_told_in_the_largest_unit() {
+        for (number, told) in
+            [(0, "0 B"), (1_023, "1023 B"), (1_536, "1.5 KiB"), (32 << 20, "32.0 MiB"), (u64::MAX, "16777215.9 TiB")]
+        {
+            assert_eq!(bytes(number), told);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Why a device got what it got in an epoch, each evidence a link: the same words that `cairn explain` prints.
 
+use std::sync::LazyLock;
+
 use cairn_api::Explanation;
 use cairn_core::DeviceId;
 use maud::{Markup, html};
@@ -7,9 +9,10 @@ use serde::Serialize;
 
 use super::{Page, number};
 use crate::address::Address;
+use crate::assets::{Asset, VERIFIABLE};
 use crate::csv::Table;
 use crate::error::ConsoleError;
-use crate::markup::link;
+use crate::markup::{link, verify};
 use crate::reader::Reader;
 use crate::source::Source;
 use crate::why::{Line, Part, Told};
@@ -81,7 +84,12 @@ impl Page for Why {
             @if lines.len() > LINES_MAX {
                 p.quiet { (lines.len() - LINES_MAX) " further lines are left out here; the JSON twin has everything." }
             }
+            (self.check())
         }
+    }
+
+    fn scripts(&self) -> &'static [&'static LazyLock<Asset>] {
+        &VERIFIABLE
     }
 
     fn table(&self) -> Table {
@@ -131,6 +139,14 @@ impl Page for Why {
             .noting(format!("device {}", self.explanation.device))
             .noting(format!("paid {} base units of {}", self.explanation.paid, self.explanation.symbol));
         pools.fold(table, Table::noting)
+    }
+}
+
+impl Why {
+    /// The check of what the device was paid.
+    fn check(&self) -> Markup {
+        let (device, paid) = (Some(self.explanation.device.as_str()), Some(self.explanation.paid.as_str()));
+        verify::epoch(&self.source, &self.explanation.epoch, verify::Pay { device, paid, ..verify::Pay::default() })
     }
 }
 

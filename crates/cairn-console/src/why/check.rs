@@ -74,6 +74,7 @@ impl Case {
             sales,
             shares,
             claim,
+            chained: None,
         })
     }
 }
@@ -256,6 +257,7 @@ fn check_claim(statement: &EpochStatement, claim: &ClaimInfo, account: &Account)
         domain: claim.domain.clone(),
         root: HEXLOWER.encode(&claims.claim_root),
         cumulative,
+        leaf: HEXLOWER.encode(&leaf.hash()),
         proof_hashes: proof.len(),
     })
 }

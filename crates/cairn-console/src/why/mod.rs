@@ -73,7 +73,28 @@ struct Claim {
     domain: String,
     root: String,
     cumulative: Amount,
+    /// Hash of the claim's leaf, in hexadecimal.
+    leaf: String,
     proof_hashes: usize,
+}
+
+/// What a chain said, when somebody asked it: no part of the log, and not verified here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chained {
+    /// The chain, as CAIP-2 names it.
+    pub chain: String,
+    /// Whether it is a rehearsal of one.
+    pub rehearsed: bool,
+    /// The block that it stood at, and that block's time, ms since 1970 UTC.
+    pub block: u64,
+    /// See `block`.
+    pub block_ms: u64,
+    /// The last epoch that was posted to it,
+    pub posted: Option<u64>,
+    /// and the last that it pays by.
+    pub opened: Option<u64>,
+    /// Base units that it had paid to the account.
+    pub paid: Amount,
 }
 
 /// Everything that was said of a device in an epoch, and verified.
@@ -91,9 +112,22 @@ pub struct Case {
     sales: Vec<Sale>,
     shares: Vec<Share>,
     claim: Option<Claim>,
+    chained: Option<Chained>,
 }
 
 impl Case {
+    /// The account that is paid, where anything is.
+    #[must_use]
+    pub fn account(&self) -> Option<&cairn_core::Account> {
+        self.shares.first().map(|share| &share.payout.account)
+    }
+
+    /// The same with what the account's chain said.
+    #[must_use]
+    pub fn with_chain(self, chained: Option<Chained>) -> Self {
+        Self { chained, ..self }
+    }
+
     /// Verdicts that were verified.
     #[must_use]
     pub const fn verdicts(&self) -> usize {

@@ -23,9 +23,8 @@ impl Case {
         delivered(self, all, &mut told);
         sold(self, &mut told);
         worth(self, &mut told);
-        if let Some(claim) = &self.claim {
-            claimed(self, claim, &mut told);
-        }
+        claimed(self, &mut told);
+        chained(self, &mut told);
         verified(self, &mut told);
         told
     }
@@ -86,6 +85,9 @@ fn delivered(case: &Case, all: bool, told: &mut Told) {
         return;
     }
     told.heading("What it delivered");
+    let what =
+        "What counts is its weight: what was delivered (of a slot, its milliseconds) times the score, rounded down.";
+    told.line(Line::words(2, what));
     let mut rest = case.slots.as_slice();
     while let Some(slot) = rest.first() {
         let plain = if all { 0 } else { rest.iter().take_while(|slot| is_plain(slot)).count() };
@@ -160,6 +162,11 @@ fn worth(case: &Case, told: &mut Told) {
     }
     told.heading(format!("What that is worth, in base units (one {} is 10^{})", case.statement.asset.0, case.decimals));
     for Share { payout, rule, calculation } in &case.shares {
+        if let Some(pool) = case.statement.pools.iter().find(|pool| pool.name == payout.pool) {
+            let (own, all, devices) = (payout.weight, pool.weight, count(pool.devices, "device", "devices"));
+            let words = format!("What it delivered for this account weighs {own}; {devices} weigh {all} together.");
+            told.line(Line::words(2, words));
+        }
         told.line(Line::words(2, format!("{} ({rule}): {calculation}", payout.pool)));
         let line = Line::at(6).with(case.money(payout.amount)).say(" to ");
         told.line(line.with(Part::Account(payout.account.clone())));
@@ -167,13 +174,49 @@ fn worth(case: &Case, told: &mut Told) {
     told.line(Line::words(2, "Every division is rounded down; what that leaves goes to the residual pool."));
 }
 
-fn claimed(case: &Case, claim: &Claim, told: &mut Told) {
+/// From the payout to the leaf that a contract accepts.
+fn claimed(case: &Case, told: &mut Told) {
+    let Some(account) = case.account() else { return };
     told.heading("What may be claimed");
-    let account = &case.shares[0].payout.account;
-    let proof = count(claim.proof_hashes as u64, "hash", "hashes");
-    let line = Line::at(2).with(Part::Account(account.clone())).say(" may claim ").with(case.money(claim.cumulative));
-    told.line(line.say(format!(" in all on {}", claim.domain)));
-    told.line(Line::words(6, format!("under claim root {}, with a proof of {proof}", claim.root)));
+    let Some(Claim { domain, root, cumulative, leaf, proof_hashes }) = &case.claim else {
+        let line =
+            Line::words(2, "Claims add up: what this epoch gave is in every claim since. The latest one is that of ");
+        told.line(line.with(Part::Account(account.clone())));
+        return;
+    };
+    let proof = count(*proof_hashes as u64, "hash", "hashes");
+    let line = Line::at(2).with(Part::Account(account.clone())).say(" may claim ").with(case.money(*cumulative));
+    told.line(line.say(format!(" in all on {domain}: this epoch and all before it")));
+    told.line(Line::words(6, format!("by leaf {leaf}")));
+    told.line(Line::words(6, format!("under claim root {root}, with a proof of {proof}")));
+}
+
+/// What the chain made of it, as far as anybody asked it.
+fn chained(case: &Case, told: &mut Told) {
+    let Some(account) = case.account() else { return };
+    let domain = account.domain();
+    if !case.statement.domains.iter().any(|claims| claims.domain == *domain) {
+        return;
+    }
+    told.heading(format!("What {domain} made of it"));
+    let Some(chained) = &case.chained else {
+        let words = "Whether it was posted and paid there only the chain can say: `cairn chain status` asks it.";
+        told.line(Line::words(2, words));
+        return;
+    };
+    let number = case.statement.number;
+    let rehearsal = if chained.rehearsed { " (a rehearsal of a chain)" } else { "" };
+    let at = format!("As {}{rehearsal} stood at block {}, {}:", chained.chain, chained.block, utc(chained.block_ms));
+    told.line(Line::words(2, at));
+    let has = |epoch: Option<u64>| epoch.is_some_and(|epoch| epoch >= number);
+    let stands = match (has(chained.posted), has(chained.opened)) {
+        (_, true) => "this epoch was posted and opened there: what it gave can be claimed, unless it was paid already",
+        (true, false) => "this epoch was posted there, and is not opened yet: nothing of it can be claimed",
+        (false, false) => "this epoch was not posted there yet: nothing of it can be claimed",
+    };
+    told.line(Line::words(6, stands));
+    let line = Line::words(6, "the contract had paid ").with(case.money(chained.paid)).say(" to ");
+    told.line(line.with(Part::Account(account.clone())).say(" in all"));
 }
 
 fn verified(case: &Case, told: &mut Told) {

@@ -51,6 +51,8 @@ fn pages_look_as_they_did() {
         ("why", format!("/why/{device}/0")),
         ("entry-report", "/entries/12".to_owned()),
         ("entry-enrolment", "/entries/4".to_owned()),
+        ("map", "/map".to_owned()),
+        ("cell", format!("/cells/{}", site.cells()[1])),
         ("status", "/status".to_owned()),
         ("search", "/search?q=1".to_owned()),
     ] {

@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod beside;
 mod hostile;
 mod kept;
+mod market;
 mod numbers;
+mod places;
+mod speed;
 mod support;

@@ -3,6 +3,7 @@
 use std::sync::RwLock;
 
 use cairn_api::Health;
+use cairn_console::word::{Silent, Word};
 use cairn_console::{Answer, Reader, Standing};
 use cairn_core::ed25519::SigningKey;
 use cairn_core::geo::{Cell, Position};
@@ -22,6 +23,8 @@ pub struct Site {
     pub devices: Vec<SeededDevice>,
     /// The statements of the closed epochs, decoded from the log's own bytes.
     pub closed: Vec<cairn_core::epoch::EpochStatement>,
+    /// Where what chains said is written down.
+    pub settled: std::path::PathBuf,
     _folder: TempDir,
 }
 
@@ -37,11 +40,23 @@ impl Site {
         let views = folder.path().join("views");
         let ledger = Ledger::open(&views, log.reader(), LedgerOptions::default(), &mut |_, _| {}).unwrap();
         let closed = network.closed.iter().map(|closed| closed.statement.clone()).collect();
-        Self { ledger: RwLock::new(ledger), log: log.reader(), devices, closed, _folder: folder }
+        Self {
+            ledger: RwLock::new(ledger),
+            log: log.reader(),
+            devices,
+            closed,
+            settled: folder.path().join("settled"),
+            _folder: folder,
+        }
     }
 
     /// The answer to a GET of an address, which leads to a page.
     pub fn get(&self, address: &str) -> Answer {
+        self.get_from(address, &Silent)
+    }
+
+    /// The same of a gateway that says something of its own.
+    pub fn get_from(&self, address: &str, word: &dyn Word) -> Answer {
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
         let size = self.log.size();
         let reader = Reader {
@@ -54,8 +69,17 @@ impl Site {
                 checkpoint_size: size,
                 checkpoint_age_ms: 1_500,
             }),
+            settled: Some(&self.settled),
+            word,
         };
         cairn_console::answer(&reader, path, query).unwrap_or_else(|| panic!("no page at {address}"))
+    }
+
+    /// The cells that its devices enrolled with, in the order of the devices.
+    pub fn cells(&self) -> Vec<Cell> {
+        let ledger = self.ledger.read().unwrap();
+        let cell = |device: &SeededDevice| Cell::of(ledger.state().devices[&device.id].cell).unwrap();
+        self.devices.iter().map(cell).collect()
     }
 
     /// A page that is there.

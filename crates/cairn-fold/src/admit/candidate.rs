@@ -4,6 +4,7 @@
 //! state changes is read once and handed from the one to the other; what a state decides is decided each time.
 
 use cairn_classes::{Clock, compute};
+use cairn_core::DeviceId;
 use cairn_core::key::Algorithm;
 use cairn_core::report::{ClockSource, Report, ReportName, ReportedPlace};
 
@@ -22,8 +23,8 @@ pub struct Candidate {
     pub(super) clock: Option<(ClockSource, u64)>,
     pub(super) flags: u64,
     pub(super) place: Option<ReportedPlace>,
-    /// Whether it names another device as its subject.
-    pub(super) has_subject: bool,
+    /// The device that it names as its subject.
+    pub(super) subject: Option<DeviceId>,
     /// What the class defines: the body's canonical bytes.
     pub(super) body: Box<[u8]>,
     /// From its time to its last reading, ms; or why the class refuses the body.
@@ -48,7 +49,7 @@ impl Candidate {
             clock: body.clock,
             flags: body.flags,
             place: body.place,
-            has_subject: body.subject.is_some(),
+            subject: body.subject.map(DeviceId),
             work: (body.schema == compute::SCHEMA).then(|| compute::Body::parse(&body.body).ok()).flatten(),
             body: body.body.encode().into_boxed_slice(),
             class: body.schema,

@@ -1,6 +1,11 @@
 //! When a report is valid.
+//!
+//! Who **signs** a report answers for its name: the names that have counted, conflicts and former keys are the signer's. Whom it
+//! is **of** is who measured: place, classes, enrolment, payee and verdicts are the subject's. The two are one device, but for
+//! a bridge, which signs for other devices of its own owner where the policy lets bridges in.
 
 use cairn_classes::{Class, Clock};
+use cairn_core::DeviceId;
 use cairn_core::entry::Entry;
 use cairn_core::geo::Cell;
 use cairn_core::key::PublicKey;
@@ -18,8 +23,10 @@ use crate::state::{Pending, State};
 pub struct Accepted {
     /// Its entry.
     pub index: u64,
-    /// Its name.
+    /// Its name, which is the signer's.
     pub name: ReportName,
+    /// Who measured: the signer, or the device that a bridge signed for.
+    pub device: DeviceId,
     /// The epoch that judges it.
     pub epoch: u64,
     /// The class.
@@ -49,7 +56,10 @@ pub fn report_key<'a>(state: &'a State, report: &Report<'_>) -> Option<&'a Publi
 
 /// What a state says of a report before anybody looks at its signature.
 struct Standing<'a> {
-    device: &'a Device,
+    signer: &'a Device,
+    /// Who measured.
+    device: DeviceId,
+    subject: &'a Device,
     /// The epoch that judges it.
     epoch: u64,
     /// The time that counts, ms since 1970 UTC.
@@ -63,33 +73,34 @@ struct Standing<'a> {
 /// # Errors
 /// [`Refusal`] with the code that voids the report.
 pub fn admit_unsigned<'a>(state: &'a State, candidate: &Candidate, received_ms: u64) -> Result<&'a PublicKey, Refusal> {
-    standing(state, candidate, received_ms).map(|standing| &standing.device.key)
+    standing(state, candidate, received_ms).map(|standing| &standing.signer.key)
 }
 
 fn standing<'a>(state: &'a State, candidate: &Candidate, received_ms: u64) -> Result<Standing<'a>, Refusal> {
     let name = candidate.name;
-    let device = state
+    let signer = state
         .devices
         .get(&name.device)
         .ok_or_else(|| Refusal::of("RPT-UNKNOWN-DEVICE", format!("{} is not enrolled", name.device)))?;
-    check_standing(device, candidate)?;
+    check_standing(signer, candidate)?;
+    let (device, subject) = subject_of(state, signer, candidate)?;
     let time_ms = candidate.measured_ms(received_ms);
     let epoch = judging_epoch(state, time_ms)?;
-    let last_ms = time_ms.saturating_add(check_class(state, device, candidate)?);
+    let last_ms = time_ms.saturating_add(check_class(state, [signer, subject], candidate)?);
     check_future(state, last_ms, received_ms)?;
-    if time_ms < device.enrolled_ms {
-        let what = format!("measured before the device was enrolled, at {} ms", device.enrolled_ms);
+    if time_ms < subject.enrolled_ms {
+        let what = format!("measured before the device was enrolled, at {} ms", subject.enrolled_ms);
         return Err(Refusal::of("RPT-BEFORE-ENROLMENT", what));
     }
-    check_place(state, device, candidate.place.as_ref())?;
-    if device.names.contains(name.boot, name.seq) {
+    check_place(state, subject, candidate.place.as_ref())?;
+    if signer.names.contains(name.boot, name.seq) {
         let what = format!("boot {} seq {} of {} has counted", name.boot, name.seq, name.device);
         return Err(Refusal::of("RPT-DUPLICATE", what));
     }
     if let Some(body) = &candidate.work {
-        work::check_report(state, received_ms, &name.device, body)?;
+        work::check_report(state, received_ms, &device, body)?;
     }
-    Ok(Standing { device, epoch, time_ms, last_ms })
+    Ok(Standing { signer, device, subject, epoch, time_ms, last_ms })
 }
 
 /// Decides whether the report of `entry`, at `index`, is valid; `candidate` was read from it.
@@ -98,15 +109,17 @@ fn standing<'a>(state: &'a State, candidate: &Candidate, received_ms: u64) -> Re
 /// [`Refusal`] with the code that voids it.
 pub fn admit_report(state: &State, index: u64, entry: &Entry<'_>, candidate: Candidate) -> Result<Accepted, Refusal> {
     let received_ms = entry.received_ms;
-    let Standing { device, epoch, time_ms, last_ms } = standing(state, &candidate, received_ms)?;
-    check_signature(state, device, entry.body, &candidate)?;
+    let Standing { signer, device, subject, epoch, time_ms, last_ms } = standing(state, &candidate, received_ms)?;
+    check_signature(state, signer, entry.body, &candidate)?;
+    let denial = |of| state.denial_at(of, received_ms).map(|denial| denial.index);
     let pending = Pending {
-        account: state.shared_payee_of(&device.owner),
-        denied: state.denial_at(&candidate.name.device, received_ms).map(|denial| denial.index),
+        account: state.shared_payee_of(&subject.owner),
+        denied: denial(&device).or_else(|| denial(&candidate.name.device)),
     };
     Ok(Accepted {
         index,
         name: candidate.name,
+        device,
         epoch,
         time_ms,
         last_ms,
@@ -134,11 +147,12 @@ impl Accepted {
         last_ms: u64,
         pending: Pending,
     ) -> Self {
-        let name = report.name();
+        let (name, device) = (report.name(), report.measured_by());
         let body = report.body;
         Self {
             index,
             name,
+            device,
             epoch,
             time_ms: body.measured_ms(received_ms),
             last_ms,
@@ -160,12 +174,43 @@ fn check_standing(device: &Device, candidate: &Candidate) -> Result<(), Refusal>
     if device.key.algorithm() != candidate.algorithm {
         return Err(Refusal::of("RPT-ALGORITHM", "the header names another algorithm than the device's key"));
     }
-    match (device.kind.role, candidate.has_subject) {
-        (Role::Device | Role::Anchor | Role::Worker, false) => Ok(()),
-        (Role::Bridge, _) => Err(Refusal::of("RPT-BRIDGE", "reports of bridges are not accepted yet")),
-        (_, true) => Err(Refusal::of("RPT-SUBJECT", "only a bridge signs for another device")),
-        (Role::Buyer, false) => Err(Refusal::of("RPT-ROLE", "a buyer does not report")),
+    match (device.kind.role, candidate.subject) {
+        (Role::Device | Role::Anchor | Role::Worker, None) | (Role::Bridge, _) => Ok(()),
+        (_, Some(_)) => Err(Refusal::of("RPT-SUBJECT", "only a bridge signs for another device")),
+        (Role::Buyer, None) => Err(Refusal::of("RPT-ROLE", "a buyer does not report")),
     }
+}
+
+/// Whom a report is of: the signer, or the device that a bridge may sign for.
+fn subject_of<'a>(
+    state: &'a State,
+    signer: &'a Device,
+    candidate: &Candidate,
+) -> Result<(DeviceId, &'a Device), Refusal> {
+    if signer.kind.role != Role::Bridge {
+        return Ok((candidate.name.device, signer));
+    }
+    if !state.policy().is_some_and(|policy| policy.read.allows_bridges(&candidate.class)) {
+        let what = format!("the policy lets no bridge report for class `{}`", candidate.class);
+        return Err(Refusal::of("RPT-BRIDGE", what));
+    }
+    let refuse = |what: String| Refusal::of("RPT-SUBJECT", what);
+    let id = candidate.subject.ok_or_else(|| refuse("a bridge does not say whom it signs for".into()))?;
+    let subject = state.devices.get(&id).ok_or_else(|| refuse(format!("the subject {id} is not enrolled")))?;
+    if let Some(retired) = subject.retired_index() {
+        return Err(refuse(format!("the subject {id} was retired by entry {retired}")));
+    }
+    match subject.kind.role {
+        Role::Device | Role::Anchor | Role::Worker => {}
+        role @ (Role::Bridge | Role::Buyer) => {
+            return Err(refuse(format!("the subject {id} is a {}, which measures nothing", role.word())));
+        }
+    }
+    // Whoever owns both has countersigned both: that is his consent.
+    if subject.owner != signer.owner {
+        return Err(refuse(format!("the subject {id} has another owner than the bridge")));
+    }
+    Ok((id, subject))
 }
 
 /// `max(epoch of the measured time, open epoch)`, as far back as the policy accepts and the state remembers.
@@ -197,11 +242,11 @@ fn check_future(state: &State, last_ms: u64, received_ms: u64) -> Result<(), Ref
     Err(Refusal::of("RPT-FUTURE", format!("measured {ahead_ms} ms after it was received; at most {limit_ms} ms")))
 }
 
-/// Answers with the time from the report's own time to its last reading.
-fn check_class(state: &State, device: &Device, candidate: &Candidate) -> Result<u64, Refusal> {
+/// Signer and subject are both enrolled in the class. Answers with the time from the report's own time to its last reading.
+fn check_class(state: &State, enrolled: [&Device; 2], candidate: &Candidate) -> Result<u64, Refusal> {
     let class = &candidate.class;
     let judged = state.policy().is_some_and(|policy| policy.read.classes.contains_key(class));
-    if !judged || !device.kind.classes.contains(class) {
+    if !judged || !enrolled.iter().all(|device| device.kind.classes.contains(class)) {
         let who = if judged { "the device is not enrolled in" } else { "the policy does not judge" };
         return Err(Refusal::of("RPT-CLASS", format!("{who} class `{class}`")));
     }

@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::epoch::SalesSummary;
 use cairn_core::{Account, Amount, Payout, Sale, Subject, Verdict};
-use cairn_fold::{Closed, Fold, FoldError, Snapshot, State, check_reports, root_of};
-use cairn_merkle::tree::{Frontier, leaf_hash};
-use cairn_testkit::network::{MemoryNetwork, SeededDevice};
+use cairn_fold::{Closed, State, root_of};
+use cairn_testkit::network::SeededDevice;
 
 use cairn_testkit::fair::month::{BUYER, LIAR, REFUNDED, month};
 
@@ -106,25 +104,12 @@ fn whoever_always_lies_is_paid_only_where_nobody_looked() {
     assert!(wrong > 0);
 }
 
-fn replay(entries: &[Vec<u8>], fold: &mut Fold) -> Vec<Closed> {
-    let mut closed = Vec::new();
-    for chunk in entries.chunks(50) {
-        let entries: Vec<Entry<'_>> = chunk.iter().map(|bytes| Entry::decode(bytes).unwrap()).collect();
-        let bodies: Vec<(EntryKind, &[u8])> = entries.iter().map(|entry| (entry.kind, entry.body)).collect();
-        let checked = check_reports(fold.state(), &bodies);
-        for ((bytes, entry), checked) in chunk.iter().zip(&entries).zip(checked) {
-            closed.extend(fold.push(leaf_hash(bytes), entry, checked).unwrap().closed);
-        }
-    }
-    closed
-}
-
 #[test]
 fn one_two_and_eight_threads_settle_the_same_bytes() {
     let month = month(true);
     for threads in [1, 2, 8] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let closed = pool.install(|| replay(&month.fair.network.entries, &mut Fold::start()));
+        let closed = pool.install(|| month.fair.network.folded());
         assert!(closed == month.fair.network.closed, "{threads} threads");
     }
 }
@@ -134,22 +119,12 @@ fn a_market_resumed_from_any_snapshot_goes_on_as_the_one_that_never_stopped() {
     let month = month(true);
     let network = &month.fair.network;
     for closed in network.closed.iter().step_by(2) {
-        let mut fold = resumed(network, closed);
-        let to = usize::try_from(closed.statement.to).unwrap();
-        let later = replay(&network.entries[to..], &mut fold);
+        let mut fold = network.resumed(closed);
+        let later = network.fold_on(&mut fold);
         let from = usize::try_from(closed.statement.number).unwrap() + 1;
         assert!(later == network.closed[from..], "resumed after epoch {}", closed.statement.number);
         assert_eq!(fold.state(), network.fold.state());
     }
-}
-
-fn resumed(network: &MemoryNetwork, closed: &Closed) -> Fold {
-    let snapshot = Snapshot::decode(&Snapshot::encode(&closed.bytes, &closed.records)).unwrap();
-    let mut frontier = Frontier::new();
-    let to = usize::try_from(closed.statement.to).unwrap();
-    network.entries[..to].iter().for_each(|bytes| frontier.push(leaf_hash(bytes)));
-    let read = |index: u64| Ok::<_, FoldError>(network.entries[usize::try_from(index).unwrap()].clone());
-    Fold::resume(&snapshot.statement, &snapshot.records, frontier, read).unwrap()
 }
 
 #[test]

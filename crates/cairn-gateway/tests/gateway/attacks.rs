@@ -77,6 +77,33 @@ fn slow_heads_slow_bodies_and_idle_connections_are_cut_off() {
 }
 
 #[test]
+fn after_a_refusal_that_read_no_body_the_connection_goes_on_or_the_client_is_told_that_it_ends() {
+    let net = Net::found();
+    let running = net.start();
+    let head = |more: &str| format!("POST /v1/reports HTTP/1.1\r\nhost: t\r\ncontent-type: text/plain\r\n{more}\r\n");
+    for (what, more, pieces, goes_on) in [
+        ("a short body, later", "content-length: 9\r\n", &[&b"123"[..], b"456789"][..], true),
+        ("chunks, later", "transfer-encoding: chunked\r\n", &[b"3\r\n123\r\n", b"0\r\n\r\n"], true),
+        ("a body that stops", "content-length: 9\r\n", &[b"123"], false),
+        ("a body that is long", "content-length: 70000\r\n", &[], false),
+        ("a body that is not sent unasked", "content-length: 9\r\nexpect: 100-continue\r\n", &[], false),
+    ] {
+        let mut client = Client::to(&running);
+        client.send(head(more).as_bytes());
+        for piece in pieces {
+            std::thread::sleep(Duration::from_millis(20));
+            client.send(piece);
+        }
+        let answer = client.receive(true);
+        assert_eq!((answer.status, answer.problem().code.as_str()), (415, "NET-MEDIA-TYPE"), "{what}");
+        assert_eq!(answer.header("connection"), (!goes_on).then_some("close"), "{what}");
+        if goes_on {
+            assert_eq!(client.get("/health").status, 200, "{what}");
+        }
+    }
+}
+
+#[test]
 fn a_client_that_does_not_read_its_answers_is_cut_off_and_leaves_nothing_behind() {
     let net = Net::found();
     let running = net.start_with(impatient());

@@ -6,7 +6,7 @@ use cairn_core::statement::{Blob, Body, Draft, Order, RunProfile};
 use cairn_core::{Amount, Hash, Ppm};
 use cairn_gateway::{BlobOptions, GatewayOptions};
 
-use crate::support::{Client, Device, EXPIRY_MS, Http, Net, options};
+use crate::support::{Client, Device, EXPIRY_MS, Http, Net, options, until};
 
 fn blobs(net: &Net) -> BlobOptions {
     BlobOptions { free_bytes_min: 0, ..BlobOptions::in_folder(net.folder.path().join("blobs")) }
@@ -103,11 +103,10 @@ fn what_is_not_what_its_name_says_is_refused_and_leaves_nothing() {
     let mut broken = Client::to(&running);
     broken.send(format!("PUT {name} HTTP/1.1\r\nhost: test\r\ncontent-length: 4\r\n\r\nth").as_bytes());
     drop(broken);
-    while client.metric("cairn_requests_under_way") > 1 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until(|| client.metric("cairn_requests_under_way") <= 1);
     assert_eq!(client.get(&name).problem().code, "NET-BLOB-UNKNOWN");
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+    // What a sender who left had begun is cleared away behind him.
+    until(|| std::fs::read_dir(&folder).unwrap().count() == 0);
     assert_eq!(put(&mut client, b"this").status, 201);
 }
 
@@ -126,9 +125,7 @@ fn what_waits_for_a_job_has_a_quota_for_each_address_and_goes_after_a_while() {
     // What lay there is nobody's after a start.
     let running = start(Duration::from_millis(100));
     let mut client = Client::to(&running);
-    while client.metric("cairn_blobs") > 0 {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until(|| client.metric("cairn_blobs") == 0);
     assert_eq!(client.metric("cairn_blobs_collected_total"), 1);
     assert_eq!(client.get(&path(&[1; 90_000])).problem().code, "NET-BLOB-UNKNOWN");
     assert_eq!(std::fs::read_dir(net.folder.path().join("blobs")).unwrap().count(), 0);

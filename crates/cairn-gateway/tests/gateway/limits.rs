@@ -5,7 +5,7 @@ use std::time::Duration;
 use cairn_core::statement::{Body, Draft};
 use cairn_gateway::{Block, Gateway, GatewayOptions, Rate, Running};
 
-use crate::support::{CLOCK, Client, Device, EXPIRY_MS, Http, Net, ZERO_MS, options, rows};
+use crate::support::{CLOCK, Client, Device, EXPIRY_MS, Http, Net, ZERO_MS, options, rows, until};
 
 const FORGER: &str = "203.0.113.66";
 const HONEST: &str = "198.51.100.7";
@@ -50,13 +50,6 @@ fn refusal(answer: &Http) -> (u16, String, bool) {
 
 fn refused(status: u16, code: &str, with_wait: bool) -> (u16, String, bool) {
     (status, code.to_owned(), with_wait)
-}
-
-/// Asks until the answer is what is waited for.
-fn until(mut done: impl FnMut() -> bool) {
-    while !done() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]

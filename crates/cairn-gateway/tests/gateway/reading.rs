@@ -435,6 +435,10 @@ fn every_documented_route_is_served_and_every_index_line_is_documented() {
             let method = method.to_uppercase();
             let line = format!("{method:<4}  {path}");
             assert!(index.lines().any(|found| found.starts_with(&line)), "{line} in\n{index}");
+            if path == "/events" {
+                // It has no end; its own tests listen to it.
+                continue;
+            }
             if path == "/v1/jobs/{job}" {
                 assert_eq!(client.get(&format!("/v1/jobs/{}", "0".repeat(64))).problem().code, "NET-NO-JOB");
                 continue;

@@ -5,7 +5,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cairn_api::{NetworkInfo, SubmitResponse};
 use cairn_classes::Class;
@@ -34,6 +34,16 @@ pub const EXPIRY_MS: u64 = ZERO_MS * 2;
 pub const CHAIN: &str = "eip155:31337";
 pub const REHEARSED: &str = NetworkClock::RECORDED_DECLARATION;
 pub const CLOCK: NetworkClock = NetworkClock::Recorded { start_ms: ZERO_MS };
+
+/// Asks until the answer is what is waited for. A minute of asking is no measure of speed: by then it will not come.
+#[track_caller]
+pub fn until(mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < Duration::from_secs(60), "what is waited for does not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// A network on a recorded clock: its folder and the operator's keys.
 pub struct Net {

@@ -20,7 +20,7 @@ use crate::support::{Client, Device, Net, options, rows};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn cosigner(name: &str, seed: u8) -> Cosigner {
+pub(crate) fn cosigner(name: &str, seed: u8) -> Cosigner {
     Cosigner::new(name, SigningKey::from_seed([seed; 32])).unwrap()
 }
 
@@ -29,7 +29,7 @@ fn log_signer(net: &Net) -> NoteSigner {
 }
 
 /// A witness of the network at an address.
-fn witness(net: &Net, folder: &Path, cosigner: &Cosigner, listen: &str) -> cairn_witness::Running {
+pub(crate) fn witness(net: &Net, folder: &Path, cosigner: &Cosigner, listen: &str) -> cairn_witness::Running {
     let disk = Arc::new(StdDisk::create(folder).unwrap());
     let witness = Witness::open(disk, cosigner.clone(), vec![log_signer(net).verifier().clone()]).unwrap();
     let options = ServerOptions { listen: listen.to_owned(), ..ServerOptions::default() };
@@ -59,7 +59,7 @@ fn nobody() -> String {
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-fn witnessed_by(net: &Net, witnesses: &[(NoteVerifier, String)]) -> GatewayOptions {
+pub(crate) fn witnessed_by(net: &Net, witnesses: &[(NoteVerifier, String)]) -> GatewayOptions {
     let witnessing = WitnessingOptions {
         witnesses: witnesses.to_vec(),
         interval: Duration::from_millis(20),
@@ -81,7 +81,7 @@ fn open(note: &str, net: &Net, known: &[NoteVerifier]) -> SignedCheckpoint {
 }
 
 /// Waits until the served checkpoint covers the whole log, with the cosignatures of these and of nobody else.
-fn settle(running: &Running, net: &Net, by: &[&NoteVerifier]) -> Checkpoint {
+pub(crate) fn settle(running: &Running, net: &Net, by: &[&NoteVerifier]) -> Checkpoint {
     let known: Vec<NoteVerifier> = by.iter().map(|verifier| (*verifier).clone()).collect();
     for _ in 0..2_000 {
         let mut client = Client::to(running);

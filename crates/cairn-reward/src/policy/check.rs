@@ -73,6 +73,9 @@ impl Policy {
         for (class, _) in self.fees.iter().filter(|(_, fee)| **fee == Ppm::FULL) {
             warnings.push(format!("classes.\"{class}\".fee_ppm is the whole price: workers are paid nothing"));
         }
+        for class in &self.bridged {
+            warnings.push(format!("classes.\"{class}\".bridges: one key may then speak for all devices of its owner"));
+        }
         for pool in &self.pools {
             let name = &pool.name;
             if pool.share == Ppm::ZERO {

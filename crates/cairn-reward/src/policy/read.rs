@@ -16,7 +16,7 @@ use crate::{REVISION, RewardError};
 
 const SECTIONS: &[&str] =
     &["engine", "asset", "epochs", "positions", "limits", "emission", "classes", "pools", "credit", "observers"];
-const CLASS_KEYS: &[&str] = &["revision"];
+const CLASS_KEYS: &[&str] = &["revision", "bridges"];
 const MARKET_KEYS: &[&str] = &["revision", "fee_ppm"];
 const PRO_RATA_KEYS: &[&str] = &["name", "rule", "class", "share_ppm", "cap_per_device_tokens"];
 const FLAT_KEYS: &[&str] = &["name", "rule", "class", "share_ppm", "cap_per_device_tokens", "min_score_ppm"];
@@ -45,7 +45,7 @@ impl Policy {
         let limits = root.required("limits")?.table(&["devices_per_owner"])?;
         let devices_per_owner = uint32(&limits.required("devices_per_owner")?, u32::MAX.into())?;
         let emission = emission(&root, asset.decimals)?;
-        let Classes { revisions: classes, fees } = classes(&root)?;
+        let Classes { revisions: classes, fees, bridged } = classes(&root)?;
         let (pools, residual) = pools(&root, &classes, asset.decimals)?;
         let credit = root.optional("credit").map(credit).transpose()?;
         Ok(Self {
@@ -57,6 +57,7 @@ impl Policy {
             emission,
             classes,
             fees,
+            bridged,
             pools,
             residual,
             observers: observers(&root, credit.as_ref())?,
@@ -156,6 +157,7 @@ fn tokens(field: &Field<'_>, decimals: u8) -> Result<Amount, RewardError> {
 struct Classes {
     revisions: BTreeMap<String, u32>,
     fees: BTreeMap<String, Ppm>,
+    bridged: BTreeSet<String>,
 }
 
 fn classes(root: &Table<'_>) -> Result<Classes, RewardError> {
@@ -177,6 +179,8 @@ fn classes(root: &Table<'_>) -> Result<Classes, RewardError> {
         if has_market {
             let fee = table.optional("fee_ppm").map_or(Ok(Ppm::ZERO), |field| ppm(&field))?;
             classes.fees.insert(schema.to_owned(), fee);
+        } else if table.optional("bridges").map_or(Ok(false), |field| field.truth())? {
+            classes.bridged.insert(schema.to_owned());
         }
     }
     Ok(classes)

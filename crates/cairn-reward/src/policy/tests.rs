@@ -292,6 +292,38 @@ fn operators_are_warned_of_what_is_valid_but_risky() {
 }
 
 #[test]
+fn bridges_are_let_in_by_class_and_never_where_work_is_sold() {
+    let with = |class: &str, line: &str| {
+        parse(&edited(
+            "[classes.\"sensing/1\"]",
+            &format!("[classes.\"{class}\"]\nrevision = 1\n{line}\n[classes.\"sensing/1\"]"),
+        ))
+    };
+    let warns =
+        |policy: &Policy| policy.check().iter().any(|warning| warning.contains("\"energy/1\".bridges: one key"));
+    for (line, allowed) in [("", false), ("bridges = false", false), ("bridges = true", true)] {
+        let policy = with("energy/1", line).unwrap();
+        assert_eq!(policy.allows_bridges("energy/1"), allowed, "{line}");
+        assert_eq!(warns(&policy), allowed, "{line}");
+        assert!(!policy.allows_bridges("sensing/1") && !policy.allows_bridges("compute/1"));
+    }
+    for (class, line, expected) in [
+        ("energy/1", "bridges = 1", "`classes.\"energy/1\".bridges` is an integer, not a boolean"),
+        ("energy/1", "bridge = true", "unknown key `classes.\"energy/1\".bridge`"),
+        ("compute/1", "bridges = true", "unknown key `classes.\"compute/1\".bridges`"),
+        ("compute/1", "bridges = false", "unknown key `classes.\"compute/1\".bridges`"),
+    ] {
+        let found = with(class, line).unwrap_err().to_string();
+        assert!(found.contains(expected), "{class} {line}: {found}");
+    }
+    let (without, off) = (with("energy/1", "").unwrap(), with("energy/1", "bridges = false").unwrap());
+    assert_eq!(crate::changes(&without, &off), []);
+    let changed = crate::changes(&without, &with("energy/1", "bridges = true").unwrap());
+    let key = "classes.\"energy/1\".bridges".to_owned();
+    assert_eq!(changed, [crate::Change { key, old: None, new: Some("true".to_owned()) }]);
+}
+
+#[test]
 fn only_a_class_with_a_market_has_a_fee() {
     let with = |class: &str, fee: &str| {
         parse(&edited(

@@ -8,6 +8,7 @@ mod anchor;
 mod artifacts;
 mod auditors;
 mod chain;
+mod contracts;
 mod deposits;
 mod gas;
 mod goldens;

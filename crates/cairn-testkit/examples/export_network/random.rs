@@ -22,39 +22,34 @@ use cairn_core::statement::{
 use cairn_core::wallet::{WalletKey, statement_line};
 use cairn_core::{Account, Address, DeviceId, Domain, Hash, NetworkId};
 use cairn_testkit::network::{
-    CLASS, DAY_MS, MemoryNetwork, SeededDevice, Terms, chain, daily_profile, policy, with_revision,
+    CLASS, DAY_MS, MemoryNetwork, SeededDevice, Terms, chain, daily_profile, policy, with_bridges, with_revision,
 };
+use cairn_testkit::random::Random;
 
 use crate::scenario::{NEVER_MS, SOLANA, sign1};
 
 const STEPS: usize = 250;
 const OWNERS: usize = 9;
-const DEVICES: usize = 10;
+const DEVICES: usize = 14;
+/// Those that are bridges, as long as they enrol tidily; each shares its owner with others.
+const BRIDGES: [usize; 2] = [10, 12];
 /// The revisions of the judge of sensing.
 const REVISIONS: [u32; 2] = [1, 2];
 
-/// SplitMix64: every seed is a good one.
-struct Dice(u64);
+/// What one hand plays with.
+struct Dice(Random);
 
 impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
     fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
+        self.0.below(limit)
     }
 
     fn place(&mut self, len: usize) -> usize {
-        usize::try_from(self.below(len as u64)).expect("below a length")
+        self.0.place(len)
     }
 
     fn one_in(&mut self, odds: u64) -> bool {
-        self.below(odds) == 0
+        self.0.one_in(odds)
     }
 
     fn pick<T: Clone>(&mut self, of: &[T]) -> T {
@@ -100,7 +95,8 @@ struct Crowd {
 
 /// The network of a seed.
 pub fn play(seed: u64) -> MemoryNetwork {
-    let mut crowd = Crowd::gather(Dice(seed), [Some(1), Some(2), None][usize::try_from(seed % 3).expect("below 3")]);
+    let mut crowd =
+        Crowd::gather(Dice(Random::of(seed)), [Some(1), Some(2), None][usize::try_from(seed % 3).expect("below 3")]);
     for at in 0..DEVICES {
         if !crowd.dice.one_in(4) {
             crowd.enrol(at, true);
@@ -134,6 +130,7 @@ fn policy_at_random(dice: &mut Dice, revision: u32) -> String {
         ("max_supply_tokens", dice.pick(&["\"250000\"", "\"20000000\"", "\"0.5\""]).to_owned()),
     ];
     let document = edits.iter().fold(policy(revision), |document, (key, value)| with(&document, key, value));
+    let document = if dice.one_in(4) { document } else { with_bridges(&document) };
     deposits::policy_at_random(dice, &document)
 }
 
@@ -238,7 +235,11 @@ impl Crowd {
         let enrol = Enrol {
             key: device.keys[usize::from(!tidy && dice.one_in(5))].public(),
             owner: self.owners[device.owner].account.clone(),
-            role: if tidy { Role::Device } else { dice.pick(&roles) },
+            role: match tidy {
+                true if BRIDGES.contains(&at) => Role::Bridge,
+                true => Role::Device,
+                false => dice.pick(&roles),
+            },
             classes: if tidy {
                 vec![CLASS.into()]
             } else {
@@ -246,7 +247,7 @@ impl Crowd {
             },
             model: "made of dice".into(),
             mobility: dice.pick(&[Mobility::Fixed, Mobility::Fixed, Mobility::Mobile]),
-            cell: if !tidy && dice.one_in(8) { dice.next() >> 1 } else { cell },
+            cell: if !tidy && dice.one_in(8) { dice.0.bits() >> 1 } else { cell },
             // That an exact place lies in its cell is not asked of implementations without H3's geometry.
             exact: dice.one_in(3).then_some((place.lat_e7, place.lon_e7)),
             altitude_cm: dice.one_in(2).then_some(-350),
@@ -404,7 +405,7 @@ impl Crowd {
     }
 
     fn report(&mut self, at: usize) {
-        let body = self.report_body();
+        let body = ReportBody { subject: self.some_subject(at), ..self.report_body() };
         let (device, dice) = (&self.devices[at], &mut self.dice);
         let key = &device.keys[usize::from(dice.one_in(8))];
         let mut bytes = if dice.one_in(8) {
@@ -451,10 +452,25 @@ impl Crowd {
         if dice.one_in(6) {
             body.place = Some(place_at_random(dice));
         }
-        body.subject = dice.one_in(40).then_some([1; 16]);
         body.previous = dice.one_in(20).then_some([1; 8]);
         body.answers = if dice.one_in(20) { vec![Hash([1; 32])] } else { Vec::new() };
         body
+    }
+
+    /// Whom a report is said to be of: by a bridge mostly a device of its owner, by others mostly nobody.
+    fn some_subject(&mut self, at: usize) -> Option<[u8; 16]> {
+        let dice = &mut self.dice;
+        let names_one = if BRIDGES.contains(&at) { !dice.one_in(20) } else { dice.one_in(40) };
+        if names_one {
+            let kin = self.devices.iter().filter(|device| device.owner == self.devices[at].owner);
+            let ids: Vec<[u8; 16]> = if dice.one_in(5) {
+                self.devices.iter().map(|device| device.id.0).chain([[1; 16]]).collect()
+            } else {
+                kin.map(|device| device.id.0).collect()
+            };
+            return Some(dice.pick(&ids));
+        }
+        None
     }
 
     /// A time around now, around the beginning of epochs, long ago, or ahead.
@@ -497,7 +513,12 @@ fn device(at: usize) -> Device {
         }
     };
     let keys = [key(at % 4 == 3, 100 + seed), key(at.is_multiple_of(3), 140 + seed)];
-    Device { id: DeviceId::of_key(&keys[0].public().multicodec()), keys, owner: at % OWNERS }
+    let owner = match at {
+        0..=8 => at,
+        9..=11 => 0,
+        _ => 1,
+    };
+    Device { id: DeviceId::of_key(&keys[0].public().multicodec()), keys, owner }
 }
 
 fn values_at_random(dice: &mut Dice) -> Value {
@@ -545,7 +566,7 @@ fn place_at_random(dice: &mut Dice) -> ReportedPlace {
     match dice.below(5) {
         0 => exact(dice.pick(&[1, 1_800_000_000, 1_800_000_001]), None),
         1 => exact(1, Some((5, Some(6)))),
-        2 => ReportedPlace::Cell(dice.next() >> 1),
+        2 => ReportedPlace::Cell(dice.0.bits() >> 1),
         3 => ReportedPlace::Cell(cell(9)),
         _ if dice.one_in(3) => ReportedPlace::Cell(cell(4) ^ (1 << dice.below(63))),
         _ => ReportedPlace::Cell(cell(4)),

@@ -8,7 +8,7 @@ use cairn_classes::sensing::Quantity;
 use cairn_core::geo::Position;
 
 use super::field::{Field, Place, Row, day_of};
-use super::random::Random;
+use crate::random::Random;
 
 const STATIONS: usize = 60;
 const CADENCE_MS: u64 = 600_000;

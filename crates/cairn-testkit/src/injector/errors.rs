@@ -8,7 +8,7 @@ use cairn_core::geo::distance_m;
 
 use super::Kind;
 use super::field::Field;
-use super::random::Random;
+use crate::random::Random;
 
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;

@@ -139,6 +139,7 @@ pub fn reports<'a>(
     let report = |(n, (row, body)): (usize, (&Row, &'a Value))| Report {
         index: n as u64,
         device: devices[row.station],
+        bridge: None,
         boot: 0,
         seq: u32::try_from(n).expect("fewer rows than that"),
         clock: None,

@@ -9,8 +9,8 @@
 //! intervals) and not given Wilson's interval; the share of faults never found is (Wilson 1927).
 
 use super::judged::Said;
-use super::random::Random;
 use super::{Field, Injected};
+use crate::random::Random;
 
 /// A million is the whole.
 const PPM: u64 = 1_000_000;

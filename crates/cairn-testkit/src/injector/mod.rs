@@ -13,12 +13,11 @@ mod errors;
 mod field;
 pub mod judged;
 pub mod measure;
-mod random;
 #[cfg(test)]
 mod tests;
 
+pub use crate::random::Random;
 pub use field::{Field, Place, Row};
-pub use random::Random;
 
 /// What goes wrong with a station.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

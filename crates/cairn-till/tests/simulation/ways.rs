@@ -153,6 +153,28 @@ fn many_who_send_one_payment_at_once_buy_once() {
 }
 
 #[test]
+fn a_payment_that_another_request_settles_while_one_looks_is_the_same_purchase() {
+    let shop = Arc::new(Shop::open());
+    let payment = shop.payment(100, 1, |_| {});
+    let (other, same) = (shop.clone(), payment.clone());
+    shop.world.state().meanwhile = Some(Box::new(move || {
+        other.keeper.take(&terms(100), &same).unwrap();
+        other.keeper.round();
+    }));
+    let purchase = shop.keeper.take(&terms(100), &payment).unwrap();
+    assert_eq!(purchase.payment, PaymentId::of(&domain(), &payment.signed).to_string());
+    assert!(!shop.world.state().nonces.is_empty(), "the token says that the nonce is used");
+    // Who presents it for something else meanwhile is told so, and not that the token took it.
+    let payment = shop.payment(100, 2, |_| {});
+    let (other, same) = (shop.clone(), payment.clone());
+    shop.world.state().meanwhile = Some(Box::new(move || {
+        other.keeper.take(&terms(100), &same).unwrap();
+        other.keeper.round();
+    }));
+    assert_eq!(shop.refused(99, &payment), "TIL-OTHER-TERMS");
+}
+
+#[test]
 fn an_order_that_is_refused_after_it_was_paid_for_is_paid_back() {
     let shop = Shop::open();
     let payment = shop.payment(100, 1, |_| {});

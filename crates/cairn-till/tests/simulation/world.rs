@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use cairn_core::statement::{Body, Order, Signer, Statement};
 use cairn_core::{Account, Amount, Hash, JobId, NetworkId};
 use cairn_gateway::{Orders, Placed, Unplaced};
+use cairn_testkit::random::Random;
 use cairn_till::{Head, Purse, Seen, TillError, Unsent};
 use cairn_x402::{Signed, TokenDomain, Word, X402Error, word_of};
 
@@ -48,7 +49,7 @@ struct UnderWay {
 }
 
 pub struct State {
-    seed: u64,
+    random: Random,
     pub faults: Faults,
     /// Questions until a crash; at 0 nothing is answered until somebody begins again.
     pub fuse: Option<u64>,
@@ -69,6 +70,8 @@ pub struct State {
     pub credit: u128,
     /// What is locked for a job is less than the order's price says, by so many millionths.
     pub rebate_ppm: u128,
+    /// What happens before the next time that the token is asked for a payment.
+    pub meanwhile: Option<Box<dyn FnOnce() + Send>>,
 }
 
 #[derive(Clone)]
@@ -80,11 +83,7 @@ pub fn text(error: &str) -> String {
 
 impl State {
     pub fn random(&mut self) -> u64 {
-        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.seed;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.random.bits()
     }
 
     pub fn happens(&mut self, of_thousand: u64) -> bool {
@@ -222,7 +221,7 @@ impl World {
     pub fn of(seed: u64, faults: Faults, domain: TokenDomain) -> Self {
         let now_s = 1_800_000_000;
         Self(Arc::new(Mutex::new(State {
-            seed,
+            random: Random::of(seed),
             faults,
             fuse: None,
             steps: 0,
@@ -239,6 +238,7 @@ impl World {
             has_workers: true,
             credit: u128::MAX / 4,
             rebate_ppm: 0,
+            meanwhile: None,
         })))
     }
 
@@ -284,6 +284,10 @@ impl Purse for World {
     }
 
     fn probe(&self, signed: &Signed) -> Result<(), Unsent> {
+        let meanwhile = self.state().meanwhile.take();
+        if let Some(happen) = meanwhile {
+            happen();
+        }
         self.asked(|| Unsent::Unknown(text("lost")), |state| state.judge(signed).map(|_| ()).map_err(Unsent::Refused))
     }
 

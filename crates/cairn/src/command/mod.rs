@@ -4,6 +4,7 @@ pub mod account;
 pub mod audit;
 pub mod auditor;
 pub mod bench;
+pub mod bridge;
 pub mod buy;
 pub mod chain;
 pub mod claim;

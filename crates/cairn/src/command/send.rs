@@ -21,7 +21,7 @@ use cairn_ledger::wall_ms;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use crate::connect::{Connect, network_id};
+use crate::connect::{Connect, device_of_key, network_id};
 use crate::failure::Failure;
 use crate::keys::Key;
 use crate::output::Output;
@@ -133,14 +133,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
 }
 
 fn next_boot(client: &Client, device: &DeviceId, key: &SecretKey) -> Result<u32, Failure> {
-    let known = client.device(device).map_err(|error| {
-        let hint = error.is_not_found().then_some("enrol the device first: `cairn enrol`");
-        Failure::from(error).maybe_hint(hint)
-    })?;
-    if known.key != key.public().did() {
-        return Err(Failure::wrong("NET-KEY", format!("{device} signs with {} now", known.key))
-            .hint("use the key file of the device's current key"));
-    }
+    let known = device_of_key(client, device, &key.public(), "enrol the device first: `cairn enrol`")?;
     let (last_boot, _) = known.last_name.unwrap_or_default();
     last_boot
         .checked_add(1)

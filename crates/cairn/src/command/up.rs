@@ -67,7 +67,9 @@ fn begin(
             .transpose()?
             .map(|options| WitnessingOptions { evidence: evidence.map(Path::to_owned), ..options }),
         signatures: Some(folder.signatures()),
+        settled: Some(folder.settled()),
         blobs: Some(config.blobs.options(folder.blobs())?),
+        broker: config.mqtt.as_ref().map(|mqtt| mqtt.options(folder.root())).transpose()?,
         till: till.map(|till| -> Arc<dyn Till> { Arc::new(till) }),
         ..config.gateway.options(listen, is_recorded, folder.root())?
     };

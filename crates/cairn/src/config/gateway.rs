@@ -72,6 +72,10 @@ pub struct LimitsConfig {
     pub connections: u32,
     /// Connections of one address.
     pub connections_per_address: u32,
+    /// Listeners to events in all.
+    pub listeners: u32,
+    /// Listeners of one address.
+    pub listeners_per_address: u32,
     /// Requests of one address a second.
     pub address_requests_per_s: u32,
     /// Requests of one address at once.
@@ -155,6 +159,8 @@ impl Default for LimitsConfig {
             queue_requests: options.queue_requests_max,
             connections: options.connections_max,
             connections_per_address: options.connections_per_address_max,
+            listeners: options.listeners_max,
+            listeners_per_address: options.listeners_per_address_max,
             address_requests_per_s: options.address_requests.per_s,
             address_requests_burst: options.address_requests.burst,
             address_items_per_s: options.address_items.per_s,
@@ -196,6 +202,8 @@ impl GatewayConfig {
             queue_requests_max: limits.queue_requests,
             connections_max: limits.connections,
             connections_per_address_max: limits.connections_per_address,
+            listeners_max: limits.listeners,
+            listeners_per_address_max: limits.listeners_per_address,
             address_requests: Rate { per_s: limits.address_requests_per_s, burst: limits.address_requests_burst },
             address_items: Rate { per_s: limits.address_items_per_s, burst: limits.address_items_burst },
             device_reports: Rate {
@@ -244,6 +252,8 @@ impl LimitsConfig {
             ("queue_requests", self.queue_requests as u64),
             ("connections", self.connections.into()),
             ("connections_per_address", self.connections_per_address.into()),
+            ("listeners", self.listeners.into()),
+            ("listeners_per_address", self.listeners_per_address.into()),
             ("address_requests_burst", self.address_requests_burst.into()),
             ("address_items_burst", self.address_items_burst.into()),
             ("device_reports_burst", self.device_reports_burst.into()),
@@ -319,7 +329,7 @@ mod tests {
         let options = |config: &GatewayConfig| format!("{:?}", config.options(None, false, Path::new("")).unwrap());
         assert_eq!(options(&shown.gateway), options(&GatewayConfig::default()));
         let keys = block.lines().filter(|line| line.contains(" = ")).count();
-        assert_eq!(keys, 32, "a value is missing, or one is there twice");
+        assert_eq!(keys, 34, "a value is missing, or one is there twice");
     }
 
     #[test]

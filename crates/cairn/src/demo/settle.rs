@@ -195,6 +195,7 @@ impl Parts {
             settled.round(&network, &chain, contracts, account, &mut sender, output)?;
             live.settled(&on_chain)?;
         }
+        crate::settle::record::record(&folder.settled(), &network, &chain, &contracts)?;
         let tampered = TamperedStatement { epoch: last, auditor: refusal, contract };
         settled.told(&network, &chain, &contracts, &on_chain.burned, tampered)
     }

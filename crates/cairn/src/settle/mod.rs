@@ -2,6 +2,7 @@
 
 pub mod network;
 pub mod place;
+pub mod record;
 pub mod steps;
 pub mod terms;
 

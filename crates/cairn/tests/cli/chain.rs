@@ -73,6 +73,13 @@ fn what_a_quorum_signed_is_posted_paid_and_claimed_and_nothing_else() {
     let status = town.done("chain status --embedded chain");
     assert_eq!(status["finalized"]["same_as_log"], Value::Bool(true), "{status}");
     assert_eq!(status["minted"], paid["amount"]);
+    // What it paid is written down for the gateway's pages, as the chain's word after one block.
+    let recorded = town.done("chain record net --embedded chain");
+    assert_eq!((&recorded["paid"], recorded["accounts"].as_u64()), (&paid["amount"], Some(1)), "{recorded}");
+    assert_eq!((&recorded["opened"], &recorded["block"]), (&paid["epoch"], &status["block"]));
+    let written = std::fs::read_to_string(folder.path().join("net/settled/eip155-31337.txt")).unwrap();
+    let line = format!("{treasury} {}", paid["amount"].as_str().unwrap());
+    assert_eq!(written.lines().nth(1), Some(line.to_lowercase().as_str()));
 
     // The anchor follows the log; once it is there, nothing is sent.
     let anchor = deployed["contracts"]["LogAnchor"].as_str().unwrap();

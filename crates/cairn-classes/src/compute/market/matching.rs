@@ -15,13 +15,17 @@ use super::{Market, MarketError, Now, Worker, money};
 
 const LOTTERY_CONTEXT: &str = "cairn/assign/1";
 
-/// A worker that may be assigned.
+/// A worker that may be assigned: the lottery chooses among such.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Candidate {
+pub struct Candidate {
+    /// The worker.
     pub device: DeviceId,
+    /// Its price, base units for 10^9 gas.
     pub price: Amount,
+    /// Whose it is, who is paid, and its score.
     pub worker: Worker,
-    lottery: Hash,
+    /// Its number in the lottery: lower is first.
+    pub lottery: Hash,
 }
 
 impl Candidate {
@@ -83,12 +87,20 @@ impl Market {
         Ok(Quote { workers, licences, locked })
     }
 
-    /// The workers of a job, in the order of the lottery.
-    pub(super) fn draw_workers(&self, job: &JobId, order: &Order, seed: &Hash, now: Now<'_>) -> Vec<Candidate> {
+    /// The workers that the lottery of an order draws from, in the order of the lottery: the first `replicas` do it. This is
+    /// the very draw of the order, so it is right only as of the order's entry, with its seed.
+    #[must_use]
+    pub fn candidates(&self, job: &JobId, order: &Order, seed: &Hash, now: Now<'_>) -> Vec<Candidate> {
         let mut pool = self.pool(job, order, seed, now);
         pool.sort_unstable_by_key(|candidate| candidate.lottery);
-        pool.truncate(order.replicas.into());
         pool
+    }
+
+    /// The workers of a job, in the order of the lottery.
+    pub(super) fn draw_workers(&self, job: &JobId, order: &Order, seed: &Hash, now: Now<'_>) -> Vec<Candidate> {
+        let mut drawn = self.candidates(job, order, seed, now);
+        drawn.truncate(order.replicas.into());
+        drawn
     }
 
     /// The best `replicas * lottery_pool` candidates, one of each owner, by rank: whoever is dearer than enough others is not

@@ -6,27 +6,7 @@ use proptest::prelude::*;
 
 use super::records::reread;
 use super::*;
-
-/// SplitMix64: the same dice everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % sides
-    }
-
-    fn byte(&mut self, sides: u8) -> u8 {
-        u8::try_from(self.roll(sides.into())).unwrap()
-    }
-
-    fn chance(&mut self, percent: u64) -> bool {
-        self.roll(100) < percent
-    }
-}
+use crate::dice::Dice;
 
 /// How a device behaves, for its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,16 +86,16 @@ impl Play {
         for n in 1..=DEVICES {
             fair.people.owners.insert(device(n), account(1 + dice.byte(OWNERS)));
             if dice.chance(50) {
-                fair = fair.proved([n], 1 + u32::try_from(dice.roll(100)).unwrap());
+                fair = fair.proved([n], 1 + u32::try_from(dice.below(100)).unwrap());
             }
         }
         fair.profile.open_jobs_per_buyer = 12;
         fair.profile.open_jobs = 30;
         fair.profile.licences_per_owner = 3;
         fair.profile.cancel_ms = 20_000;
-        fair.profile.lottery_pool = 1 + u32::try_from(dice.roll(4)).unwrap();
+        fair.profile.lottery_pool = 1 + u32::try_from(dice.below(4)).unwrap();
         for buyer in [BUYER, 1, 2] {
-            fair.credit.insert(account(buyer), Amount(dice.roll(3_000_000).into()));
+            fair.credit.insert(account(buyer), Amount(dice.below(3_000_000).into()));
         }
         Self { fair, dice, truths: BTreeMap::new(), shown: BTreeSet::new() }
     }
@@ -137,7 +117,7 @@ impl Play {
     }
 
     fn step(&mut self) {
-        match self.dice.roll(20) {
+        match self.dice.below(20) {
             0..=2 => self.offer(),
             3 => self.license(),
             4..=7 => self.order(),
@@ -145,7 +125,7 @@ impl Play {
             9..=14 => self.work(),
             15..=16 => self.audit(),
             17 => {
-                let hour = self.dice.roll(200_000);
+                let hour = self.dice.below(200_000);
                 self.fair.wait(hour);
             }
             18 => {
@@ -159,9 +139,9 @@ impl Play {
 
     fn offer(&mut self) {
         let n = 1 + self.dice.byte(DEVICES + 1);
-        let price = Amount(self.dice.roll(3_000).into());
-        let until_ms = self.fair.now_ms + self.dice.roll(3) * 50_000_000;
-        let capacity = 1 + u32::try_from(self.dice.roll(4)).unwrap();
+        let price = Amount(self.dice.below(3_000).into());
+        let until_ms = self.fair.now_ms + self.dice.below(3) * 50_000_000;
+        let capacity = 1 + u32::try_from(self.dice.below(4)).unwrap();
         let offer = Offer { price, until_ms, capacity, ..self.fair.an_offer(n) };
         let _ = self.fair.offer(&offer);
     }
@@ -170,8 +150,8 @@ impl Play {
         let (owner, content) =
             (60 + self.dice.byte(4), ["module", "input", "other", "more"][self.dice.byte(4) as usize]);
         let modules = if self.dice.chance(20) { vec![hash("other")] } else { vec![] };
-        let until_ms = self.fair.now_ms + self.dice.roll(3) * 5_000_000;
-        let price = Amount(self.dice.roll(300).into());
+        let until_ms = self.fair.now_ms + self.dice.below(3) * 5_000_000;
+        let price = Amount(self.dice.below(300).into());
         let licence = Licence { modules, until_ms, price, ..self.fair.a_licence(owner, content) };
         let _ = self.fair.license(&licence);
     }
@@ -180,11 +160,11 @@ impl Play {
         let buyer = [BUYER, BUYER, 1, 2][self.dice.byte(4) as usize];
         let order = Order {
             buyer: account(buyer),
-            gas: self.dice.roll(20_000_000_000),
-            price: Amount(self.dice.roll(4_000).into()),
+            gas: self.dice.below(20_000_000_000),
+            price: Amount(self.dice.below(4_000).into()),
             replicas: 1 + self.dice.byte(4),
-            sample: Ppm::of(u32::try_from(self.dice.roll(400_000)).unwrap()).unwrap(),
-            most: Amount(self.dice.roll(400_000).into()),
+            sample: Ppm::of(u32::try_from(self.dice.below(400_000)).unwrap()).unwrap(),
+            most: Amount(self.dice.below(400_000).into()),
             inputs: vec![Blob { hash: hash(["input", "other"][self.dice.byte(2) as usize]), bytes: 5 }; 2],
             refund: self.dice.chance(30).then(|| account(77)),
             ..self.fair.an_order()
@@ -209,7 +189,7 @@ impl Play {
         if count == 0 {
             return None;
         }
-        let at = usize::try_from(self.dice.roll(count)).unwrap();
+        let at = usize::try_from(self.dice.below(count)).unwrap();
         self.fair.market.jobs().nth(at).map(|(id, _)| *id)
     }
 
@@ -343,14 +323,14 @@ proptest! {
         let mut offers = Vec::new();
         for n in 1..=16 {
             fair.people.owners.insert(device(n), account(1 + dice.byte(8)));
-            offers.push(Offer { price: Amount(dice.roll(3).into()), until_ms: u64::MAX >> 1, ..fair.an_offer(n) });
+            offers.push(Offer { price: Amount(dice.below(3).into()), until_ms: u64::MAX >> 1, ..fair.an_offer(n) });
         }
         let mut other = fair.clone();
         for offer in &offers {
             fair.offer(offer).unwrap();
         }
         for at in (1..offers.len()).rev() {
-            offers.swap(at, usize::try_from(dice.roll(at as u64 + 1)).unwrap());
+            offers.swap(at, usize::try_from(dice.below(at as u64 + 1)).unwrap());
         }
         for offer in &offers {
             other.offer(offer).unwrap();
@@ -372,13 +352,13 @@ proptest! {
         fair.profile.lottery_pool = pool;
         for n in 1..=40 {
             fair.people.owners.insert(device(n), account(1 + dice.byte(25)));
-            let price = Amount(dice.roll(6).into());
+            let price = Amount(dice.below(6).into());
             fair.offer(&Offer { price, until_ms: u64::MAX >> 1, ..fair.an_offer(n) }).unwrap();
             if dice.chance(60) {
-                fair = fair.proved([n], 1 + u32::try_from(dice.roll(3)).unwrap());
+                fair = fair.proved([n], 1 + u32::try_from(dice.below(3)).unwrap());
             }
         }
-        fair.profile.lock_min = dice.roll(9) * 1_000;
+        fair.profile.lock_min = dice.below(9) * 1_000;
         let order = Order { replicas, gas: 1_000_000_000_000, price: Amount(4), ..fair.an_order() };
         let Ok(id) = fair.order(&order) else { return Ok(()) };
         let locks_enough = |price: Amount| u128::from(replicas) * 1_000 * price.0 >= fair.profile.lock_min.into();
@@ -407,7 +387,7 @@ proptest! {
         let mut fair = Fair::with(0);
         for n in 1..=12 {
             fair.people.owners.insert(device(n), account(1 + dice.byte(6)));
-            fair.offer(&Offer { price: Amount(1_000 + u128::from(dice.roll(100))), ..fair.an_offer(n) }).unwrap();
+            fair.offer(&Offer { price: Amount(1_000 + u128::from(dice.below(100))), ..fair.an_offer(n) }).unwrap();
         }
         fair.license(&fair.a_licence(90, "input")).unwrap();
         let order = Order { replicas: 2, ..fair.an_order() };

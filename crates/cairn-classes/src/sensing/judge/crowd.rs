@@ -73,6 +73,13 @@ impl Crowd {
         if below { -limit } else { limit }
     }
 
+    /// The least and the greatest value that is not suspect.
+    pub fn band(&self) -> (i64, i64) {
+        let (below, above) = (self.expected.saturating_sub(1), self.expected);
+        let limit = |side| self.limit_at(side, self.suspect_ppm);
+        (self.expected.saturating_add(limit(below)), self.expected.saturating_add(limit(above)))
+    }
+
     /// How far off `value` is, in parts per million of the limit on its side, rounded up; 10^9 at most.
     pub fn off_ppm(&self, value: i64) -> u32 {
         let off_ppm = self.limits.off_ppm(value, self.expected).min(OFF_MOST_PPM);

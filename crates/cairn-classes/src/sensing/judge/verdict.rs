@@ -15,7 +15,7 @@ use super::moved::Moved;
 use super::own::{Finding, Flaw, Own, Wrong};
 use super::voice::Voice;
 use crate::sensing::SCHEMA;
-use crate::sensing::assessed::{EVIDENCE_MAX, Outcome};
+use crate::sensing::assessed::{Band, EVIDENCE_MAX, Outcome};
 use crate::sensing::profile::QuantityRule;
 use crate::sensing::words::{Check, Code};
 
@@ -47,6 +47,25 @@ impl Hall<'_> {
     /// The verdicts of a device, ascending by slot.
     pub fn verdicts(&self, device: u32) -> Vec<Verdict> {
         self.slots(device).iter().map(|slot| self.verdict(slot)).collect()
+    }
+
+    /// What the words of a device were held against, ascending by slot and quantity.
+    pub fn bands(&self, device: u32) -> Vec<Band> {
+        let band = |&at: &u32| {
+            let voice = &self.voices[at as usize];
+            let Heard::Crowd(crowd) = &self.heard[at as usize] else { return None };
+            let (low, high) = crowd.band();
+            Some(Band {
+                slot_ms: voice.slot * self.case.profile.slot_ms,
+                quantity: voice.quantity,
+                value: voice.value,
+                neighbours: crowd.count,
+                expected: crowd.expected,
+                low,
+                high,
+            })
+        };
+        self.by_device[device as usize].iter().filter_map(band).collect()
     }
 
     /// The slots of a device that have something to judge, ascending.

@@ -26,7 +26,7 @@ mod near;
 mod sheet;
 mod verdict;
 
-use cairn_core::Verdict;
+use cairn_core::{DeviceId, Verdict};
 use rayon::prelude::*;
 
 use self::case::Case;
@@ -35,7 +35,7 @@ use self::near::Nearest;
 use self::sheet::Sheet;
 use self::verdict::Hall;
 use super::profile::Profile;
-use crate::sensing::assessed::Assessed;
+use crate::sensing::assessed::{Assessed, Band};
 use crate::{ClassError, Docket};
 
 /// Judges a docket: one verdict per device and slot, sorted by device, then slot.
@@ -59,6 +59,24 @@ pub fn assess(profile: &Profile, docket: &Docket<'_>) -> Result<Vec<Assessed>, C
     let mut assessed = hear(profile, docket, |hall| hall.assessments())?;
     assessed.par_sort_unstable_by_key(|value| (value.index, value.reading, value.quantity));
     Ok(assessed)
+}
+
+/// Judges a docket and tells of one device its verdicts, ascending by slot, and what its words were held against.
+///
+/// # Errors
+/// [`ClassError`] for a docket that contradicts itself.
+pub fn compared(
+    profile: &Profile,
+    docket: &Docket<'_>,
+    device: &DeviceId,
+) -> Result<(Vec<Verdict>, Vec<Band>), ClassError> {
+    let said = hear(profile, docket, |hall| vec![(hall.verdicts(), hall.bands(device))])?;
+    let (verdicts, bands): (Vec<_>, Vec<_>) = said.into_iter().unzip();
+    let mut verdicts: Vec<Verdict> = verdicts.into_iter().flatten().filter(|said| said.device == *device).collect();
+    let mut bands: Vec<Band> = bands.into_iter().flatten().collect();
+    verdicts.sort_unstable_by_key(|verdict| verdict.slot_ms);
+    bands.sort_unstable_by_key(|band| (band.slot_ms, band.quantity));
+    Ok((verdicts, bands))
 }
 
 /// Lays out the docket, hears every slot that has something to judge, and collects what `say` makes of it.

@@ -6,7 +6,7 @@
 mod judge;
 mod profile;
 
-pub use judge::{assess, judge};
+pub use judge::{assess, compared, judge};
 pub use profile::{
     AltitudeRule, CopyRule, NEAREST_MAX, NeighbourRule, Profile, QuantityRule, SENSING_DAILY_PM, SENSING_STATION,
     Tolerance,

@@ -70,7 +70,8 @@ fn deposit(dice: &mut Dice) -> Deposit {
     let mut word = |limit: u64| [u8::try_from(dice.below(limit)).expect("a byte"); 32];
     let (buyer, block_hash, transaction, memo) = (word(4), word(256), word(256), word(256));
     let asset = dice.pick(&[[0xab; 20], [0xab; 20], [1; 20]]);
-    let amounts = [0, 1, 255, 256, 10u128.pow(18), u128::from(dice.next()), CREDIT_MAX.0 / 3, CREDIT_MAX.0, u128::MAX];
+    let amounts =
+        [0, 1, 255, 256, 10u128.pow(18), u128::from(dice.0.bits()), CREDIT_MAX.0 / 3, CREDIT_MAX.0, u128::MAX];
     let amount = Amount(dice.pick(&amounts));
     let place = Place { block: dice.below(1 << 40), block_hash, transaction, log_index: dice.below(300) };
     Deposit { place, buyer, asset, amount, payer: [4; 20], memo }

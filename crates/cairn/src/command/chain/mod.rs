@@ -7,6 +7,7 @@ mod halt;
 mod observe;
 mod pay;
 mod post;
+mod record;
 mod status;
 mod terms;
 mod watch;
@@ -37,6 +38,8 @@ enum Command {
     Post(post::Args),
     /// Open the last final epoch and push what it grants to every account. Anyone may.
     Pay(pay::Args),
+    /// Write down what a chain paid, for the pages of the network's gateway. Sends nothing.
+    Record(record::Args),
     /// Log what buyers deposited on a chain, once it is final there; by an observer that the policy names.
     Observe(observe::Args),
     /// Put coin at stake for an auditor, without which its signatures do not count where the terms ask for it.
@@ -58,6 +61,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         Command::Status(args) => status::run(args, output),
         Command::Post(args) => post::run(args, output),
         Command::Pay(args) => pay::run(args, output),
+        Command::Record(args) => record::run(args, output),
         Command::Observe(args) => observe::run(args, output),
         Command::Bond(args) => bond::run(args, output),
         Command::Halt(args) => halt::run(args, output),

@@ -199,6 +199,7 @@ fn report<'a>(
     Report {
         index: row as u64,
         device,
+        bridge: None,
         boot: 0,
         seq: u32::try_from(row).unwrap_or(u32::MAX),
         clock: None,

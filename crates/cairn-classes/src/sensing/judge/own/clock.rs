@@ -10,6 +10,8 @@
 
 use std::collections::BTreeMap;
 
+use cairn_core::DeviceId;
+
 use super::Finding;
 use super::flaws::{Flaw, Flaws, Wrong};
 use super::series::Part;
@@ -18,12 +20,15 @@ use crate::sensing::judge::case::{Phase, small};
 use crate::sensing::profile::{AvailabilityRule, TimeRule};
 use crate::sensing::words::{Check, Code, Fault};
 
+/// The bridge that signed, if any; boot; number within the boot.
+type Name = (Option<DeviceId>, u32, u32);
+
 /// When one report was measured and received.
 struct Timing {
     /// Index into the case's reports.
     report: u32,
-    /// Boot and number.
-    name: (u32, u32),
+    /// Signer, boot and number.
+    name: Name,
     backfilled: bool,
     /// Its first usable reading in the part.
     first_ms: u64,
@@ -31,7 +36,7 @@ struct Timing {
     last_ms: u64,
     /// Receipt less last reading.
     delay_ms: i64,
-    /// The latest first reading of the reports that are numbered lower in the same boot; zero without any.
+    /// The latest first reading of the signer's reports that are numbered lower in the same boot; zero without any.
     lower_ms: u64,
 }
 
@@ -87,7 +92,7 @@ fn timings(part: &Part<'_>) -> Vec<Timing> {
         let report = case.reports[n as usize];
         Timing {
             report: n,
-            name: (report.boot, report.seq),
+            name: (report.bridge, report.boot, report.seq),
             backfilled: Flags(report.flags).has(Flags::BACKFILLED),
             first_ms,
             last_ms: first_ms,
@@ -109,14 +114,14 @@ fn timings(part: &Part<'_>) -> Vec<Timing> {
     timings
 }
 
-/// Holds every report against those numbered lower in its boot.
+/// Holds every report against those that its signer numbered lower in the same boot.
 fn number(timings: &mut [Timing]) {
-    let mut by_name: Vec<((u32, u32), usize)> =
-        timings.iter().enumerate().map(|(n, timing)| (timing.name, n)).collect();
+    let mut by_name: Vec<(Name, usize)> = timings.iter().enumerate().map(|(n, timing)| (timing.name, n)).collect();
     by_name.sort_unstable();
     let (mut boot, mut lower_ms) = (None, 0);
     for same in by_name.chunk_by(|a, b| a.0 == b.0) {
-        let of = same[0].0.0;
+        let (bridge, number, _) = same[0].0;
+        let of = (bridge, number);
         if boot != Some(of) {
             (boot, lower_ms) = (Some(of), 0);
         }

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use cairn_core::DeviceId;
+
 use super::flaws::{Flaw, Flaws, Wrong};
 use super::trail::Trail;
 use crate::sensing::judge::case::{Case, Phase, Sample, Standing, small};
@@ -20,7 +22,7 @@ pub(super) struct Told {
     pub time_ms: u64,
     pub value: i64,
     pub slot: u64,
-    /// Of the report.
+    /// Of the device: what it is of a bridge says nothing of the device's counters, so bridged readings all are of boot 0.
     pub boot: u32,
 }
 
@@ -106,17 +108,19 @@ impl<'a> Part<'a> {
     }
 }
 
-/// The seq and reading of a sample: with its boot, what names it whatever the order of arrival.
-fn name(case: &Case<'_>, sample: u32) -> (u32, u16) {
+/// Boot, seq, reading and signer of a sample: what names it whatever the order of arrival.
+fn name(case: &Case<'_>, sample: u32) -> (u32, u32, u16, Option<DeviceId>) {
     let sample = &case.samples[sample as usize];
-    (case.reports[sample.report as usize].seq, sample.reading)
+    let report = case.reports[sample.report as usize];
+    (report.boot, report.seq, sample.reading, report.bridge)
 }
 
 fn in_range(case: &Case<'_>, n: u32, rule: &QuantityRule, flaws: &mut Flaws) -> Option<Told> {
     let sample = &case.samples[n as usize];
     let (value, range) = (sample.value, &rule.range);
     if (range.min..=range.max).contains(&value) {
-        let boot = case.reports[sample.report as usize].boot;
+        let report = case.reports[sample.report as usize];
+        let boot = if report.bridge.is_some() { 0 } else { report.boot };
         return Some(Told { sample: n, time_ms: sample.time_ms, value, slot: case.slot(sample.time_ms), boot });
     }
     flaws.add(Flaw {

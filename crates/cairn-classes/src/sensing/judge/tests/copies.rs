@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::town::sent;
 use super::*;
+use crate::dice::mixed;
 use crate::sensing::judge::judge;
 use crate::sensing::{CopyRule, Quantity, SeriesRule, VALUE_MAX};
 
@@ -17,10 +18,7 @@ pub(super) const READINGS: u64 = 288;
 
 /// SplitMix64's finaliser, for noise that is the same everywhere.
 fn noise(device: u64, reading: u64, below: u64) -> i64 {
-    let mut z = (device * 1_000 + reading).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((z ^ (z >> 31)) % below).cast_signed()
+    (mixed((device * 1_000 + reading).wrapping_mul(0x9e37_79b9_7f4a_7c15)) % below).cast_signed()
 }
 
 /// What a device measures: a day's course, what the hour brings here, and the instrument's noise; in tenths of a degree.

@@ -5,20 +5,15 @@ use cairn_core::{PPM, Verdict};
 use proptest::prelude::*;
 
 use super::*;
-use crate::sensing::judge::judge;
-use crate::sensing::{Assessed, Body, EVIDENCE_MAX, Outcome, Quantity};
+use crate::dice::Dice;
+use crate::sensing::judge::{compared, judge};
+use crate::sensing::words::Check;
+use crate::sensing::{Assessed, Band, Body, EVIDENCE_MAX, Outcome, Quantity};
 
 /// A town with everything in it, from a seed: liars, copies, owners of several devices, voids, late and batched reports.
 pub(super) fn random_town(seed: u64) -> Town {
-    let mut state = seed;
-    let mut next = move |below: u64| {
-        // SplitMix64, so that a seed names one town.
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % below
-    };
+    let mut dice = Dice(seed);
+    let mut next = |below: u64| dice.below(below);
     let devices = 12 + next(20);
     let mut town = Town::of(devices);
     for n in 0..devices {
@@ -133,6 +128,36 @@ proptest! {
                 prop_assert_eq!((only.score, &only.reasons), (verdict.score, &verdict.reasons));
             } else {
                 prop_assert_eq!(only.outcome, Outcome::Unscored);
+            }
+        }
+    }
+
+    #[test]
+    fn a_device_is_told_the_very_band_that_its_verdicts_were_made_from(seed: u64) {
+        let town = random_town(seed);
+        let judged = town.judge();
+        for n in 0..32 {
+            let of_it: Vec<Verdict> = judged.iter().filter(|verdict| verdict.device == device(n)).cloned().collect();
+            let (verdicts, bands) = town.with(|docket| compared(&town.profile, docket, &device(n))).unwrap();
+            prop_assert_eq!(&verdicts, &of_it);
+            for band in &bands {
+                prop_assert!(band.low <= band.expected && band.expected <= band.high);
+            }
+            for verdict in &verdicts {
+                for reason in verdict.reasons.iter().filter(|reason| reason.code.starts_with("SEN-NEIGHBOUR")) {
+                    let says = |band: &&Band| {
+                        let (quantity, count, median) = (band.quantity, band.neighbours, band.expected);
+                        band.slot_ms == verdict.slot_ms
+                            && Check::Neighbours { quantity, count, median }.to_string() == reason.check
+                    };
+                    let band = bands.iter().find(says).unwrap();
+                    prop_assert_eq!(reason.observed, band.value);
+                    prop_assert!(!(band.low..=band.high).contains(&band.value), "{:?} {:?}", band, reason);
+                    let edge = if band.value < band.expected { band.low } else { band.high };
+                    if reason.code == "SEN-NEIGHBOUR-SUSPECT" {
+                        prop_assert_eq!(reason.threshold, edge - band.expected);
+                    }
+                }
             }
         }
     }

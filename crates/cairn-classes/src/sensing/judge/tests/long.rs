@@ -4,6 +4,7 @@ use cairn_core::Verdict;
 
 use super::town::sent;
 use super::*;
+use crate::dice::Dice;
 use crate::sensing::judge::memory::Memory;
 use crate::sensing::{Code, Quantity, sentence};
 use crate::{Carry, Flags};
@@ -41,13 +42,8 @@ sunlit = { most = 450, lost_ppm = 600_000 }
 
 /// SplitMix64 of a seed and two numbers, as noise between -`most` and `most` that peaks at zero.
 fn noise(seed: u64, a: u64, b: u64, most: i64) -> i64 {
-    let mut z = seed ^ a.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ b.wrapping_mul(0xd1b5_4a32_d192_ed03);
-    let mut next = || {
-        z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % (most.unsigned_abs() + 1)).cast_signed()
-    };
+    let mut dice = Dice(seed ^ a.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ b.wrapping_mul(0xd1b5_4a32_d192_ed03));
+    let mut next = || dice.below(most.unsigned_abs() + 1).cast_signed();
     next() - next()
 }
 

@@ -2,6 +2,7 @@
 
 use super::town::sent;
 use super::*;
+use crate::dice::mixed;
 use crate::sensing::{Code, Quantity, sentence};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -54,10 +55,8 @@ tolerance = { floor = 400, above_ppm = 0, below_ppm = 0 }
 
 /// A number from 0 to `below` of a seed and two others.
 fn dice(seed: u64, a: u64, b: u64, below: u64) -> i64 {
-    let mut z = seed ^ a.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ b.wrapping_mul(0xd1b5_4a32_d192_ed03);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((z ^ (z >> 31)) % below).cast_signed()
+    let z = seed ^ a.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ b.wrapping_mul(0xd1b5_4a32_d192_ed03);
+    (mixed(z) % below).cast_signed()
 }
 
 /// Temperature and pressure at a station in an hour: own to every ten stations and four hours, and in between what lies

@@ -237,6 +237,42 @@ fn a_counter_says_what_it_counted_and_never_runs_back_or_too_fast() {
 }
 
 #[test]
+fn a_bridge_that_starts_again_restarts_no_counter() {
+    let bridged = |bridges: &[Option<u64>], counts: &[(u64, u32, i64)]| {
+        let mut town = rain(counts);
+        town.fresh.iter_mut().zip(bridges.iter().cycle()).for_each(|(sent, bridge)| sent.bridge = *bridge);
+        town
+    };
+    let on = [(50, 1, 5_000), (60, 2, 5_001), (70, 3, 5_002), (120, 7, 5_003)];
+    // By itself a device that went on from 5,000 after its boot would be wrong each time.
+    assert_eq!(said(&rain(&on)), ["1h rain counter: 2 of 2 -1000000", "2h rain counter: 1 of 1 -1000000"]);
+    for bridges in [&[Some(90)][..], &[Some(90), Some(91)]] {
+        let town = bridged(bridges, &on);
+        assert_eq!(said(&town), Vec::<String>::new());
+        assert_eq!(voices(&town, Quantity::Rain), [(0, 0, 0, false), (1, 2, 2, true), (2, 1, 1, true)]);
+    }
+    // What the device restarted unsaid costs one reading, as it does when a bridge never restarts.
+    let back = [(0, 1, 100), (10, 1, 0), (20, 1, 1), (70, 1, 5)];
+    assert_eq!(said(&bridged(&[Some(90)], &back)), said(&rain(&back)));
+    assert_eq!(said(&rain(&back)), ["0h rain counter: 1 of 3 -333334"]);
+}
+
+#[test]
+fn what_is_bridged_is_judged_alike_in_any_order_of_arrival() {
+    // The same time, boot and number from two bridges: only who signed tells them apart.
+    let one = |bridge, value| Sent { bridge, ..at(10, &[(Quantity::Rain, value)]) };
+    let after = Sent { bridge: Some(90), ..at(20, &[(Quantity::Rain, 130)]) };
+    let words = |first: Sent, second: Sent| {
+        let town = alone(vec![first, second, after.clone()]);
+        (said(&town), voices(&town, Quantity::Rain))
+    };
+    for (a, b) in [(Some(90), Some(91)), (None, Some(90))] {
+        assert_eq!(words(one(a, 100), one(b, 120)), words(one(b, 120), one(a, 100)));
+        assert_eq!(words(one(a, 120), one(b, 100)), words(one(b, 100), one(a, 120)));
+    }
+}
+
+#[test]
 fn ends_parts_and_coarse_steps_are_named() {
     let (pm10, pm25) = (Quantity::Pm10, Quantity::Pm25);
     let coarse = |step: i64, n: i64| temperatures(0, 10, &(0..n).map(|k| 2000 + k * step).collect::<Vec<_>>());

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::own::{HOUR_MS, MINUTE_MS, PROFILE};
 use super::town::sent;
 use super::{DAY_MS, Sent, Town};
+use crate::dice::Dice;
 use crate::sensing::judge::judge;
 use crate::sensing::judge::memory::Memory;
 use crate::sensing::{Body, EVIDENCE_MAX, Quantity, VALUE_MAX};
@@ -27,15 +28,8 @@ lost_ppm = 800_000
 
 /// Three days of three devices that do everything wrong now and then, from a seed.
 pub(super) fn random_town(seed: u64) -> Town {
-    let mut state = seed;
-    let mut next = move |below: u64| {
-        // SplitMix64, so that a seed names one town.
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % below
-    };
+    let mut dice = Dice(seed);
+    let mut next = |below: u64| dice.below(below);
     let mut town = Town::under(&format!("{PROFILE}{RULES}"), 3);
     town.epoch = 7 * DAY_MS..10 * DAY_MS;
     for device in 0..3 {

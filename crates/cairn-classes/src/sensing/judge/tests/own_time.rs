@@ -126,6 +126,32 @@ fn a_report_is_not_measured_before_one_that_is_numbered_lower() {
             &[],
         ),
         (
+            "a bridge numbers what it signs by itself",
+            with(|n, sent| {
+                if n == 5 {
+                    (sent.bridge, sent.seq) = (Some(90), 0)
+                }
+            }),
+            &[],
+        ),
+        (
+            "so does each bridge",
+            with(|n, sent| {
+                (sent.bridge, sent.seq) = (Some(90 + n as u64 % 2), if n % 2 == 0 { 9 } else { 1 } + sent.seq)
+            }),
+            &[],
+        ),
+        (
+            "and is held to its own order",
+            with(|n, sent| {
+                sent.bridge = Some(90);
+                if n == 1 {
+                    sent.seq += 3_000
+                }
+            }),
+            &["0h pm10 order: 1 of 6 -83334"],
+        ),
+        (
             "a low number measured late accuses those that are numbered higher",
             with(|n, sent| {
                 if n == 5 {

@@ -25,6 +25,8 @@ pub fn device(n: u64) -> DeviceId {
 #[derive(Debug, Clone)]
 pub struct Sent {
     pub device: u64,
+    /// The bridge that signed for it.
+    pub bridge: Option<u64>,
     pub boot: u32,
     pub seq: u32,
     pub time_ms: u64,
@@ -40,6 +42,7 @@ pub struct Sent {
 pub fn sent(device: u64, time_ms: u64, values: &[(Quantity, i64)]) -> Sent {
     Sent {
         device,
+        bridge: None,
         boot: 1,
         seq: u32::try_from(time_ms / 1_000).unwrap(),
         time_ms,
@@ -121,6 +124,7 @@ impl Town {
             .map(|(sent, index)| Report {
                 index: *index,
                 device: device(sent.device),
+                bridge: sent.bridge.map(device),
                 boot: sent.boot,
                 seq: sent.seq,
                 account: account(1_000 + sent.device),

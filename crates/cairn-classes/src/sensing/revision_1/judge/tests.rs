@@ -103,6 +103,7 @@ impl Town {
             .map(|(sent, index)| Report {
                 index: 100 + index,
                 device: device(sent.device),
+                bridge: None,
                 boot: 0,
                 seq: 0,
                 clock: None,

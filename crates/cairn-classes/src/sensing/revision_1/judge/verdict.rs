@@ -1,13 +1,13 @@
 //! From what was heard to what is said: the verdict of a device's slot, and the outcome of each of its readings.
 
-use cairn_core::{PPM, Ppm, Reason, Subject, Verdict};
+use cairn_core::{DeviceId, PPM, Ppm, Reason, Subject, Verdict};
 
 use super::case::{Case, Phase, Sample, Standing, small};
 use super::copies::{Copies, Copy};
 use super::crowd::Crowd;
 use super::sheet::{Heard, Sheet, Voice, is_in_range};
 use crate::sensing::SCHEMA;
-use crate::sensing::assessed::{Assessed, Comparison, EVIDENCE_MAX, Outcome};
+use crate::sensing::assessed::{Assessed, Band, Comparison, EVIDENCE_MAX, Outcome};
 use crate::sensing::revision_1::profile::QuantityRule;
 use crate::sensing::words::{Check, Code};
 
@@ -68,6 +68,24 @@ impl Hall<'_> {
                 due(samples).map(move |sample| self.assess(sample, &judged_before)).collect::<Vec<_>>()
             })
             .collect()
+    }
+
+    /// What the words of a device in the slot were held against.
+    pub fn bands(&self, device: &DeviceId) -> Vec<Band> {
+        let voices = self.sheet.voices.iter().zip(self.heard);
+        let band = |(voice, heard): (&Voice, &Heard)| {
+            let Heard::Crowd(crowd) = heard else { return None };
+            (self.case.station(voice.device).id == *device).then(|| Band {
+                slot_ms: self.sheet.slot * self.case.profile.slot_ms,
+                quantity: voice.quantity,
+                value: voice.value,
+                neighbours: crowd.count,
+                expected: crowd.median,
+                low: crowd.median.saturating_sub(crowd.suspect.below),
+                high: crowd.median.saturating_add(crowd.suspect.above),
+            })
+        };
+        voices.filter_map(band).collect()
     }
 
     /// The samples of each device that has something to judge.

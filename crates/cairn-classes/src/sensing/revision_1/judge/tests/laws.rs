@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use super::*;
+use crate::dice::Dice;
 use crate::sensing::{EVIDENCE_MAX, Outcome};
 
 /// A town where a copy's only value of a slot is out of range and its original is silent.
@@ -12,15 +13,8 @@ const COPY_WITHOUT_A_WORD: u64 = 10_927_229_260_183_439_257;
 
 /// A town with everything in it, from a seed: liars, copies, owners of several devices, voids, late and batched reports.
 fn random_town(seed: u64) -> Town {
-    let mut state = seed;
-    let mut next = move |below: u64| {
-        // SplitMix64, so that a seed names one town.
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % below
-    };
+    let mut dice = Dice(seed);
+    let mut next = |below: u64| dice.below(below);
     let devices = 12 + next(20);
     let mut town = Town::of(devices);
     for n in 0..devices {

@@ -1,0 +1,371 @@
+//! What a device was held against in a closed epoch: the judge runs again over what was around the device then.
+//!
+//! A verdict says what its neighbours made likely only where something was wrong. To tell it where all was well, the judge of the
+//! epoch is handed a docket again: the device, and the nearest others as far as its judge could have heard of them, their reports by
+//! the entries that their verdicts name, and what the judge remembered. It answers with verdicts and bands from one hearing.
+//! **A band is handed out only where the verdict of its slot came out as it was logged, byte for byte.** So whatever is left out here
+//! (devices further away, a place or an owner that changed since) is either without effect, or told as not reproduced.
+//!
+//! Bounded: so many devices, so many entries, and no memory of judges that is longer than [`CARRY_BYTES_MAX`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cairn_classes::sensing::{self, Band, Document};
+use cairn_classes::{Carry, Clock, Docket, Report, Site};
+use cairn_core::cbor::Value;
+use cairn_core::entry::Entry;
+use cairn_core::epoch::EpochClock;
+use cairn_core::geo::{Cell, Position, distance_m};
+use cairn_core::report::ReportName;
+use cairn_core::statement::{Mobility, Role};
+use cairn_core::{Account, DeviceId, Verdict};
+use cairn_fold::{Device, State};
+use cairn_log::LogReader;
+
+use crate::{ClosedEpochs, Ledger, LedgerError};
+
+/// Devices around the one that is asked about: so many first, and these where that did not give what was logged.
+const DEVICES_FIRST: usize = 48;
+/// See [`DEVICES_FIRST`].
+const DEVICES_MAX: usize = 160;
+/// Devices and epochs that are remembered.
+const KNOWN_MAX: usize = 1_024;
+/// Entries that are read.
+const ENTRIES_MAX: usize = 20_000;
+/// Bytes of what judges remember of all devices together.
+const CARRY_BYTES_MAX: usize = 64 << 20;
+/// Entries that lie nearer to each other are read together.
+const BUNDLE: u64 = 256;
+/// The class that is judged by slots and neighbours.
+const CLASS: &str = sensing::SCHEMA;
+/// Edges of cells by resolution, metres, rounded down.
+const EDGES_M: [u32; 8] = [1_281_000, 483_000, 182_000, 68_000, 26_000, 9_800, 3_700, 1_400];
+
+/// What a device was held against in an epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Compared {
+    /// By slot and quantity, of slots whose verdict was reproduced.
+    pub bands: Vec<Band>,
+    /// Slots that were judged in the epoch,
+    pub slots: u64,
+    /// and those of them whose verdict came out otherwise here, so that nothing is told of them.
+    pub not_reproduced: u64,
+}
+
+/// What has to be known of the state before the epoch's files are read.
+#[derive(Debug, Clone)]
+pub struct Around {
+    device: DeviceId,
+    epoch: u64,
+    revision: u32,
+    profile: String,
+    clock: EpochClock,
+    /// How many epochs a judge looks back.
+    lookback: u64,
+    sites: BTreeMap<DeviceId, Site>,
+    /// The same, nearest first; the device itself is the first of all.
+    nearest: Vec<DeviceId>,
+    conflicts: BTreeMap<ReportName, u64>,
+}
+
+impl Around {
+    /// The same of the nearest only.
+    fn within(&self, most: usize) -> Self {
+        let nearest: Vec<DeviceId> = self.nearest.iter().take(most).copied().collect();
+        let site = |id: &DeviceId| Some((*id, self.sites.get(id)?.clone()));
+        Self { sites: nearest.iter().filter_map(site).collect(), nearest, ..self.clone() }
+    }
+}
+
+fn position_of(device: &Device) -> Option<Position> {
+    let exact = device.exact.and_then(|(lat_e7, lon_e7)| Position::of(lat_e7, lon_e7));
+    exact.or_else(|| Some(Cell::of(device.cell)?.center()))
+}
+
+/// How far a judge hears, metres: the greatest radius of its profile.
+fn radius_m(document: &Document) -> u32 {
+    let one = |profile: &sensing::revision_1::Profile| {
+        profile.quantities.values().filter_map(|rule| rule.neighbours.as_ref()).map(|rule| rule.radius_m).max()
+    };
+    let two = |profile: &sensing::Profile| {
+        profile.quantities.values().filter_map(|rule| rule.neighbours.as_ref()).map(|rule| rule.radius_m).max()
+    };
+    match document {
+        Document::One(profile) => one(profile),
+        Document::Two(profile) => two(profile),
+    }
+    .unwrap_or(0)
+}
+
+impl Ledger {
+    /// What stands around a device, as the state has it now, for [`ClosedEpochs::compared`]; `None` where the epoch did not judge
+    /// by neighbours, or the device is unknown.
+    #[must_use]
+    pub fn around(&self, device: &DeviceId, epoch: u64) -> Option<Around> {
+        let state = self.state();
+        let policy = &state.policy_for(epoch)?.read;
+        let profile = state.profile_for(CLASS, epoch)?.to_owned();
+        let radius_m = radius_m(&Document::parse(&profile).ok()?);
+        let sites = sites(state, device, radius_m)?;
+        let nearest = sites.iter().map(|(id, _)| *id).collect();
+        let sites: BTreeMap<DeviceId, Site> = sites.into_iter().collect();
+        let conflicts = state.conflicts.iter().filter(|(name, _)| sites.contains_key(&name.device));
+        Some(Around {
+            device: *device,
+            epoch,
+            revision: *policy.classes.get(CLASS)?,
+            profile,
+            clock: state.clock()?,
+            lookback: u64::from(policy.epochs.late_epochs) + 1,
+            conflicts: conflicts.map(|(name, index)| (*name, *index)).collect(),
+            sites,
+            nearest,
+        })
+    }
+}
+
+/// The device and the nearest others within three times the radius: its neighbours, theirs, and those that these hear.
+fn sites(state: &State, id: &DeviceId, radius_m: u32) -> Option<Vec<(DeviceId, Site)>> {
+    let own = state.devices.get(id)?;
+    let (here, reach_m) = (position_of(own)?, radius_m.saturating_mul(3));
+    // Cells of which one and those beside it hold everything that near: whoever is elsewhere is passed over by his cell alone.
+    let resolution = EDGES_M.iter().rposition(|edge_m| *edge_m >= reach_m).unwrap_or(0);
+    let cell = Cell::of(own.cell)?.parent(u8::try_from(resolution).ok()?);
+    let near: Vec<(u64, u64)> =
+        cell.map_or_else(Vec::new, |cell| cell.neighbours().into_iter().chain([cell]).map(Cell::places).collect());
+    let may_be_near = |device: &Device| {
+        let Some(cell) = Cell::of(device.cell) else { return false };
+        near.is_empty() || near.iter().any(|(first, last)| (*first..=*last).contains(&cell.place()))
+    };
+    let mut found: Vec<(u32, DeviceId)> = Vec::new();
+    for (other, device) in state.devices.iter().filter(|(other, device)| *other == id || may_be_near(device)) {
+        let away_m = if other == id { 0 } else { distance_m(here, position_of(device)?) };
+        if away_m <= reach_m {
+            found.push((away_m, *other));
+        }
+    }
+    found.sort_unstable_by_key(|(away_m, other)| (*other != *id, *away_m, *other));
+    found.truncate(DEVICES_MAX);
+    let site = |(_, id): (u32, DeviceId)| {
+        let device = &state.devices[&id];
+        let site = Site {
+            owner: Account::clone(&device.owner),
+            position: position_of(device)?,
+            altitude_cm: device.altitude_cm,
+            enrolled_index: device.enrolled_index,
+            mobile: device.kind.mobility == Mobility::Mobile,
+            anchor: device.kind.role == Role::Anchor,
+        };
+        Some((id, site))
+    };
+    found.into_iter().map(site).collect()
+}
+
+/// What devices were held against, by epoch and device.
+pub(crate) type Bands = Arc<Mutex<BTreeMap<(u64, DeviceId), Compared>>>;
+
+/// What verdicts say of an entry that they judged.
+#[derive(Debug, Clone)]
+struct Judged {
+    device: DeviceId,
+    account: Account,
+    denied: Option<u64>,
+}
+
+impl ClosedEpochs {
+    /// What a device was held against in a closed epoch. `around` is what [`Ledger::around`] said.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when a view or the log cannot be read.
+    pub fn compared(&self, around: &Around, log: &LogReader) -> Result<Compared, LedgerError> {
+        let key = (around.epoch, around.device);
+        let known = || self.bands.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compared) = known().get(&key) {
+            return Ok(compared.clone());
+        }
+        // Nearly always the nearest few are enough, and cost a fraction; where they are not, that shows.
+        let mut compared = self.judged_again(&around.within(DEVICES_FIRST), log)?;
+        if compared.not_reproduced > 0 && around.nearest.len() > DEVICES_FIRST {
+            compared = self.judged_again(around, log)?;
+        }
+        // What came out as it was logged does so for ever; the rest may come out otherwise another time.
+        if compared.not_reproduced == 0 {
+            let mut known = known();
+            if known.len() >= KNOWN_MAX {
+                known.clear();
+            }
+            known.insert(key, compared.clone());
+        }
+        Ok(compared)
+    }
+
+    fn judged_again(&self, around: &Around, log: &LogReader) -> Result<Compared, LedgerError> {
+        let statement = self.statement(around.epoch)?;
+        let logged: Vec<Verdict> = self.sensing_verdicts(around.epoch, &around.device)?;
+        let all = Compared { slots: logged.len() as u64, not_reproduced: logged.len() as u64, ..Compared::default() };
+        let mut entries = self.judged_entries(around, around.epoch)?;
+        if entries.len() > ENTRIES_MAX {
+            return Ok(all);
+        }
+        let mut read = entries_of(log, &entries, &around.conflicts)?;
+        let start_ms = around.clock.start_ms(around.epoch);
+        let is_fresh =
+            |read: &Read| read.index >= statement.from || around.clock.epoch_at(read.time_ms) == Some(around.epoch);
+        // Where something came late, everything of the lookback is at hand, as it was then.
+        if read.iter().any(|read| is_fresh(read) && read.time_ms < start_ms) {
+            for epoch in around.epoch.saturating_sub(around.lookback)..around.epoch {
+                for (index, judged) in self.judged_entries(around, epoch)? {
+                    entries.entry(index).or_insert(judged);
+                }
+            }
+            if entries.len() > ENTRIES_MAX {
+                return Ok(all);
+            }
+            read = entries_of(log, &entries, &around.conflicts)?;
+        }
+        let Some(carry) = self.carry_before(around)? else { return Ok(all) };
+        let (fresh, context): (Vec<&Read>, Vec<&Read>) = read.iter().partition(|read| is_fresh(read));
+        let (fresh, context): (Vec<Report<'_>>, Vec<Report<'_>>) =
+            (fresh.into_iter().map(Read::report).collect(), context.into_iter().map(Read::report).collect());
+        let docket = Docket {
+            network_epoch: around.epoch,
+            start_ms,
+            end_ms: around.clock.end_ms(around.epoch),
+            sites: &around.sites,
+            fresh: &fresh,
+            context: &context,
+            carry: &carry,
+            jobs: &[],
+            salt: statement.previous,
+        };
+        let Ok(document) = Document::parse(&around.profile) else { return Ok(all) };
+        // A docket that contradicts itself is not the one that was judged.
+        let Ok((verdicts, bands)) = sensing::compared(around.revision, &document, &docket, &around.device) else {
+            return Ok(all);
+        };
+        Ok(reproduced(&logged, &verdicts, bands))
+    }
+
+    fn sensing_verdicts(&self, epoch: u64, id: &DeviceId) -> Result<Vec<Verdict>, LedgerError> {
+        let verdicts = self.verdicts_of(epoch, id)?.into_iter().map(|(_, verdict)| verdict);
+        Ok(verdicts.filter(|verdict| verdict.class == CLASS).collect())
+    }
+
+    /// The entries of everybody around that an epoch judged.
+    fn judged_entries(&self, around: &Around, epoch: u64) -> Result<BTreeMap<u64, Judged>, LedgerError> {
+        let mut entries = BTreeMap::new();
+        for id in around.sites.keys() {
+            for verdict in self.sensing_verdicts(epoch, id)? {
+                let denied = verdict.reasons.iter().find(|reason| reason.code == "SEN-DENIED");
+                let denied = denied.and_then(|reason| reason.evidence.first().copied());
+                for index in verdict.entries {
+                    // A denial holds for what came after it.
+                    let denied = denied.filter(|denial| *denial < index);
+                    let judged = Judged { device: *id, account: verdict.account.clone(), denied };
+                    entries.entry(index).or_insert(judged);
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    /// What the judge remembered when the epoch before closed; `None` where it is too much to be read for this.
+    fn carry_before(&self, around: &Around) -> Result<Option<Carry>, LedgerError> {
+        let Some(before) = around.epoch.checked_sub(1) else { return Ok(Some(Carry::new())) };
+        if self.store.carry_size(before)? > CARRY_BYTES_MAX as u64 {
+            return Ok(None);
+        }
+        let bytes = self.store.carry_bytes(before)?;
+        let broken = |detail: String| LedgerError::View { path: format!("epochs/{before:010}/carry").into(), detail };
+        let rows = crate::split_rows(&bytes).map_err(|error| broken(error.to_string()))?;
+        let state = State::from_records(&rows).map_err(|error| broken(error.to_string()))?;
+        let mut carry = state.carry_of(CLASS, around.revision).cloned().unwrap_or_default();
+        let known: BTreeSet<&[u8]> = around.sites.keys().map(|id| id.0.as_slice()).collect();
+        carry.retain(|key, _| known.contains(key.as_slice()));
+        Ok(Some(carry))
+    }
+}
+
+/// The bands of slots whose verdict is the logged one.
+fn reproduced(logged: &[Verdict], again: &[Verdict], mut bands: Vec<Band>) -> Compared {
+    let same = |slot_ms: u64| {
+        let of = |verdicts: &[Verdict]| verdicts.iter().find(|verdict| verdict.slot_ms == slot_ms).map(Verdict::encode);
+        of(logged).is_some() && of(logged) == of(again)
+    };
+    let same: BTreeSet<u64> = logged.iter().map(|verdict| verdict.slot_ms).filter(|slot_ms| same(*slot_ms)).collect();
+    bands.retain(|band| same.contains(&band.slot_ms));
+    bands.sort_unstable_by_key(|band| (band.quantity, band.slot_ms));
+    Compared { bands, slots: logged.len() as u64, not_reproduced: (logged.len() - same.len()) as u64 }
+}
+
+/// A report as it was judged.
+#[derive(Debug, Clone)]
+struct Read {
+    index: u64,
+    time_ms: u64,
+    received_ms: u64,
+    name: ReportName,
+    clock: Option<Clock>,
+    flags: u32,
+    body: Value,
+    judged: Judged,
+    conflict: Option<u64>,
+}
+
+impl Read {
+    fn of(index: u64, bytes: &[u8], judged: &Judged, conflicts: &BTreeMap<ReportName, u64>) -> Option<Self> {
+        let entry = Entry::decode(bytes).ok()?;
+        let report = cairn_core::report::Report::parse(entry.body).ok()?;
+        let name = report.name();
+        Some(Self {
+            index,
+            time_ms: report.body.measured_ms(entry.received_ms),
+            received_ms: entry.received_ms,
+            clock: report.body.clock.map(|(source, error_ms)| Clock { source: source.number(), error_ms }),
+            flags: u32::try_from(report.body.flags).ok()?,
+            conflict: conflicts.get(&name).copied(),
+            body: report.body.body,
+            judged: judged.clone(),
+            name,
+        })
+    }
+
+    fn report(&self) -> Report<'_> {
+        Report {
+            index: self.index,
+            device: self.judged.device,
+            bridge: (self.judged.device != self.name.device).then_some(self.name.device),
+            boot: self.name.boot,
+            seq: self.name.seq,
+            clock: self.clock,
+            account: self.judged.account.clone(),
+            time_ms: self.time_ms,
+            received_ms: self.received_ms,
+            flags: self.flags,
+            body: &self.body,
+            denied: self.judged.denied,
+            conflict: self.conflict,
+        }
+    }
+}
+
+/// Reads entries, those together that lie near each other.
+fn entries_of(
+    log: &LogReader,
+    entries: &BTreeMap<u64, Judged>,
+    conflicts: &BTreeMap<ReportName, u64>,
+) -> Result<Vec<Read>, LedgerError> {
+    let indices: Vec<u64> = entries.keys().copied().collect();
+    let mut read = Vec::with_capacity(indices.len());
+    for near in indices.chunk_by(|one, other| other - one < BUNDLE) {
+        let (Some(first), Some(last)) = (near.first(), near.last()) else { continue };
+        for chunk in log.entries(*first..last.saturating_add(1)) {
+            for (index, bytes) in chunk?.iter() {
+                let Some(judged) = entries.get(&index) else { continue };
+                read.extend(Read::of(index, bytes, judged, conflicts));
+            }
+        }
+    }
+    Ok(read)
+}

@@ -1,0 +1,263 @@
+//! `cairn bridge run`: listen, translate, keep, sign and send, until it is told to stop.
+//!
+//! It needs nobody to listen: what comes in is on disk before it is answered, and what only a gateway can tell (the network's keys,
+//! whether the bridge is enrolled, whether its devices are its owner's) is asked beside, again and again, and said. Only a bridge that
+//! does not know yet which network it is for has to be told so by a gateway first.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cairn_bridge::{Bridge, BridgeConfig, Desk, Originals, Outbox, Seen, Shelf};
+use cairn_client::{Client, Retries};
+use cairn_core::key::SecretKey;
+use cairn_core::{DeviceId, NetworkId};
+use cairn_edge::queue::{Queue, QueueLimits};
+use cairn_edge::send::{Gateway, Keys, SendOptions, Sender, Sending, SharedQueue};
+use cairn_edge::time::{Machine, Timekeeper};
+use cairn_edge::{EdgeError, Stop};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::command::node::{Board, disk, hear, tell};
+use crate::config::node::NodeFolder;
+use crate::connect::network_id;
+use crate::failure::Failure;
+use crate::keys::{Key, random};
+use crate::output::Output;
+
+mod standing;
+
+use standing::{Held, Way};
+
+/// What an earlier release left in the bridge's folder.
+const OUTBOX: &str = "outbox";
+/// Reports of an earlier release's outbox that wait in the queue at once.
+const HANDED_OVER_MAX: u64 = 1_000;
+/// How often it is looked whether more of them have room.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Arguments of `cairn bridge run`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The bridge's configuration.
+    #[arg(long, value_name = "FILE", default_value = "bridge.toml")]
+    config: PathBuf,
+    /// The bridge's folder: what waits, what was promised and refused, what was seen, and the originals. It must not be lost while
+    /// reports wait. [default: the configuration with .bridge]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Said to earlier releases; promises are kept in the bridge's folder now, until they are receipts.
+    #[arg(long, value_name = "FILE", hide = true)]
+    promises: Option<PathBuf>,
+}
+
+/// What is said when it listens.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+enum Event {
+    Listening { address: String, bridge: String, network_id: String, devices: usize, waiting: u64 },
+}
+
+fn text(event: &Event) -> String {
+    let Event::Listening { address, bridge, devices, waiting, .. } = event;
+    format!("bridge {bridge} of {devices} devices listens on http://{address}; {waiting} reports wait")
+}
+
+/// Everything that the threads share.
+struct Parts {
+    config: BridgeConfig,
+    folder: NodeFolder,
+    key: Arc<SecretKey>,
+    held: Held,
+    queue: SharedQueue,
+    clock: Arc<Timekeeper>,
+    board: Arc<Board>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What keeps the bridge from starting: its configuration, its folder, its address.
+pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
+    let stop = Stop::default();
+    hear(&stop)?;
+    let config = BridgeConfig::read(&args.config)?;
+    let (table, secrets, key) = (config.table()?, config.secrets()?, Key::read(&config.key)?.signing()?);
+    if args.promises.is_some() {
+        output
+            .say("--promises is of no use any more: promises are kept in the bridge's folder, until they are receipts");
+    }
+    let subjects: BTreeSet<DeviceId> = table.values().copied().collect();
+    let folder = args.dir.clone().unwrap_or_else(|| args.config.with_extension("bridge"));
+    let folder = NodeFolder::named(Some(&folder))?;
+    let network = network(&config, &folder)?;
+    let held = Held::of(&config, &folder, network, &key)?;
+    // The queue's lock is the folder's: nothing else in it is touched before.
+    let mut queue = open_queue(&config, &folder, &held)?;
+    let left = Outbox::open(&folder.at(OUTBOX.as_ref()), (held.device, network), &mut queue)?;
+    let waiting = queue.len() + left.as_ref().map_or(0, |left| left.len() as u64);
+    let clock =
+        Timekeeper::of(&config.clock, &config.gateways, Box::new(Machine::default()), Some(disk(&folder.clock())?));
+    let parts = Parts {
+        board: Arc::new(Board::of(output, Vec::new())),
+        queue: Arc::new(Mutex::new(queue)),
+        clock: Arc::new(clock),
+        key: Arc::new(key),
+        config,
+        folder,
+        held,
+    };
+    let sender = parts.sender()?;
+    let devices = table.len();
+    let bridge = Bridge {
+        desk: parts.desk(table)?,
+        clock: parts.clock.clone(),
+        secrets,
+        limits: parts.config.limits,
+        status: parts.status(),
+    };
+    let running = bridge.listen(parts.config.listen)?;
+    let (address, bridge, network_id) =
+        (running.address().to_string(), parts.held.device.to_string(), network.0.to_hex());
+    output.line(&Event::Listening { address, bridge, network_id, devices, waiting }, text)?;
+    let done = parts.work(sender, left, subjects, &stop);
+    running.stop();
+    // Requests that were under way may have brought something.
+    let _ = lock(&parts.queue).flush();
+    done
+}
+
+/// The network that everything is for: as it is configured, as the folder knows it, or as the first gateway says that answers.
+fn network(config: &BridgeConfig, folder: &NodeFolder) -> Result<NetworkId, Failure> {
+    if let Some(network) = config.network_id()? {
+        return Ok(network);
+    }
+    if let Some(network) = Queue::network_of(&*disk(&folder.queue())?)? {
+        return Ok(network);
+    }
+    if let Some((_, network)) = Outbox::whose(&folder.at(OUTBOX.as_ref()))? {
+        return Ok(network);
+    }
+    let mut first = None;
+    for url in &config.gateways {
+        let asked = Client::patient(url, Retries { attempts: 2, ..Retries::default() })?.network();
+        match asked.map_err(Failure::from).and_then(|info| network_id(&info)) {
+            Ok(network) => return Ok(network),
+            Err(failure) => first = first.or(Some(failure)),
+        }
+    }
+    let why = first.map_or_else(String::new, |failure| format!(": {}: {}", failure.code, failure.message));
+    let what = format!("it is not known yet which network this bridge is for, and no gateway says so{why}");
+    Err(Failure::failed("BRG-FIRST", what).hint(
+        "start it again when a gateway answers, or write the network's id into bridge.toml (network = \"…\"): then it \
+         listens without one",
+    ))
+}
+
+fn open_queue(config: &BridgeConfig, folder: &NodeFolder, held: &Held) -> Result<Queue, Failure> {
+    let limits = QueueLimits::of(config.limits.queue_bytes);
+    Queue::open(disk(&folder.queue())?, held.network, held.device, limits).map_err(|error| {
+        let is_locked = matches!(error, EdgeError::Locked);
+        let failure = Failure::from(error);
+        if is_locked {
+            return failure
+                .hint("another bridge runs on this folder, as a service perhaps; each needs its own (--dir)");
+        }
+        failure
+    })
+}
+
+impl Parts {
+    fn desk(
+        &self,
+        table: std::collections::BTreeMap<(cairn_bridge::Adapter, String), DeviceId>,
+    ) -> Result<Desk, Failure> {
+        let root = self.folder.root();
+        let made = |error: std::io::Error| Failure::io("open", root, &error);
+        let originals = Originals::open(&root.join("originals"), self.config.limits.originals_bytes).map_err(made)?;
+        let board = Arc::clone(&self.board);
+        let shelf =
+            Shelf::of(originals, Arc::clone(&self.queue), Box::new(move |trouble| board.trouble("queue", trouble)));
+        let seen = Seen::open(disk(root)?).map_err(made)?;
+        Ok(Desk::of(&self.config, table, seen, Box::new(shelf))?)
+    }
+
+    fn sender(&self) -> Result<Sender, Failure> {
+        let boxed = |way: Way| -> Box<dyn Gateway> { Box::new(way) };
+        let ways = standing::ways(&self.config, &self.held)?;
+        let board = Arc::clone(&self.board);
+        let sending = Sending {
+            queue: Arc::clone(&self.queue),
+            disk: disk(&self.folder.receipts())?,
+            signer: self.key.clone(),
+            device: self.held.device,
+            network: self.held.network,
+            gateways: ways.into_iter().map(boxed).collect(),
+            clock: self.clock.clone(),
+            events: Box::new(move |event| tell(&board, event)),
+        };
+        let keys = match (&self.config.log_vkey, &self.config.promise_vkey) {
+            (Some(log), Some(promises)) => Some(Keys::parse(self.held.network, log, promises)?),
+            // One of the two alone says nothing of the other.
+            _ => None,
+        };
+        Ok(Sender::open(sending, SendOptions { keys, seed: u64::from_le_bytes(random()?), ..SendOptions::default() })?)
+    }
+
+    /// What `/status` says beside what became of requests.
+    fn status(&self) -> cairn_bridge::Status {
+        let (queue, board, clock) = (Arc::clone(&self.queue), Arc::clone(&self.board), Arc::clone(&self.clock));
+        let (bridge, network_id) = (self.held.device.to_string(), self.held.network.0.to_hex());
+        Box::new(move || {
+            let (waiting, counts) = {
+                let queue = lock(&queue);
+                (queue.len(), queue.counts())
+            };
+            json!({
+                "bridge": bridge, "network_id": network_id, "clock": clock.status().source, "waiting": waiting,
+                "promised": counts.promised, "refused": counts.refused, "lost": counts.lost, "troubles": board.troubles(),
+            })
+        })
+    }
+
+    /// Does everything beside listening, until it is asked to stop.
+    fn work(
+        &self,
+        mut sender: Sender,
+        mut left: Option<Outbox>,
+        subjects: BTreeSet<DeviceId>,
+        stop: &Stop,
+    ) -> Result<(), Failure> {
+        let ways = standing::ways(&self.config, &self.held)?;
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.clock.run(&|trouble| self.board.trouble("clock", trouble), stop));
+            scope.spawn(move || sender.run(stop));
+            scope.spawn(move || standing::look(ways, subjects, &self.board, stop));
+            let mut is_told = false;
+            loop {
+                match left.as_mut().map(|outbox| outbox.hand_over(&mut lock(&self.queue), HANDED_OVER_MAX)) {
+                    Some(Err(error)) if !is_told => {
+                        self.board.wrong(OUTBOX, error.code(), &error.to_string(), Some(&error.hint()));
+                        is_told = true;
+                    }
+                    Some(Ok(())) if is_told => {
+                        self.board.over(OUTBOX, None);
+                        is_told = false;
+                    }
+                    _ => {}
+                }
+                left.take_if(|outbox| outbox.is_empty());
+                if stop.wait(LOOK) {
+                    break;
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
