@@ -71,6 +71,14 @@ export async function open(browser, site, options = {}) {
   return { context, page, faults, bodies, close: () => context.close() };
 }
 
+/** Waits until the map of the page, if it has one, has drawn its cells. */
+export async function awake(page) {
+  const map = page.locator("#map");
+  if ((await map.count()) === 0) return;
+  await map.scrollIntoViewIfNeeded();
+  await page.locator('#map[data-map-state="idle"]').waitFor();
+}
+
 /** What breaks the rules of WCAG 2.2 AA on the page that is shown: a line for every rule and place. */
 export async function inaccessible(page) {
   await page.evaluate(AXE);

@@ -96,6 +96,33 @@ describe("the map", () => {
     await close();
   });
 
+  it("takes the focus from nobody when it comes", async () => {
+    const { page, faults, close } = await open(browser, site);
+    let go;
+    const gate = new Promise((resolve) => { go = resolve; });
+    await page.route(/maplibre/, (route) => gate.then(() => route.fallback()));
+    await page.goto("/map");
+    const button = page.locator(".map-layers button");
+    const isAt = (element) => element === document.activeElement;
+    await button.focus();
+    go();
+    await drawn(page);
+    assert.ok(await button.evaluate(isAt), "it is still at the button");
+    await page.keyboard.press("Tab");
+    assert.ok(await page.locator(".map-controls button").first().evaluate(isAt), "and then at the map's own");
+    assert.ok(await button.isHidden(), "which is not needed any more");
+    // What is told of a cell anew, because the map was moved, does not lose who is at its link.
+    await page.locator("#map canvas").focus();
+    await page.keyboard.press("Enter");
+    const link = page.locator(".map-panel a");
+    await link.focus();
+    await cellsOf(page, () => page.locator(".map-controls button", { hasText: "Zoom out" }).evaluate((zoom) => zoom.click()));
+    await drawn(page);
+    assert.ok(await link.evaluate(isAt), "it is still at the link");
+    assert.deepEqual(faults, []);
+    await close();
+  });
+
   it("says so where the server fails, where there is no WebGL, and where there is no JavaScript; its table is there", async () => {
     const failing = await open(browser, site);
     await failing.page.route(/map\/cells\.json\?.*bbox=/, (route) => route.fulfill({ status: 500, body: "" }));

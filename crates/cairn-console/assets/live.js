@@ -34,7 +34,9 @@
     const link = document.createElement("a");
     link.setAttribute("href", "/network");
     link.textContent = "show";
+    const isAtLink = news.contains(document.activeElement);
     news.replaceChildren(`Epoch ${epoch} has closed: `, link);
+    if (isAtLink) link.focus({ preventScroll: true });
   };
 
   const told = {

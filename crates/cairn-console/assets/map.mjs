@@ -272,7 +272,9 @@
       const { asOf } = this.element.dataset;
       link.href = `/cells/${cell}${asOf === "" ? "" : `?as_of=${asOf}`}`;
       link.textContent = "Who is there, and what a newcomer would have earned";
+      const isAtLink = this.panel.contains(document.activeElement);
       this.panel.replaceChildren(title, list, link);
+      if (isAtLink) link.focus({ preventScroll: true });
       this.panel.dataset.cell = cell;
     }
 
@@ -303,7 +305,11 @@
     // The form switches the layer here instead of leading to its table.
     layers() {
       const form = this.element.querySelector(".map-layers");
-      form.querySelector("button").hidden = true;
+      const button = form.querySelector("button");
+      // Who is at the button keeps it until they have left it.
+      const hide = () => { button.hidden = document.activeElement !== button; };
+      button.addEventListener("blur", hide);
+      hide();
       form.addEventListener("change", (event) => {
         this.element.dataset.layer = event.target.value;
         this.ask();
