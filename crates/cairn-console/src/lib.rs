@@ -23,6 +23,7 @@
 mod address;
 mod answer;
 mod assets;
+pub mod basemap;
 mod beside;
 mod content;
 mod csv;

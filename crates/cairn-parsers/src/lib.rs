@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod answers;
+mod basemap;
 mod bridge;
 mod chain;
 mod chain_files;
@@ -52,6 +53,7 @@ parsers! {
     "amount", "digits that are read are printed again without leading zeros", names::amount;
     "answers", "what a client reads of an answer is written as JSON that it reads the same", answers::answers;
     "auditor-record", "a record that opens is what it was but for a torn end, and nothing is signed against a document", signing::auditor_record;
+    "basemap", "each tile of an archive that is taken is the same whichever was asked for before, and no larger than it may be; any other is refused with a code", basemap::basemap;
     "bundle", "entries that are read make the same bundle", merkle::bundle;
     "cbor", "a value that is read has the bytes that it was read from", vocabulary::cbor;
     "cell", "a cell that is read is printed as one that reads the same", names::cell;
