@@ -7,6 +7,7 @@ import { end } from "./setup.js";
 import "./tests/pages.js";
 import "./tests/keyboard.js";
 import "./tests/map.js";
+import "./tests/basemap.js";
 import "./tests/verify.js";
 import "./tests/explained.js";
 import "./tests/hostile.js";

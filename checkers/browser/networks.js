@@ -1,7 +1,8 @@
-// The networks that are looked at: a demo with everything in it, and two whose words are hostile.
+// The networks that are looked at: a demo with everything in it, two whose words are hostile, and those with a base map.
 
-import { writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { cairn, cairnJson, scratch, serve } from "./cairn.js";
 
@@ -47,5 +48,14 @@ export async function hostileDevices() {
 export async function hostileName() {
   const dir = join(scratch, "hostile-name");
   await cairn(["init", dir, "--name", HOSTILE.name, "--rehearsed", HOSTILE.rehearsed]);
+  return serve(dir);
+}
+
+/** A network in which nothing has happened, over one of the archives of `goldens/basemap`. */
+export async function overBasemap(archive) {
+  const dir = join(scratch, archive);
+  await cairn(["init", dir, "--name", archive]);
+  const path = fileURLToPath(new URL(`../../goldens/basemap/${archive}`, import.meta.url));
+  appendFileSync(join(dir, "network.toml"), `\n[console]\nbasemap = ${JSON.stringify(path)}\n`);
   return serve(dir);
 }

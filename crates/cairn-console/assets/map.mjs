@@ -4,6 +4,8 @@
 // of its element says how it stands: asleep, loading, idle, failed, or none where the browser cannot draw it.
 (() => {
   const STEPS = [0, 1, 2, 3, 4];
+  // Where the operator has no base map, there are the outlines of the world alone.
+  const NO_BASE = { open: () => {}, source: () => ({}), layers: () => [] };
 
   // Land and borders come as whole steps of 1e-2 degree.
   function line(steps) {
@@ -69,10 +71,19 @@
       }
       probe.getExtension("WEBGL_lose_context")?.loseContext();
       this.state("loading", "Loading the map.");
-      const { library, worker, world } = this.element.dataset;
-      const [maplibre, answer] = await Promise.all([import(library), fetch(world), this.bound()]);
+      const { library, worker, world, base } = this.element.dataset;
+      const drawsBase = base === undefined ? NO_BASE : import(base);
+      const [maplibre, drawn, answer] = await Promise.all([import(library), drawsBase, fetch(world), this.bound()]);
       maplibre.setWorkerUrl(new URL(worker, location.href).href);
+      this.base = drawn;
+      this.base.open(maplibre, this.baseSays());
       this.draw(maplibre, await answer.json());
+    }
+
+    // What the page says of the operator's base map.
+    baseSays() {
+      const { baseKind: kind, baseTiles: tiles, baseZooms: zooms, baseBounds: bounds } = this.element.dataset;
+      return { kind, tiles, zooms, bounds };
     }
 
     // Where the devices are, unless the page says it.
@@ -105,7 +116,7 @@
       });
       this.map.touchZoomRotate.disableRotation();
       this.map.keyboard.disableRotation();
-      this.map.on("error", (event) => this.state("failed", `The map failed: ${event.error?.message ?? "no reason is known"}.`));
+      this.map.on("error", (event) => this.fail(event));
       this.map.on("load", () => this.ask());
       this.map.on("moveend", () => this.ask());
       this.map.on("idle", () => this.settle());
@@ -117,6 +128,12 @@
       this.controls();
     }
 
+    // Without the operator's base map there are still the outlines of the world.
+    fail(event) {
+      if (event.sourceId === "base") this.element.dataset.baseState = "failed";
+      else this.state("failed", `The map failed: ${event.error?.message ?? "no reason is known"}.`);
+    }
+
     style(world) {
       const land = feature("MultiPolygon", world.land.map((polygon) => polygon.map(line)));
       const borders = feature("MultiLineString", world.borders.map(line));
@@ -125,6 +142,7 @@
         sources: {
           land: { type: "geojson", data: land },
           borders: { type: "geojson", data: borders },
+          ...this.base.source(this.baseSays()),
           cells: { type: "geojson", data: this.cells, promoteId: "cell" },
         },
         layers: [
@@ -132,6 +150,7 @@
           { id: "land", type: "fill", source: "land", paint: {} },
           { id: "coast", type: "line", source: "land", paint: { "line-width": 0.75 } },
           { id: "borders", type: "line", source: "borders", paint: { "line-width": 0.75 } },
+          ...this.base.layers(this.baseSays()),
           { id: "cells", type: "fill", source: "cells", paint: {} },
           { id: "stripes", type: "fill", source: "cells", filter: [">", ["coalesce", ["get", "step"], 0], 0], paint: {} },
           { id: "edges", type: "line", source: "cells", paint: {} },
@@ -141,6 +160,7 @@
     }
 
     paint(layer) {
+      if (layer.startsWith("base-")) return this.base.paint(layer, (name) => this.colour(name), this.dark.matches);
       const none = this.colour("none");
       const step = ["coalesce", ["get", "step"], -1];
       switch (layer) {

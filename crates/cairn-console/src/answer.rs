@@ -5,22 +5,25 @@ use serde::Serialize;
 
 use crate::address::{Address, Form};
 use crate::error::ConsoleError;
-use crate::map::Cells;
+use crate::map::{self, Cells};
 use crate::pages::{self, Page};
 use crate::reader::Reader;
 use crate::rows::Rows;
 use crate::source::Source;
-use crate::{assets, csv, markup};
+use crate::{assets, basemap, csv, markup};
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 const GEO_JSON: &str = "application/geo+json";
 const CSV: &str = "text/csv; charset=utf-8";
 
+/// Bytes that a packed file or tile unpacks to, at most.
+const UNPACKED_BYTES_MAX: u64 = 8 << 20;
+
 /// Pages are asked for again and again; whether they changed is told by their hash.
-const ALWAYS_ASK: &str = "no-cache";
+pub(crate) const ALWAYS_ASK: &str = "no-cache";
 /// Assets are named by their content.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
+pub(crate) const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// No script, no frame, nothing from elsewhere; styles and pictures of this site's own; forms to it.
 const STILL: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
@@ -47,7 +50,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn of(status: u16, content_type: &str, cache: &str, body: Vec<u8>) -> Self {
+    pub(crate) fn of(status: u16, content_type: &str, cache: &str, body: Vec<u8>) -> Self {
         let tag = format!("\"{}\"", &Hash::of(&body).to_hex()[..32]);
         let headers = vec![
             ("content-type", content_type.to_owned()),
@@ -85,23 +88,35 @@ impl Answer {
 
     /// A file of ours; a packed one says so.
     fn asset(asset: &assets::Asset) -> Self {
-        let mut answer = Self::of(200, asset.content_type, FOR_EVER, asset.bytes.to_vec());
-        if asset.is_packed {
-            answer.headers.extend([("content-encoding", "gzip".to_owned()), ("vary", "accept-encoding".to_owned())]);
-        }
-        answer
+        let answer = Self::of(200, asset.content_type, FOR_EVER, asset.bytes.to_vec());
+        if asset.is_packed { answer.packed() } else { answer }
     }
 
-    /// The same for a client that takes no gzip.
+    /// The same, whose body is packed with gzip.
+    pub(crate) fn packed(mut self) -> Self {
+        self.headers.extend([("content-encoding", "gzip".to_owned()), ("vary", "accept-encoding".to_owned())]);
+        self
+    }
+
+    /// The same for a client that takes no gzip. What is no gzip, or unpacks to more than is held of it, is refused.
     #[must_use]
     pub fn unpacked(mut self) -> Self {
-        if self.header("content-encoding").is_some()
-            && let Some(whole) = assets::unpacked(&self.body)
+        if self.header("content-encoding").is_none() {
+            return self;
+        }
+        self.headers.retain(|(name, _)| *name != "content-encoding");
+        match basemap::unpacked(&self.body, UNPACKED_BYTES_MAX).filter(|whole| whole.len() as u64 <= UNPACKED_BYTES_MAX)
         {
-            self.headers.retain(|(name, _)| *name != "content-encoding");
-            let tag = format!("\"{}\"", &Hash::of(&whole).to_hex()[..32]);
-            self.replace("etag", &tag);
-            self.body = whole;
+            Some(whole) => {
+                self.replace("etag", &format!("\"{}\"", &Hash::of(&whole).to_hex()[..32]));
+                self.body = whole;
+            }
+            None => {
+                (self.status, self.code) = (500, Some("MAP-DAMAGED"));
+                self.replace("cache-control", ALWAYS_ASK);
+                self.failure = Some("a tile of the base map does not unpack, or to more than is held of it".to_owned());
+                self.body.clear();
+            }
         }
         self
     }
@@ -143,6 +158,8 @@ enum Place<'a> {
     Map,
     /// Data alone: what a map asks for.
     MapCells,
+    /// A tile of the operator's base map.
+    MapTile([&'a str; 3]),
     Cell(&'a str),
     Entry(&'a str),
     Status,
@@ -152,7 +169,11 @@ enum Place<'a> {
 impl<'a> Place<'a> {
     /// The page of segments, in a form that it has.
     fn in_form(segments: &[&'a str], form: Form) -> Option<Self> {
-        Self::of(segments).filter(|place| *place != Self::MapCells || form == Form::Json)
+        Self::of(segments).filter(|place| match place {
+            Self::MapCells => form == Form::Json,
+            Self::MapTile(_) => form == Form::Html,
+            _ => true,
+        })
     }
 
     fn of(segments: &[&'a str]) -> Option<Self> {
@@ -176,6 +197,7 @@ impl<'a> Place<'a> {
             ["why", device, epoch] => Self::Why(device, epoch),
             ["map"] => Self::Map,
             ["map", "cells"] => Self::MapCells,
+            ["map", "tiles", zoom, x, y] => Self::MapTile([zoom, x, y]),
             ["cells", id] => Self::Cell(id),
             ["entries", index] => Self::Entry(index),
             ["status"] => Self::Status,
@@ -229,6 +251,7 @@ fn page(reader: &Reader<'_>, place: Place<'_>, address: &Address) -> Result<Answ
             let body = serde_json::to_vec(&cells).expect("cells are text, numbers and lists");
             Ok(Answer::of(200, GEO_JSON, ALWAYS_ASK, body))
         }
+        Place::MapTile(names) => map::tile::answer(reader, names, address),
         Place::Cell(id) => show(pages::cell::Cell::read(reader, id, address), address),
         Place::Entry(index) => show(pages::entry::Entry::read(reader, index, address), address),
         Place::Status => show(pages::status::Status::read(reader, address), address),

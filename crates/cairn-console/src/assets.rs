@@ -2,7 +2,6 @@
 //!
 //! Files of others are kept packed, as browsers take them; `assets/vendor/README.md` says where they came from.
 
-use std::io::Read;
 use std::sync::LazyLock;
 
 use cairn_core::Hash;
@@ -85,7 +84,7 @@ static VERIFY_MODULES: LazyLock<Vec<Asset>> = LazyLock::new(|| VERIFY_FILES.map(
 
 /// Every asset.
 fn all() -> impl Iterator<Item = &'static Asset> {
-    [&*STYLE, &*ICON, &*LIVE, &*VERIFY, &*MAP, &*MAPLIBRE, &*MAPLIBRE_WORKER, &*WORLD]
+    [&*STYLE, &*ICON, &*LIVE, &*VERIFY, &*MAP, &*BASEMAP, &*MAPLIBRE, &*MAPLIBRE_WORKER, &*WORLD]
         .into_iter()
         .chain(VERIFY_MODULES.iter())
 }
@@ -108,12 +107,10 @@ pub(crate) static WORLD: LazyLock<Asset> =
 pub(crate) static MAP: LazyLock<Asset> =
     LazyLock::new(|| asset("map", "mjs", "text/javascript; charset=utf-8", include_bytes!("../assets/map.mjs")));
 
-/// The bytes of a packed file; `None` where they are not gzip.
-pub(crate) fn unpacked(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut whole = Vec::new();
-    flate2::read::GzDecoder::new(bytes).read_to_end(&mut whole).ok()?;
-    Some(whole)
-}
+/// How the operator's base map is drawn, loaded by [`MAP`] where there is one.
+pub(crate) static BASEMAP: LazyLock<Asset> = LazyLock::new(|| {
+    asset("basemap", "mjs", "text/javascript; charset=utf-8", include_bytes!("../assets/basemap.mjs"))
+});
 
 /// The asset of a path.
 pub(crate) fn find(path: &str) -> Option<&'static Asset> {
@@ -166,7 +163,7 @@ mod tests {
             ("maplibre-gl-worker.mjs.gz", &*MAPLIBRE_WORKER),
             ("world.json.gz", &*WORLD),
         ] {
-            let unpacked = unpacked(asset.bytes).unwrap();
+            let unpacked = crate::basemap::unpacked(asset.bytes, 8 << 20).unwrap();
             let line = list.lines().find(|line| line.starts_with(&format!("| `{file}` |"))).unwrap();
             assert!(line.contains(&format!("`{}`", Hash::of(&unpacked).to_hex())), "{file}");
         }

@@ -34,6 +34,9 @@ pub enum ConsoleError {
     /// What the ledger says does not stand under its own statement.
     #[error("{0}")]
     NotProved(#[from] crate::why::NotProved),
+    /// The operator's base map could not be read.
+    #[error(transparent)]
+    Basemap(#[from] crate::basemap::BadBasemap),
     /// The writer failed in the middle of a change.
     #[error("the ledger is unusable: the writer failed in the middle of a change")]
     Stopped,
@@ -58,6 +61,7 @@ impl ConsoleError {
             Self::Ledger(error) => error.code(),
             Self::Log(error) => error.code(),
             Self::NotProved(_) => crate::why::NotProved::CODE,
+            Self::Basemap(error) => error.code(),
             Self::Stopped => "NET-STOPPED",
         }
     }
@@ -79,7 +83,7 @@ impl ConsoleError {
                 LogError::NoCheckpoint | LogError::NotCovered { .. } | LogError::Merkle(MerkleError::Index { .. }),
             ) => 404,
             Self::Stopped => 503,
-            Self::Ledger(_) | Self::Log(_) | Self::NotProved(_) => 500,
+            Self::Ledger(_) | Self::Log(_) | Self::NotProved(_) | Self::Basemap(_) => 500,
         }
     }
 
@@ -87,7 +91,7 @@ impl ConsoleError {
     #[must_use]
     pub fn told(&self) -> String {
         match self {
-            Self::Ledger(_) | Self::Log(_) if self.status() == 500 => {
+            Self::Ledger(_) | Self::Log(_) | Self::Basemap(_) if self.status() == 500 => {
                 "what was asked for could not be read; the operator sees why".to_owned()
             }
             error => error.to_string(),

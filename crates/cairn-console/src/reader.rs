@@ -21,6 +21,7 @@ use cairn_core::{Account, Amount, DeviceId, Domain, NetworkId};
 use cairn_ledger::{ClosedEpochs, Compared, JudgedEpoch, Ledger, LedgerError, NetworkClock, Places};
 use cairn_log::LogReader;
 
+use crate::basemap::Basemap;
 use crate::error::ConsoleError;
 use crate::money::Money;
 use crate::newcomer::{Newcomer, newcomer};
@@ -72,6 +73,8 @@ pub struct Reader<'a> {
     pub standing: Standing,
     /// The folder of what chains said that they paid ([`crate::settled`]), if it is kept.
     pub settled: Option<&'a Path>,
+    /// The operator's base map, if there is one.
+    pub basemap: Option<&'a Basemap>,
     /// What only the gateway can say.
     pub word: &'a dyn Word,
 }

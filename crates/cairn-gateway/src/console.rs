@@ -89,6 +89,7 @@ pub(crate) async fn page(State(front): State<Arc<Front>>, request: Request) -> R
             clock: front.clock,
             standing,
             settled: front.options.settled.as_deref(),
+            basemap: front.options.basemap.as_deref(),
             word: &OwnWord(front),
         };
         let answer = cairn_console::answer(&reader, &path, &query);

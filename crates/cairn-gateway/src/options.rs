@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cairn_console::basemap::Basemap;
+
 use crate::address::{Block, ProxyHeader};
 use crate::blobs::BlobOptions;
 use crate::buckets::Rate;
@@ -86,6 +88,8 @@ pub struct GatewayOptions {
     pub signatures: Option<PathBuf>,
     /// The folder of what chains said that they paid, as `cairn chain record` writes it, for pages. Default none.
     pub settled: Option<PathBuf>,
+    /// The base map of the console's maps. Default none: the outlines of the world alone.
+    pub basemap: Option<Arc<Basemap>>,
     /// The blobs of jobs. Without a folder, the default, none are kept.
     pub blobs: Option<BlobOptions>,
     /// The broker that devices publish their reports at. Default none.
@@ -134,6 +138,7 @@ impl Default for GatewayOptions {
             witnessing: None,
             signatures: None,
             settled: None,
+            basemap: None,
             blobs: None,
             broker: None,
             till: None,

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::keys::Key;
 
 mod blobs;
+mod console;
 mod gateway;
 mod mqtt;
 pub mod node;
@@ -21,6 +22,7 @@ mod till;
 mod witnessing;
 
 pub use blobs::BlobsConfig;
+pub use console::ConsoleConfig;
 pub use gateway::GatewayConfig;
 pub use mqtt::MqttConfig;
 pub use till::TillConfig;
@@ -142,6 +144,9 @@ pub struct Config {
     /// How the gateway runs.
     #[serde(default)]
     pub gateway: GatewayConfig,
+    /// What the console's pages show beside the network.
+    #[serde(default)]
+    pub console: ConsoleConfig,
     /// How the log and the ledger are kept.
     #[serde(default)]
     pub storage: StorageConfig,

@@ -15,7 +15,7 @@ use crate::csv::Table;
 use crate::error::ConsoleError;
 use crate::map::{Layer, Numbers};
 use crate::markup::link;
-use crate::markup::map::{Shown, map};
+use crate::markup::map::{Base, Shown, map};
 use crate::markup::table::{facts, numbers, pager, table, words};
 use crate::money::Money;
 use crate::reader::Reader;
@@ -40,6 +40,8 @@ pub(crate) struct Map {
     area: Option<Area>,
     #[serde(skip)]
     is_first: bool,
+    #[serde(skip)]
+    base: Option<Base>,
 }
 
 /// What draws the map.
@@ -93,6 +95,7 @@ impl Map {
             next: None,
             area: None,
             is_first: after.is_none(),
+            base: reader.basemap.map(Base::of),
         };
         if let Some(epoch) = as_of.epoch {
             let places = reader.places(epoch)?;
@@ -180,7 +183,7 @@ impl Page for Map {
         let caption = format!("Cells, {}", self.layer.order());
         html! {
             p { "Devices stand in cells of the " span.quiet { "H3" } " grid, as they enrolled: a place is told no finer than its owner agreed to." }
-            (map(&Shown { as_of: self.as_of, layer: self.layer, area: self.area.as_ref() }))
+            (map(&Shown { as_of: self.as_of, layer: self.layer, area: self.area.as_ref(), base: self.base.as_ref() }))
             @if let Some(total) = &self.total {
                 h2 { "All devices" }
                 (facts(&[

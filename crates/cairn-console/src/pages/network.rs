@@ -15,7 +15,7 @@ use crate::csv::Table;
 use crate::error::ConsoleError;
 use crate::map::Layer;
 use crate::markup::chart::{Axes, Point, line};
-use crate::markup::map::{Shown, map};
+use crate::markup::map::{Base, Shown, map};
 use crate::markup::table::{facts, numbers, table, words};
 use crate::markup::{link, live};
 use crate::money::Money;
@@ -45,6 +45,8 @@ pub(crate) struct Network {
     signed: Vec<Signed>,
     /// What is no part of a statement yet.
     since: Since,
+    #[serde(skip)]
+    base: Option<Base>,
 }
 
 /// What an epoch paid.
@@ -108,7 +110,7 @@ impl Network {
         });
         let paid = paid.collect();
         let (signed, _) = signed(reader, last.map(|number| number.saturating_add(1)), EPOCHS_SIGNED)?;
-        Ok(Self { source, epoch, asset, paid, signed, since: since(reader, info)? })
+        Ok(Self { source, epoch, asset, paid, signed, since: since(reader, info)?, base: reader.basemap.map(Base::of) })
     }
 }
 
@@ -150,7 +152,7 @@ impl Page for Network {
         html! {
             (live::line(self.since.open_epoch))
             @if let Some(epoch) = &self.epoch {
-                (map(&Shown { as_of, layer: Layer::Score, area: None }))
+                (map(&Shown { as_of, layer: Layer::Score, area: None, base: self.base.as_ref() }))
                 p { a href="/map" { "The map on a page of its own, with its table of cells" } }
                 (super::epoch::balance(epoch, &self.asset))
                 (balance_told(epoch, &self.asset))

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod basemap;
 mod beside;
 mod hostile;
 mod kept;

@@ -3,6 +3,7 @@
 use std::sync::RwLock;
 
 use cairn_api::Health;
+use cairn_console::basemap::Basemap;
 use cairn_console::word::{Silent, Word};
 use cairn_console::{Answer, Reader, Standing};
 use cairn_core::ed25519::SigningKey;
@@ -25,6 +26,8 @@ pub struct Site {
     pub closed: Vec<cairn_core::epoch::EpochStatement>,
     /// Where what chains said is written down.
     pub settled: std::path::PathBuf,
+    /// The operator's base map.
+    pub basemap: Option<Basemap>,
     _folder: TempDir,
 }
 
@@ -46,6 +49,7 @@ impl Site {
             devices,
             closed,
             settled: folder.path().join("settled"),
+            basemap: None,
             _folder: folder,
         }
     }
@@ -70,6 +74,7 @@ impl Site {
                 checkpoint_age_ms: 1_500,
             }),
             settled: Some(&self.settled),
+            basemap: self.basemap.as_ref(),
             word,
         };
         cairn_console::answer(&reader, path, query).unwrap_or_else(|| panic!("no page at {address}"))

@@ -68,6 +68,7 @@ fn begin(
             .map(|options| WitnessingOptions { evidence: evidence.map(Path::to_owned), ..options }),
         signatures: Some(folder.signatures()),
         settled: Some(folder.settled()),
+        basemap: config.console.open_basemap(folder.root())?,
         blobs: Some(config.blobs.options(folder.blobs())?),
         broker: config.mqtt.as_ref().map(|mqtt| mqtt.options(folder.root())).transpose()?,
         till: till.map(|till| -> Arc<dyn Till> { Arc::new(till) }),
