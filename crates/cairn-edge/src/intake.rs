@@ -244,7 +244,7 @@ mod tests {
         assert!(intake.take("a", raw(500)) && intake.finish());
         let pushed = pushed.lock().unwrap();
         assert_eq!(pushed.len(), 2);
-        assert_eq!(pushed[0].marks, [("a".to_owned(), vec![1]), ("b".to_owned(), vec![1])]);
+        assert_eq!(pushed[0].marks, [("a".to_owned(), vec![1].into()), ("b".to_owned(), vec![1].into())]);
         for item in pushed.iter() {
             let kept = lock(&store(&disk)).get(&item.blobs[0].0).unwrap().unwrap();
             assert_eq!(recompute(&kept).unwrap().body.encode(), item.body);

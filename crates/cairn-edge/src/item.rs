@@ -4,7 +4,7 @@ use cairn_core::cbor::Value;
 use cairn_core::report::{ClockSource, ReportBody, ReportedPlace, flag};
 use cairn_core::{DeviceId, Hash};
 
-use crate::Stamp;
+use crate::{Mark, Stamp};
 
 /// When something was measured, as far as that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +53,8 @@ pub struct Item {
     pub subject: Option<DeviceId>,
     /// What is kept beside the log, by SHA-256 and size: the raw input of a reduction, the original of a translation.
     pub blobs: Vec<(Hash, u64)>,
-    /// Where sources go on when this is kept, by their names: see [`crate::Raw::mark`]. No part of the report.
-    pub marks: Vec<(String, Vec<u8>)>,
+    /// Where sources go on when this is kept, by their names. No part of the report.
+    pub marks: Vec<(String, Mark)>,
 }
 
 impl Item {

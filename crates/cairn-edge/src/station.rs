@@ -1,7 +1,7 @@
 //! What runs next to the hardware, put together: sources feed windows, windows are closed into the queue, and somebody sends.
 //!
 //! Promised: what a source handed over and was told is taken waits on disk, or is still in a window and comes from the source
-//! again (a file, a session of a broker) or is lost with the process (a line on standard input); a stop closes every window first.
+//! again (a file) or is lost with the process (a line on standard input, a message); a stop closes every window first.
 //! While nothing can be kept, nothing more is taken, and memory stays bounded.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -47,7 +47,8 @@ impl Station {
     pub fn run(self, told: &Told<'_>, stop: &Stop) -> Result<Measured, String> {
         let keeping = Keeping::of(self.queue, told);
         let push = |item: &Item| keeping.push(item);
-        let intake = Intake::of(self.windows, self.store, self.clock, &push, told);
+        let windows = self.windows.going_on(keeping.queue().marks());
+        let intake = Intake::of(windows, self.store, self.clock, &push, told);
         let ended = intake::run(self.sources, &intake, stop)?;
         // What was not taken a moment ago is offered once more.
         let is_kept = intake.finish() && keeping.flush();
@@ -122,5 +123,7 @@ impl<'a> Keeping<'a> {
     }
 }
 
+#[cfg(test)]
+mod late;
 #[cfg(test)]
 mod tests;

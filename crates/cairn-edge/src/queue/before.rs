@@ -3,12 +3,11 @@
 //! It is kept twice, `counts` and a copy with a checksum: where one is damaged the other is as good, and nothing is lost. The copy is
 //! written first.
 
-use std::collections::BTreeMap;
-
 use cairn_client::names::Mended;
-use cairn_core::cbor::{self, CborError, Decoder, Encoder};
+use cairn_core::cbor::{self, Decoder, Encoder};
 use cairn_log::{Disk, FileError, read_whole, replace_whole};
 
+use super::marks::{self, Marks};
 use super::segment::Counts;
 use crate::EdgeError;
 
@@ -16,7 +15,8 @@ const FILE: &str = "counts";
 const COPY: &str = "counts.copy";
 /// Both files.
 pub(super) const FILES: [&str; 2] = [FILE, COPY];
-const FILE_BYTES_MAX: u64 = 4 << 20;
+/// More than as many marks take as there may be, with all that is kept beyond them.
+const FILE_BYTES_MAX: u64 = 32 << 20;
 /// More sources than ever fed one folder.
 const MARKS_MAX: usize = 1_024;
 
@@ -30,7 +30,7 @@ pub(super) struct Before {
     /// What happened in them.
     pub counts: Counts,
     /// The last mark of each source in them.
-    pub marks: BTreeMap<String, Vec<u8>>,
+    pub marks: Marks,
 }
 
 impl Before {
@@ -67,10 +67,10 @@ impl Before {
             out.uint(number);
         }
         // Sources come and go by configuration; names beyond the bound are not worth a queue that does not open.
-        let marks = || self.marks.iter().take(MARKS_MAX);
-        out.array(marks().count());
-        for (source, mark) in marks() {
-            out.array(2).bytes(source.as_bytes()).bytes(mark);
+        let marked = || self.marks.iter().take(MARKS_MAX);
+        out.array(marked().count());
+        for (source, mark) in marked() {
+            marks::encode(&mut out, source, mark);
         }
         let bytes = out.into_bytes();
         replace_whole(disk, COPY, &[&crc32c::crc32c(&bytes).to_be_bytes(), bytes.as_slice()].concat())?;
@@ -97,14 +97,7 @@ fn decode(bytes: &[u8]) -> cbor::Result<Before> {
     input.array_exact(7)?;
     let (upto, floor) = (input.uint()?, input.uint()?);
     let counts = Counts { taken: input.uint()?, promised: input.uint()?, refused: input.uint()?, lost: input.uint()? };
-    let marks = input.list(MARKS_MAX, |input| {
-        let at = input.position();
-        input.array_exact(2)?;
-        let (source, mark) = (input.bytes()?.to_vec(), input.bytes()?.to_vec());
-        input.leave();
-        let source = String::from_utf8(source).map_err(|_| CborError::Range { at, what: "no name of a source" })?;
-        Ok((source, mark))
-    })?;
+    let marks = input.list(MARKS_MAX, marks::decode)?;
     input.leave();
     input.end()?;
     Ok(Before { upto, floor, counts, marks: marks.into_iter().collect() })

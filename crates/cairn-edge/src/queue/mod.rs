@@ -17,6 +17,7 @@
 //! after reading it back, so whatever was not synced is written again into another file.
 
 mod before;
+mod marks;
 mod record;
 mod recovery;
 mod runs;
@@ -39,7 +40,7 @@ pub use segment::Counts;
 use segment::{Segment, Writing};
 use writing::check;
 
-use crate::{EdgeError, Item, When};
+use crate::{EdgeError, Item, Mark, When};
 
 /// Items in memory at once.
 const WINDOW_ITEMS: usize = 512;
@@ -96,6 +97,7 @@ pub struct DamagedSegment {
 /// A queue over a folder, held by this program alone.
 pub struct Queue {
     disk: Arc<dyn Disk>,
+    network: NetworkId,
     device: DeviceId,
     limits: QueueLimits,
     boot: u32,
@@ -142,6 +144,7 @@ impl Queue {
         let (boot, counter) = QUEUE.count_start(&*disk, device, None, || recovery::highest_boot(&*disk))?;
         let mut queue = Self {
             disk,
+            network,
             device,
             limits,
             boot,
@@ -257,6 +260,9 @@ impl Queue {
         let bytes = check(&records)?;
         if records.is_empty() {
             return self.flush().map(|()| 0);
+        }
+        if records.iter().any(Record::is_of_second_format) {
+            QUEUE.raise(&*self.disk, self.network, self.device)?;
         }
         let lost = self.make_room(bytes)?;
         self.next_ordinal = first + count;
@@ -387,9 +393,9 @@ impl Queue {
     }
 
     /// Where each source goes on, by its name: the last mark that came with an item, once that is durable, also after the item
-    /// has left.
+    /// has left; and what is kept beyond it.
     #[must_use]
-    pub fn marks(&self) -> BTreeMap<String, Vec<u8>> {
+    pub fn marks(&self) -> BTreeMap<String, Mark> {
         let mut marks = self.before.marks.clone();
         self.segments.iter().for_each(|segment| marks.extend(segment.marks.clone()));
         marks

@@ -8,6 +8,7 @@ use cairn_core::cbor::{self, CborError, Decoder, Encoder, Value};
 use cairn_core::report::{ClockSource, ReportedPlace};
 use cairn_core::{DeviceId, Hash};
 
+use super::marks;
 use crate::{Item, When};
 
 const MAGIC: [u8; 2] = [0xca, 0x1e];
@@ -16,10 +17,8 @@ const HEAD_BYTES: usize = 10;
 pub(super) const BODY_BYTES_MAX: usize = 64 << 20;
 const RECORDS_MAX: usize = 1 << 20;
 const BLOBS_MAX: usize = 64;
-/// Sources that one item may come from, and the bytes of one's name.
+/// Sources that one item may come from.
 const MARKS_MAX: usize = 64;
-const NAME_BYTES_MAX: usize = 256;
-const MARK_BYTES_MAX: usize = 1_024;
 
 /// How an item left the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +84,11 @@ impl Record {
             Self::Item { ordinal, .. } => Some(*ordinal),
             _ => None,
         }
+    }
+
+    /// Whether programs that know but the first format of the folder cannot read it.
+    pub fn is_of_second_format(&self) -> bool {
+        matches!(self, Self::Item { item, .. } if item.marks.iter().any(|(_, mark)| !mark.beyond.is_empty()))
     }
 
     fn encode(&self, out: &mut Encoder) {
@@ -202,7 +206,7 @@ fn encode_item(out: &mut Encoder, item: &Item) {
     if !item.marks.is_empty() {
         out.int(8).array(item.marks.len());
         for (source, mark) in &item.marks {
-            out.array(2).bytes(source.as_bytes()).bytes(mark);
+            marks::encode(out, source, mark);
         }
     }
 }
@@ -220,7 +224,7 @@ fn decode_item(input: &mut Decoder<'_>) -> cbor::Result<Item> {
             5 => item.place = Some(decode_place(input)?),
             6 => item.subject = Some(DeviceId(input.bytes_exact()?)),
             7 => item.blobs = input.list(BLOBS_MAX, decode_blob)?,
-            8 => item.marks = input.list(MARKS_MAX, decode_mark)?,
+            8 => item.marks = input.list(MARKS_MAX, marks::decode)?,
             _ => keys.unknown(input, key)?,
         }
     }
@@ -284,20 +288,6 @@ fn decode_blob(input: &mut Decoder<'_>) -> cbor::Result<(Hash, u64)> {
     Ok(blob)
 }
 
-fn decode_mark(input: &mut Decoder<'_>) -> cbor::Result<(String, Vec<u8>)> {
-    let at = input.position();
-    input.array_exact(2)?;
-    let (source, mark) = (input.bytes()?, input.bytes()?);
-    if source.len() > NAME_BYTES_MAX || mark.len() > MARK_BYTES_MAX {
-        return Err(CborError::Range { at, what: "a mark that is too long" });
-    }
-    let source =
-        String::from_utf8(source.to_vec()).map_err(|_| CborError::Range { at, what: "no name of a source" })?;
-    let mark = (source, mark.to_vec());
-    input.leave();
-    Ok(mark)
-}
-
 /// Reads the records of a segment one after the other.
 pub(super) struct Scan<'a> {
     bytes: &'a [u8],
@@ -353,17 +343,20 @@ fn frame_at(bytes: &[u8], at: usize) -> Option<(Vec<Record>, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Mark, Stretch};
 
     fn records() -> Vec<Record> {
         let at = When::At { time_ms: 1_700_000_000_000, source: ClockSource::Ntp, error_ms: 12 };
         let body = || Value::map(vec![(4, Value::Int(146))]);
+        let stretch = |first, last| Stretch { first: vec![first], last: vec![last] };
+        let beyond = Mark { at: vec![], beyond: vec![stretch(1, 2), stretch(4, 4)] };
         let exact = |altitude| Some(ReportedPlace::Exact { lat_e7: -1, lon_e7: 2, altitude });
         let full = |place| Item {
             flags: 5,
             place,
             subject: Some(DeviceId([3; 16])),
             blobs: vec![(Hash([4; 32]), 77), (Hash([5; 32]), 0)],
-            marks: vec![("file /var/log/mètre".to_owned(), vec![0, 255]), ("b".to_owned(), vec![])],
+            marks: vec![("file /var/log/mètre".to_owned(), vec![0, 255].into()), ("b".to_owned(), beyond.clone())],
             ..Item::of(at, "sensing/1", body())
         };
         let items = [

@@ -1,11 +1,11 @@
 //! Segments: files of records, each written in one start of the process and never again.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
 use cairn_log::{Disk, DiskFile};
 
+use super::marks::Marks;
 use super::record::{Outcome, Record};
 use crate::EdgeError;
 
@@ -55,12 +55,12 @@ pub(super) struct Segment {
     pub open: u64,
     pub counts: Counts,
     /// The last durable mark of each source in it.
-    pub marks: BTreeMap<String, Vec<u8>>,
+    pub marks: Marks,
 }
 
 impl Segment {
     pub fn numbered(number: u64) -> Self {
-        Self { number, bytes: 0, items: None, open: 0, counts: Counts::default(), marks: BTreeMap::new() }
+        Self { number, bytes: 0, items: None, open: 0, counts: Counts::default(), marks: Marks::new() }
     }
 
     pub fn has(&self, ordinal: u64) -> bool {

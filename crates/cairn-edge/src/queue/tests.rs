@@ -22,7 +22,10 @@ fn open(disk: &FaultyDisk, limits: QueueLimits) -> Result<Queue, EdgeError> {
 fn item(number: u64) -> Item {
     let at = When::At { time_ms: 1_000 * number, source: ClockSource::Ntp, error_ms: 5 };
     let body = Value::map(vec![(1, Value::Int(i64::try_from(number).unwrap()))]);
-    Item { marks: vec![("counter".to_owned(), number.to_be_bytes().to_vec())], ..Item::of(at, "sensing/1", body) }
+    Item {
+        marks: vec![("counter".to_owned(), number.to_be_bytes().to_vec().into())],
+        ..Item::of(at, "sensing/1", body)
+    }
 }
 
 fn number(item: &Item) -> u64 {
@@ -35,7 +38,7 @@ fn numbers(queue: &mut Queue) -> Vec<u64> {
 
 /// Where the source goes on.
 fn marked(queue: &Queue) -> u64 {
-    let mark = queue.marks().get("counter").map(|mark| u64::from_be_bytes(mark.as_slice().try_into().unwrap()));
+    let mark = queue.marks().get("counter").map(|mark| u64::from_be_bytes(mark.at.as_slice().try_into().unwrap()));
     mark.unwrap_or(0)
 }
 
@@ -127,7 +130,7 @@ fn a_folder_is_one_devices_of_one_network_and_one_process_s() {
         assert!(refused.hint().is_some());
     }
     assert_eq!(open(&disk, TINY).unwrap().boot(), 2);
-    let later = format!("cairn queue 2\n{NETWORK}\n{DEVICE}\n");
+    let later = format!("cairn queue 3\n{NETWORK}\n{DEVICE}\n");
     replace_whole(&disk, "identity", later.as_bytes()).unwrap();
     let refused = open(&disk, TINY).err().unwrap();
     assert_eq!((refused.code(), refused.hint().is_some()), ("EDGE-FORMAT", true));
@@ -290,11 +293,36 @@ fn what_makes_no_report_is_refused_whole() {
     let disk = FaultyDisk::new(1, Faults::default());
     let mut queue = open(&disk, TINY).unwrap();
     let large = Item { body: Value::Bytes(vec![0; 40_000]), ..item(2) };
-    let long_mark = Item { marks: vec![("a".to_owned(), vec![0; 1_025])], ..item(2) };
+    let long_mark = Item { marks: vec![("a".to_owned(), vec![0; 1_025].into())], ..item(2) };
     for bad in [large, long_mark] {
         assert_eq!(queue.push(vec![item(1), bad]).unwrap_err().code(), "EDGE-TOO-LARGE");
     }
     assert!(queue.is_empty());
+}
+
+#[test]
+fn no_program_that_cannot_read_it_goes_on_with_what_is_kept_beyond_a_mark_whatever_crashes() {
+    let stretch = crate::Stretch { first: vec![2], last: vec![3] };
+    let mark = Mark { at: vec![1], beyond: vec![stretch] };
+    let later = Item { marks: vec![("late".to_owned(), mark.clone())], ..item(2) };
+    for crash_at in 1.. {
+        let disk = FaultyDisk::new(crash_at, Faults::default());
+        let mut queue = open(&disk, TINY).unwrap();
+        queue.push(vec![item(1)]).unwrap();
+        let crash_at = Some(disk.operations() + crash_at);
+        drop(queue);
+        disk.kill(Faults { crash_at, ..Faults::default() });
+        let is_taken = open(&disk, TINY).and_then(|mut queue| queue.push(vec![later.clone()])).is_ok();
+        disk.cut_power(Faults::default());
+        let identity = disk.files().into_iter().find(|(name, _)| name == "identity").unwrap().1;
+        let is_raised = identity.starts_with(b"cairn queue 2\n");
+        let marks = open(&disk, TINY).unwrap().marks();
+        assert!(is_raised || !marks.contains_key("late"), "crash at {crash_at:?}");
+        if is_taken {
+            assert_eq!(marks.get("late"), Some(&mark));
+            break;
+        }
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::config::Align;
 use super::raw::{LENGTH_MS_MAX, Payload, RAW_BYTES_MAX, RawWindow, SAMPLES_MAX, SOURCES_MAX, Sample, Span};
 use super::recipe::Recipe;
 use super::trail::Trail;
-use crate::{ClockSource, Item, Raw, Stamp, When};
+use crate::{ClockSource, Item, Mark, Raw, Stamp, When};
 
 /// How long after its end a window waits for what is under way.
 const LINGER_MS: u64 = 2_000;
@@ -84,11 +84,22 @@ impl Windows {
         self
     }
 
+    /// Goes on where sources, by their names, did before a restart.
+    #[must_use]
+    pub fn going_on(mut self, marks: BTreeMap<String, Mark>) -> Self {
+        self.trails = marks.into_iter().map(|(source, mark)| (source, Trail::going_on(mark))).collect();
+        self
+    }
+
     /// Puts what came from `source` at `now` into its window. Answers the windows that are closed by that.
     ///
     /// # Errors
     /// [`NotYet`]: it was not taken, and should be offered again.
     pub fn take(&mut self, source: &str, raw: Raw, now: Stamp) -> Result<Vec<Closed>, NotYet> {
+        if let (true, Some(mark)) = (raw.is_nothing(), &raw.mark) {
+            self.trails.entry(source.to_owned()).or_default().pass(mark.clone());
+            return Ok(self.tick(now));
+        }
         let (span, at_ms, clock) = self.place(raw.said_ms, now)?;
         let mut closed = self.tick(now);
         let before_ms = self.joined_ms.saturating_sub(span.start_ms);
@@ -102,10 +113,26 @@ impl Windows {
         open.latest_boot_ms = now.boot_ms;
         // What is left out is counted, and lies in no window that a mark would wait for; the next mark stands for it.
         if open.take(source, at_ms.saturating_sub(span.start_ms), clock, &raw) {
-            let trail = self.trails.entry(source.to_owned()).or_default();
-            trail.step(span, raw.mark, |span| self.open.contains_key(span));
+            self.trails.entry(source.to_owned()).or_default().step(span, raw.mark);
+            closed.extend(self.shorten(source));
         }
         Ok(closed)
+    }
+
+    /// Closes the windows that hold a source's mark up, where what is kept beyond it takes too much.
+    fn shorten(&mut self, source: &str) -> Vec<Closed> {
+        let mut closed = Vec::new();
+        if !self.trails.get(source).is_some_and(Trail::is_too_long) {
+            return closed;
+        }
+        while let Some(span) = self.trails.get(source).and_then(Trail::holds_up) {
+            let Some(open) = self.open.remove(&span) else { break };
+            closed.push(self.close(span, open));
+        }
+        if let Some(trail) = self.trails.get_mut(source) {
+            trail.shorten();
+        }
+        closed
     }
 
     /// The windows whose time is over at `now`, in order of their start.
@@ -181,7 +208,7 @@ impl Windows {
         let used: Vec<Quantity> = samples.iter().flat_map(|sample| sample.values.keys().copied()).collect();
         let window = RawWindow { recipe: self.recipe.only(used), span, sources: names, samples, left_out };
         let raw = window.encode();
-        let mut marks = self.marks();
+        self.trails.values_mut().for_each(|trail| trail.advance(|span| self.open.contains_key(span)));
         let when = match clock {
             Some((source, error_ms)) if !span.is_since_boot => When::At { time_ms: span.start_ms, source, error_ms },
             _ => When::Since { boot_ms: span.start_ms },
@@ -189,24 +216,12 @@ impl Windows {
         let item = window.reduce().map(|body| {
             let mut item = Item::of(when, SCHEMA, body.encode());
             item.blobs = vec![(Hash::of(&raw), raw.len() as u64)];
-            item.marks = core::mem::take(&mut marks);
+            // Where the reducers say nothing, marks go with the next item; and so do those of more sources than an item has.
+            let news = self.trails.iter_mut().filter_map(|(source, trail)| Some((source.clone(), trail.news()?)));
+            item.marks = news.take(SOURCES_MAX).collect();
             item
         });
-        // Where the reducers say nothing, marks go with the next item.
-        for (source, mark) in marks {
-            self.trails.entry(source).or_default().ready = Some(mark);
-        }
         Closed { raw, item }
-    }
-
-    /// The marks that may be kept now.
-    fn marks(&mut self) -> Vec<(String, Vec<u8>)> {
-        let open = &self.open;
-        let ready = self.trails.iter_mut().filter_map(|(source, trail)| {
-            trail.advance(|span| open.contains_key(span));
-            Some((source.clone(), trail.ready.take()?))
-        });
-        ready.collect()
     }
 }
 
@@ -285,6 +300,16 @@ mod tests {
         closed.iter().filter_map(|closed| closed.item.as_ref()).map(of).collect()
     }
 
+    /// The marks of one item: where its source goes on, and what is kept beyond that.
+    fn told(marks: &[(String, Mark)]) -> String {
+        let shown = |mark: &Vec<u8>| String::from_utf8(mark.clone()).unwrap();
+        let of = |(_, mark): &(String, Mark)| {
+            let beyond = mark.beyond.iter().map(|own| format!("{} to {}", shown(&own.first), shown(&own.last)));
+            core::iter::once(shown(&mark.at)).chain(beyond).collect::<Vec<_>>().join(", ")
+        };
+        marks.iter().map(of).collect::<Vec<_>>().join("; ")
+    }
+
     #[test]
     fn windows_begin_at_multiples_of_utc_and_close_when_they_are_over() {
         let mut open = windows();
@@ -361,20 +386,46 @@ mod tests {
     #[test]
     fn a_mark_is_kept_only_with_all_that_came_up_to_it() {
         let mut open = windows();
-        let marks = |closed: &[Closed]| -> Vec<Vec<String>> {
-            let of =
-                |item: &Item| item.marks.iter().map(|(_, mark)| String::from_utf8(mark.clone()).unwrap()).collect();
-            closed.iter().filter_map(|closed| closed.item.as_ref()).map(of).collect()
+        let marks = |closed: &[Closed]| -> Vec<String> {
+            closed.iter().filter_map(|closed| closed.item.as_ref()).map(|item| told(&item.marks)).collect()
         };
         let at = |ms| stamp(ms, Some(NOON + ms));
         assert!(open.take("file", raw(2000, None), at(59_000)).unwrap().is_empty());
         assert!(open.take("file", raw(2100, None), at(61_000)).unwrap().is_empty());
         // The next window is open already, and what is in it is on no disk.
-        assert_eq!(marks(&open.tick(at(63_100))), [["2000"]]);
-        // What is late for a window that is closed holds up what came behind it.
+        assert_eq!(marks(&open.tick(at(63_100))), ["2000"]);
+        // What is late for a window that is closed has another, which is closed first; what came before it is not kept then.
         assert!(open.take("file", raw(2200, Some(NOON)), at(64_000)).unwrap().is_empty());
-        assert!(open.take("file", raw(2300, None), at(65_000)).unwrap().is_empty());
-        assert_eq!(marks(&open.finish()), [vec![], vec!["2300".to_owned()]]);
+        assert!(open.take("file", raw(2300, Some(NOON)), at(64_000)).unwrap().is_empty());
+        assert!(open.take("file", raw(2400, None), at(65_000)).unwrap().is_empty());
+        assert_eq!(marks(&open.finish()), ["2000, 2200 to 2300", "2400"]);
+    }
+
+    #[test]
+    fn what_is_kept_beyond_a_mark_is_told_in_so_many_bytes_and_windows_close_for_that() {
+        let mut open = windows();
+        let mut closed = open.take("file", Raw::passed(0u32.to_be_bytes().to_vec()), stamp(0, Some(NOON))).unwrap();
+        // Two sensors of which one is an hour behind take turns, and a third window, that is over, closes now and then.
+        for number in 1..=3_000u32 {
+            let said_ms = [NOON - 3_600_000, NOON, NOON - 7_200_000][number as usize % 3];
+            let raw = Raw { mark: Some(number.to_be_bytes().repeat(8)), ..raw(i64::from(number), Some(said_ms)) };
+            closed.extend(open.take("file", raw, stamp(u64::from(number), Some(NOON + u64::from(number)))).unwrap());
+            if number % 40 == 0 {
+                let third = Span { is_since_boot: false, start_ms: NOON - 7_200_000, length_ms: 60_000 };
+                let one = open.open.remove(&third).map(|one| open.close(third, one));
+                closed.extend(one);
+            }
+        }
+        closed.extend(open.finish());
+        let marks = |closed: &Closed| closed.item.as_ref().unwrap().marks.clone();
+        let beyond = |closed: &Closed| marks(closed).iter().map(|(_, mark)| mark.beyond.len()).max().unwrap_or(0);
+        let most = closed.iter().map(beyond).max().unwrap();
+        assert!((100..=16_384 / 48).contains(&most), "{most}");
+        assert!(closed.len() < 75 + 40, "no more windows than are needed: {}", closed.len());
+        let samples = closed.iter().map(|closed| recompute(&closed.raw).unwrap().raw.samples.len()).sum::<usize>();
+        assert_eq!(samples, 3_000);
+        let last = marks(closed.last().unwrap());
+        assert_eq!(last, [("file".to_owned(), 3_000u32.to_be_bytes().repeat(8).into())]);
     }
 
     #[test]
@@ -412,7 +463,7 @@ mod tests {
         assert!(recomputed.raw.left_out > 0);
         // What was left out is no part of what a mark waits for, and moves none.
         let marks = &closed[0].item.as_ref().unwrap().marks;
-        assert_eq!(marks[0].1, (recomputed.raw.samples.len() - 1).to_string().into_bytes());
+        assert_eq!(told(marks), (recomputed.raw.samples.len() - 1).to_string());
         let mut closed = Vec::new();
         for minute in 0..=OPEN_MAX as u64 {
             // All said at once by a file, as if a week was read in a moment; only their own clock would close them.

@@ -15,9 +15,9 @@ use super::mqtt::MqttSource;
 use super::poll::PollSource;
 use super::serial::{LineSettings, Parity, SerialSource};
 use super::simulated::{SIMULATED, SimulatedSource};
-use crate::Source;
 use crate::broker::{Broker, BrokerError};
 use crate::map::{MapError, Mapping, MappingConfig};
+use crate::{Mark, Source};
 
 /// How often a file is looked at for more.
 const LOOK: Duration = Duration::from_millis(500);
@@ -198,12 +198,12 @@ impl SourceConfig {
         }
     }
 
-    /// The source, ready to run. `rehearsed` is what the network's genesis declares, `mark` the last one that was kept for
-    /// [`SourceConfig::name`].
+    /// The source, ready to run. `rehearsed` is what the network's genesis declares, `mark` where one of [`SourceConfig::name`]
+    /// goes on.
     ///
     /// # Errors
     /// [`ConfigError`] for what can never work; what may pass, such as a broker that is away, is told while it runs.
-    pub fn open(&self, rehearsed: &[String], mark: Option<Vec<u8>>) -> Result<Box<dyn Source>, ConfigError> {
+    pub fn open(&self, rehearsed: &[String], mark: Option<Mark>) -> Result<Box<dyn Source>, ConfigError> {
         let wrong = |what: String| ConfigError::Source { what };
         Ok(match self {
             Self::Stdin(config) => {

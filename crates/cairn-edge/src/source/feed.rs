@@ -85,6 +85,11 @@ impl<'a> Feed<'a> {
         self.give(Raw { bytes: bytes.to_vec(), said_ms, readings, mark })
     }
 
+    /// Says that the source goes on behind a mark, and nothing came.
+    pub(super) fn pass(&mut self, mark: Vec<u8>) -> bool {
+        self.give(Raw::passed(mark))
+    }
+
     /// Hands something on, and waits for as long as it is not taken.
     pub(super) fn give(&mut self, raw: Raw) -> bool {
         while !(self.out)(raw.clone()) {

@@ -45,8 +45,24 @@ pub struct Raw {
     /// What was read of it.
     pub readings: Vec<Reading>,
     /// Where the source goes on behind this, in its own words of at most 1,024 bytes. It is kept with what becomes of the
-    /// readings, in one write, and handed to the source when it starts again: so nothing is lost and nothing is read twice.
+    /// readings, in one write, and handed to the source when it starts again, with what is kept beyond it: so nothing is lost and
+    /// nothing is read twice. A source gives a mark with everything or with nothing.
     pub mark: Option<Vec<u8>>,
+}
+
+impl Raw {
+    /// Nothing was measured: the source says that it goes on behind this mark, since it begins there, or since what came up to
+    /// there was kept before.
+    #[must_use]
+    pub const fn passed(mark: Vec<u8>) -> Self {
+        Self { bytes: Vec::new(), said_ms: None, readings: Vec::new(), mark: Some(mark) }
+    }
+
+    /// Whether nothing was measured.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.bytes.is_empty() && self.readings.is_empty()
+    }
 }
 
 /// Something that a source could not do, or can again.
@@ -118,9 +134,12 @@ mod tests {
     /// Runs a source; after everything that it gives, `then` is told how much there is.
     pub fn collect(source: Box<dyn Source>, stop: &Stop, then: impl Fn(usize)) -> (Collected, Ended) {
         let collected = RefCell::new(Collected::default());
-        let out = |raw| {
+        let out = |raw: Raw| {
+            let is_nothing = raw.is_nothing();
             collected.borrow_mut().raws.push(raw);
-            then(collected.borrow().raws.len());
+            if !is_nothing {
+                then(collected.borrow().raws.iter().filter(|raw| !raw.is_nothing()).count());
+            }
             true
         };
         let ended = source.run(&out, &|trouble| collected.borrow_mut().troubles.push(trouble), stop);

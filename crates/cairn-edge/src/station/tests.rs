@@ -53,7 +53,7 @@ fn queue(disk: &FaultyDisk, limits: QueueLimits) -> Arc<Mutex<Queue>> {
 }
 
 fn station<F: FnMut(u8) + Send + 'static>(disk: &FaultyDisk, queue: &Arc<Mutex<Queue>>, to: u8, then: F) -> Station {
-    let mark = queue.lock().unwrap().marks().remove("counting").and_then(|mark| mark.first().copied());
+    let mark = queue.lock().unwrap().marks().remove("counting").and_then(|mark| mark.at.first().copied());
     let source: Box<dyn Source> = Box::new(Counting { from: mark.unwrap_or(0), to, then });
     Station {
         sources: vec![("counting".to_owned(), source)],

@@ -62,7 +62,7 @@ impl Life {
         };
         let marks = lock(&process.queue).marks();
         let mut next =
-            marks.get("counter").map_or(0, |mark| u64::from_be_bytes(mark.as_slice().try_into().unwrap())) + 1;
+            marks.get("counter").map_or(0, |mark| u64::from_be_bytes(mark.at.as_slice().try_into().unwrap())) + 1;
         loop {
             self.set_line();
             while self.measured_ms(next) <= self.now_ms() && self.now_ms() < self.zero_ms + LAST_DAY * DAY_MS {

@@ -477,5 +477,5 @@ pub fn reading(number: u64, at_ms: u64) -> Item {
     let value = 1_500 + i64::try_from(((number * 2_654_435_761) >> 7) % 300).unwrap();
     let at = When::At { time_ms: at_ms, source: ClockSource::Ntp, error_ms: 20 };
     let body = Value::map(vec![(1, Value::Int(value))]);
-    Item { marks: vec![("counter".to_owned(), number.to_be_bytes().to_vec())], ..Item::of(at, CLASS, body) }
+    Item { marks: vec![("counter".to_owned(), number.to_be_bytes().to_vec().into())], ..Item::of(at, CLASS, body) }
 }
