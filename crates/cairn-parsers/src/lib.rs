@@ -23,6 +23,7 @@ mod evidence;
 mod folder;
 mod merkle;
 mod names;
+mod nearby;
 mod payments;
 mod signing;
 mod state;
@@ -81,6 +82,7 @@ parsers! {
     "log-folder", "a log that opens and is checked holds the entries under its checkpoint", folder::log_folder;
     "market-record", "a record that is read is the only one of its market, which gives back what it locked", class::market_record;
     "memory", "what a judge reads of its memory has the bytes that it was read from", class::memory;
+    "nearby", "a packet that is read is written as one that reads the same, and gateways that it tells of have harmless names and an address", nearby::nearby;
     "network-toml", "any text is a configuration or is refused with a code", documents::network_toml;
     "note", "a note that is read is printed as the same text", merkle::note;
     "observation", "an observation that is read has the bytes that it was read from", vocabulary::observation;
