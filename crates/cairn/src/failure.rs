@@ -184,6 +184,14 @@ impl From<cairn_bridge::BridgeError> for Failure {
     }
 }
 
+impl From<cairn_nearby::NearbyError> for Failure {
+    fn from(error: cairn_nearby::NearbyError) -> Self {
+        use cairn_nearby::NearbyError::NotHere;
+        let exit = if matches!(error, NotHere { .. }) { Exit::Wrong } else { Exit::Failed };
+        Self { exit, ..Self::failed(error.code(), &error) }.hint(error.hint())
+    }
+}
+
 impl From<cairn_gateway::GatewayError> for Failure {
     fn from(error: cairn_gateway::GatewayError) -> Self {
         Self::failed(error.code(), &error).maybe_hint(error.hint())

@@ -1,5 +1,6 @@
 //! The `cairn` binary as a library: every command, callable from tests.
 
+mod announce;
 mod command;
 mod config;
 mod connect;

@@ -7,6 +7,7 @@ use cairn_gateway::{Gateway, GatewayOptions, Running, Till, WitnessingOptions, s
 use cairn_ledger::Ledger;
 use serde::Serialize;
 
+use crate::announce::{Listening, announce};
 use crate::config::{ClockKind, Config, Folder};
 use crate::failure::Failure;
 use crate::open::open_network;
@@ -21,6 +22,9 @@ pub struct Args {
     /// Address and port to listen on, instead of the one in `network.toml`.
     #[arg(long)]
     listen: Option<String>,
+    /// Announce the gateway on the local network, so that nodes there find it: as `announce` in `network.toml`.
+    #[arg(long)]
+    announce: bool,
     /// Write a portable proof into this folder when a witness holds a checkpoint that the log's key signed and this log is
     /// not: a copy of it went on elsewhere, or somebody else has the key.
     #[arg(long, value_name = "DIR")]
@@ -36,6 +40,8 @@ struct Started {
     size: u64,
     epoch: u64,
     rehearsed: Vec<String>,
+    /// Whether nodes on the local network find it by themselves.
+    announced: bool,
 }
 
 /// Starts what `cairn up` runs.
@@ -43,19 +49,19 @@ struct Started {
 /// # Errors
 /// When the network cannot be opened or the address not be bound.
 pub fn start(folder: &Folder, listen: Option<&str>, output: Output) -> Result<Running, Failure> {
-    begin(folder, listen, None, output).map(|(running, _)| running)
+    begin(folder, &Config::read(folder)?, listen, None, output).map(|(running, _)| running)
 }
 
 /// As [`start`], with the ledger that is served.
 fn begin(
     folder: &Folder,
+    config: &Config,
     listen: Option<&str>,
     evidence: Option<&Path>,
     output: Output,
 ) -> Result<(Running, Arc<RwLock<Ledger>>), Failure> {
-    let config = Config::read(folder)?;
     let syncs_us = sync_times_us();
-    let sequencer = open_network(folder, &config, &syncs_us, output)?;
+    let sequencer = open_network(folder, config, &syncs_us, output)?;
     let till = config.till.as_ref().map(|till| till.open(folder, &sequencer.ledger())).transpose()?;
     let is_recorded = config.network.clock == ClockKind::Recorded;
     // What was cosigned earlier is served on, also when nobody is asked any more.
@@ -84,13 +90,28 @@ fn begin(
 /// When the network cannot be started, or stops by itself.
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let folder = Folder::at(&args.dir);
-    let (running, ledger) = begin(&folder, args.listen.as_deref(), args.evidence.as_deref(), output)?;
-    let started = started(&running, &ledger)?;
+    let config = Config::read(&folder)?;
+    let (running, ledger) = begin(&folder, &config, args.listen.as_deref(), args.evidence.as_deref(), output)?;
+    let mut started = started(&running, &ledger)?;
+    let announcer = (args.announce || config.gateway.announce).then(|| {
+        let listening = Listening {
+            name: started.name.clone(),
+            network_id: started.network_id.clone(),
+            address: running.address(),
+            speaks_tls: running.speaks_tls(),
+        };
+        announce(listening, &config.gateway)
+    });
+    let announcer = announcer.transpose()?;
+    started.announced = announcer.is_some();
     output.show(&started, |started| {
         let mut text = format!("{} is up at {}\n  network   {}\n", started.name, started.url, started.network_id);
         text.push_str(&format!("  entries   {}\n  epoch     {} is open\n", started.size, started.epoch));
         if let Some(admin) = &started.admin_url {
             text.push_str(&format!("  operator  {admin}/metrics\n"));
+        }
+        if started.announced {
+            text.push_str("  announced on the local network\n");
         }
         for what in &started.rehearsed {
             text.push_str(&format!("  rehearsed {what}\n"));
@@ -98,6 +119,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         text + "\nStop it with Ctrl-C."
     })?;
     running.wait_for_signal()?;
+    drop(announcer);
     output.say("stopped; the log is closed and its checkpoint published");
     Ok(())
 }
@@ -117,5 +139,6 @@ fn started(running: &Running, ledger: &RwLock<Ledger>) -> Result<Started, Failur
         size: ledger.reader().size(),
         epoch: state.epoch.number,
         rehearsed: network.genesis.rehearsed.clone(),
+        announced: false,
     })
 }

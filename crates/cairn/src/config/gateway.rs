@@ -2,7 +2,7 @@
 //!
 //! Every value may be left out; what it is then is said in `cairn_gateway::GatewayOptions`, and in the operator's guide.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +24,12 @@ pub struct GatewayConfig {
     /// Address and port of the operator's own listener, or `off`; left out, it is on loopback at the port after that of
     /// `listen`.
     pub admin: Option<String>,
+    /// Whether the gateway announces itself on the local network.
+    pub announce: bool,
+    /// This machine's addresses on the networks where it does; none: all but loopback.
+    pub announce_on: Vec<Ipv4Addr>,
+    /// The host that its certificate is for; empty: it is reached by its address.
+    pub announce_host: String,
     /// Whether `/metrics` is public as well.
     pub metrics_public: bool,
     /// How often a checkpoint is published while the log grows.
@@ -134,6 +140,9 @@ impl Default for GatewayConfig {
         Self {
             listen: GatewayOptions::default().listen,
             admin: None,
+            announce: false,
+            announce_on: Vec::new(),
+            announce_host: String::new(),
             metrics_public: false,
             checkpoint_ms: 1_000,
             trusted_proxies: Vec::new(),
@@ -329,7 +338,7 @@ mod tests {
         let options = |config: &GatewayConfig| format!("{:?}", config.options(None, false, Path::new("")).unwrap());
         assert_eq!(options(&shown.gateway), options(&GatewayConfig::default()));
         let keys = block.lines().filter(|line| line.contains(" = ")).count();
-        assert_eq!(keys, 34, "a value is missing, or one is there twice");
+        assert_eq!(keys, 37, "a value is missing, or one is there twice");
     }
 
     #[test]
@@ -402,7 +411,13 @@ mod tests {
         ] {
             assert_eq!(options(text).err().as_deref(), Some("NET-CONFIG"), "{text}");
         }
-        for text in ["limit = 1", "[limits]\nconections = 1", "[tls]\ncertificate = \"a\"", "proxy_header = \"x\""] {
+        for text in [
+            "announce_on = [\"eth0\"]",
+            "limit = 1",
+            "[limits]\nconections = 1",
+            "[tls]\ncertificate = \"a\"",
+            "proxy_header = \"x\"",
+        ] {
             assert!(options(text).is_err(), "{text}");
         }
     }
