@@ -4,11 +4,15 @@
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::failure::Failure;
+
+/// How often a wheel turns.
+const TURN: Duration = Duration::from_millis(100);
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +106,20 @@ impl Output {
             ProgressDrawTarget::stderr()
         };
         ProgressBar::with_draw_target(Some(total), target).with_style(style).with_prefix(what)
+    }
+
+    /// A wheel that turns on standard error while something is waited for, and counts what came.
+    #[must_use]
+    pub fn spinner(self, what: &'static str) -> ProgressBar {
+        let bar = self.progress(what, 0);
+        bar.set_style(
+            ProgressStyle::with_template("{prefix:>12} {spinner} {human_pos} so far")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+        );
+        if !bar.is_hidden() {
+            bar.enable_steady_tick(TURN);
+        }
+        bar
     }
 
     /// Prints a failure: the message and its hint on standard error, or a document on standard output.

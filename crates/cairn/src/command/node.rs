@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 mod approve;
+mod find;
 mod key;
 mod raw;
 mod receipts;
@@ -37,9 +38,13 @@ pub struct Args {
 enum Command {
     /// Set this machine up: who is paid, where it stands, what it measures; then a service.
     ///
-    /// What the flags do not say is asked. It may be stopped and said again at any time: no key is made twice, nothing is
+    /// What the flags do not say is asked, the gateway too: those that announce themselves on the local network are listed. It may be stopped and said again at any time: no key is made twice, nothing is
     /// enrolled twice, and a configuration that is there is kept.
     Setup(Box<setup::Args>),
+    /// List the gateways that announce themselves on the local network.
+    ///
+    /// What is listed is what somebody there says; `setup` holds a gateway to its network's id before anything is made.
+    Find(find::Args),
     /// Measure, sign and send; or offer this machine, run what is assigned, and be paid for it; or both.
     ///
     /// What it does stands in node.toml; with --key and --price it is a worker without one. Whatever was taken is on disk
@@ -100,6 +105,7 @@ fn reach(config: &NodeConfig) -> Result<Client, Failure> {
 pub fn run(args: Args, output: Output) -> Result<(), Failure> {
     match args.command {
         Command::Setup(args) => setup::run(&args, output),
+        Command::Find(args) => find::run(&args, output),
         Command::Run(args) => run::run(&args, output),
         Command::Simulate(args) => simulate::run(args, output),
         Command::Status(args) => status::run(&args, output),

@@ -4,8 +4,11 @@
 
 mod bridge;
 mod damage;
+#[path = "../cli/liar.rs"]
+mod liar;
 mod life;
 mod memory;
+mod nearby;
 #[path = "../process/ran.rs"]
 mod ran;
 mod rejected;

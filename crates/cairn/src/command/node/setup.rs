@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 
 use cairn_api::NetworkInfo;
 use cairn_client::Client;
+use cairn_core::NetworkId;
 use cairn_edge::source::{ConfigError, declares_simulation};
 use cairn_edge::time::PUBLIC_SERVERS;
 use serde::Serialize;
 
 use crate::config::node::{NodeConfig, NodeFolder};
-use crate::connect::network_id;
 use crate::failure::Failure;
 use crate::output::Output;
 
 mod document;
 mod join;
+mod network;
 mod owner;
 mod person;
 mod place;
@@ -25,7 +26,9 @@ mod secret;
 mod service;
 mod sources;
 
+use super::find::LookArgs;
 use join::Joined;
+use network::Chosen;
 pub(super) use owner::OwnerArgs;
 use person::{Person, Terminal};
 pub(super) use place::PlaceArgs;
@@ -34,8 +37,13 @@ pub(super) use secret::{keep_text, make_folder, replace_text};
 /// Arguments of `cairn node setup`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Address of a gateway of the network, such as https://air.example.org
-    url: String,
+    /// Address of a gateway of the network, such as https://air.example.org [default: one that is found on the local network and chosen]
+    url: Option<String>,
+    /// The network's id, as its operator tells it: a gateway of any other is refused
+    #[arg(long, value_name = "ID", value_parser = network::parse)]
+    network: Option<NetworkId>,
+    #[command(flatten)]
+    look: LookArgs,
     /// The node's folder [default: ~/.cairn/node, of root /var/lib/cairn-node]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -80,7 +88,9 @@ impl Args {
         (quantities, every_s): (String, u64),
     ) -> Self {
         Self {
-            url,
+            url: Some(url),
+            network: None,
+            look: LookArgs::none(),
             dir: Some(dir.to_owned()),
             gateway: Vec::new(),
             owner,
@@ -125,7 +135,8 @@ struct SetUp {
 /// What keeps the device from being set up; what was done until then stays done.
 pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let mut person = Terminal::of(args.yes || output.json);
-    let done = set_up(args, reach(args)?, &mut person, output)?;
+    let reached = reach(args, &mut person, output)?;
+    let done = set_up(args, reached, &mut person, output)?;
     output.show(&done, text)
 }
 
@@ -134,11 +145,12 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
 /// # Errors
 /// `EDGE-SIMULATED` before anything is made; else those of [`run`].
 pub(super) fn simulated(args: &Args, output: Output) -> Result<String, Failure> {
-    let reached = reach(args)?;
+    let mut person = Terminal::of(true);
+    let reached = reach(args, &mut person, output)?;
     if !declares_simulation(&reached.info.rehearsed) {
         return Err(sources::refused(&ConfigError::Simulated));
     }
-    let done = set_up(args, reached, &mut Terminal::of(true), output)?;
+    let done = set_up(args, reached, &mut person, output)?;
     Ok(format!("simulated: {} of {}; its page: {}", done.device, done.network, done.page))
 }
 
@@ -206,11 +218,19 @@ struct Reached {
     info: NetworkInfo,
 }
 
-fn reach(args: &Args) -> Result<Reached, Failure> {
+fn reach(args: &Args, person: &mut dyn Person, output: Output) -> Result<Reached, Failure> {
     let folder = NodeFolder::named(args.dir.as_deref())?;
-    let client = Client::at(&args.url)?;
+    let chosen = match &args.url {
+        Some(url) => Chosen { url: url.clone(), announced: None },
+        None => network::choose(&args.look, args.network, person, output)?,
+    };
+    let client = Client::at(&chosen.url)?;
     let info = client.network()?;
-    network_id(&info)?;
+    let expected = args.network.map(|id| id.0.to_hex()).or(chosen.announced);
+    network::hold(&client, &info, expected.as_deref())?;
+    if args.url.is_none() {
+        output.say(network::told(&client, &info));
+    }
     Ok(Reached { folder, client, info })
 }
 
@@ -238,6 +258,7 @@ fn next_steps(folder: &NodeFolder, joined: &Joined, installed: &service::Install
 fn text(done: &SetUp) -> String {
     let mut text = format!("{} of {}\n", done.device, done.network);
     let mut line = |name: &str, value: String| text.push_str(&format!("  {name:<9}{value}\n"));
+    line("network", done.network_id.clone());
     line("owner", done.joined.owner.clone());
     line("standing", done.joined.standing());
     line("measures", if done.sources.is_empty() { "nothing yet".to_owned() } else { done.sources.join(", ") });
