@@ -11,8 +11,8 @@ use std::time::SystemTime;
 use cairn_core::Hash;
 use cairn_log::{StdDisk, replace_whole};
 
-/// What an earlier release, and what this one leaves in the middle of writing a file.
-const UNFINISHED: [&str; 2] = ["half", ".tmp"];
+/// How the name of a file ends that was left in the middle of being written.
+const UNFINISHED: &str = ".tmp";
 
 /// A folder of originals.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Originals {
             let meta = entry.metadata()?;
             if name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                 found.push((meta.modified()?, name, meta.len()));
-            } else if UNFINISHED.iter().any(|end| name.ends_with(end)) {
+            } else if name.ends_with(UNFINISHED) {
                 fs::remove_file(entry.path())?;
             }
         }
@@ -98,10 +98,10 @@ mod tests {
             bodies.iter().map(there).collect::<Vec<_>>(),
             [None, None, Some(bodies[2].clone()), Some(bodies[3].clone())]
         );
-        let torn = ["half", &format!("{}.tmp", Hash::of(b"torn").to_hex())].map(|name| folder.path().join(name));
-        torn.iter().for_each(|torn| fs::write(torn, b"torn").unwrap());
+        let torn = folder.path().join(format!("{}.tmp", Hash::of(b"torn").to_hex()));
+        fs::write(&torn, b"torn").unwrap();
         let again = Originals::open(folder.path(), 25).unwrap();
         assert_eq!(again.held(), (2, 20));
-        assert!(torn.iter().all(|torn| !torn.exists()));
+        assert!(!torn.exists());
     }
 }

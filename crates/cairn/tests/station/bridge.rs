@@ -307,15 +307,14 @@ fn a_gateway_that_turns_out_wrong_is_sent_nothing_and_what_was_taken_stays() {
         until(folder, code, || bridge.status()["troubles"].to_string().contains(code));
     };
 
-    // A key of promises that an earlier release was told.
+    // Another key of promises than the gateway's.
     let other = "localhost/cairn/promise+d974738f+Aeu/QFXupgWUU3irDz/Od6p9vAOxKbZjqykyser/3+q2";
-    std::fs::create_dir(folder.join("bridge.bridge")).unwrap();
-    std::fs::write(folder.join("bridge.bridge/promise_vkey"), other).unwrap();
+    configure(folder, |text| format!("promise_vkey = \"{other}\"\n{text}"));
     let bridge = Bridge::start(folder);
     take(&bridge, &mut bodies);
     is_said(&bridge, "BRG-KEYS");
     drop(bridge);
-    std::fs::remove_file(folder.join("bridge.bridge/promise_vkey")).unwrap();
+    configure(folder, |text| text.replace(&format!("promise_vkey = \"{other}\"\n"), ""));
 
     // Another network, at an address that the configuration names.
     let init = "init other --name other --treasury eip155:31337:0x00000000000000000000000000000000000000aa";

@@ -7,9 +7,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use cairn_bridge::{Bridge, BridgeConfig, Desk, Originals, Outbox, Seen, Shelf};
+use cairn_bridge::{Bridge, BridgeConfig, Desk, Originals, Seen, Shelf};
 use cairn_client::{Client, Retries};
 use cairn_core::key::SecretKey;
 use cairn_core::{DeviceId, NetworkId};
@@ -31,13 +30,6 @@ mod standing;
 
 use standing::{Held, Way};
 
-/// What an earlier release left in the bridge's folder.
-const OUTBOX: &str = "outbox";
-/// Reports of an earlier release's outbox that wait in the queue at once.
-const HANDED_OVER_MAX: u64 = 1_000;
-/// How often it is looked whether more of them have room.
-const LOOK: Duration = Duration::from_secs(1);
-
 /// Arguments of `cairn bridge run`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -48,9 +40,6 @@ pub struct Args {
     /// reports wait. [default: the configuration with .bridge]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Said to earlier releases; promises are kept in the bridge's folder now, until they are receipts.
-    #[arg(long, value_name = "FILE", hide = true)]
-    promises: Option<PathBuf>,
 }
 
 /// What is said when it listens.
@@ -85,19 +74,14 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     hear(&stop)?;
     let config = BridgeConfig::read(&args.config)?;
     let (table, secrets, key) = (config.table()?, config.secrets()?, Key::read(&config.key)?.signing()?);
-    if args.promises.is_some() {
-        output
-            .say("--promises is of no use any more: promises are kept in the bridge's folder, until they are receipts");
-    }
     let subjects: BTreeSet<DeviceId> = table.values().copied().collect();
     let folder = args.dir.clone().unwrap_or_else(|| args.config.with_extension("bridge"));
     let folder = NodeFolder::named(Some(&folder))?;
     let network = network(&config, &folder)?;
-    let held = Held::of(&config, &folder, network, &key)?;
+    let held = Held::of(&config, network, &key)?;
     // The queue's lock is the folder's: nothing else in it is touched before.
-    let mut queue = open_queue(&config, &folder, &held)?;
-    let left = Outbox::open(&folder.at(OUTBOX.as_ref()), (held.device, network), &mut queue)?;
-    let waiting = queue.len() + left.as_ref().map_or(0, |left| left.len() as u64);
+    let queue = open_queue(&config, &folder, &held)?;
+    let waiting = queue.len();
     let clock =
         Timekeeper::of(&config.clock, &config.gateways, Box::new(Machine::default()), Some(disk(&folder.clock())?));
     let parts = Parts {
@@ -122,7 +106,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let (address, bridge, network_id) =
         (running.address().to_string(), parts.held.device.to_string(), network.0.to_hex());
     output.line(&Event::Listening { address, bridge, network_id, devices, waiting }, text)?;
-    let done = parts.work(sender, left, subjects, &stop);
+    let done = parts.work(sender, subjects, &stop);
     running.stop();
     // Requests that were under way may have brought something.
     let _ = lock(&parts.queue).flush();
@@ -135,9 +119,6 @@ fn network(config: &BridgeConfig, folder: &NodeFolder) -> Result<NetworkId, Fail
         return Ok(network);
     }
     if let Some(network) = Queue::network_of(&*disk(&folder.queue())?)? {
-        return Ok(network);
-    }
-    if let Some((_, network)) = Outbox::whose(&folder.at(OUTBOX.as_ref()))? {
         return Ok(network);
     }
     let mut first = None;
@@ -223,36 +204,12 @@ impl Parts {
     }
 
     /// Does everything beside listening, until it is asked to stop.
-    fn work(
-        &self,
-        mut sender: Sender,
-        mut left: Option<Outbox>,
-        subjects: BTreeSet<DeviceId>,
-        stop: &Stop,
-    ) -> Result<(), Failure> {
+    fn work(&self, mut sender: Sender, subjects: BTreeSet<DeviceId>, stop: &Stop) -> Result<(), Failure> {
         let ways = standing::ways(&self.config, &self.held)?;
         std::thread::scope(|scope| {
             scope.spawn(|| self.clock.run(&|trouble| self.board.trouble("clock", trouble), stop));
             scope.spawn(move || sender.run(stop));
             scope.spawn(move || standing::look(ways, subjects, &self.board, stop));
-            let mut is_told = false;
-            loop {
-                match left.as_mut().map(|outbox| outbox.hand_over(&mut lock(&self.queue), HANDED_OVER_MAX)) {
-                    Some(Err(error)) if !is_told => {
-                        self.board.wrong(OUTBOX, error.code(), &error.to_string(), Some(&error.hint()));
-                        is_told = true;
-                    }
-                    Some(Ok(())) if is_told => {
-                        self.board.over(OUTBOX, None);
-                        is_told = false;
-                    }
-                    _ => {}
-                }
-                left.take_if(|outbox| outbox.is_empty());
-                if stop.wait(LOOK) {
-                    break;
-                }
-            }
         });
         Ok(())
     }

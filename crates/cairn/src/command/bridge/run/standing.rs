@@ -11,11 +11,9 @@ use cairn_core::key::{PublicKey, SecretKey};
 use cairn_core::{DeviceId, NetworkId};
 use cairn_edge::Stop;
 use cairn_edge::send::{Gateway, HttpGateway, Keys, Taken, Trouble};
-use cairn_log::read_whole;
 use cairn_merkle::NoteVerifier;
 
-use crate::command::node::{Board, disk};
-use crate::config::node::NodeFolder;
+use crate::command::node::Board;
 use crate::connect::device_of_key;
 use crate::failure::Failure;
 use crate::keys::random;
@@ -24,9 +22,6 @@ use crate::keys::random;
 const WHO: &str = "network";
 /// The first and the longest wait between two looks.
 const AGAIN_MS: core::ops::RangeInclusive<u64> = 1_000..=300_000;
-/// The key of promises that an earlier release was told first, in the bridge's folder.
-const PROMISE_KEY: &str = "promise_vkey";
-const PROMISE_KEY_BYTES_MAX: u64 = 4 << 10;
 /// What to do about a device that the network will not take the bridge's word for.
 const DOUBTFUL_HINT: &str = "let the bridge's owner enrol it: `cairn bridge enrol`; or take it out of the table";
 /// Devices of which it is said that the network will not take the bridge's word for them.
@@ -41,33 +36,23 @@ pub struct Held {
     pub network: NetworkId,
     /// The bridge's key.
     key: PublicKey,
-    /// The key of promises that is configured, or that an earlier release was told first.
+    /// The key of promises that is configured.
     promises: Option<NoteVerifier>,
 }
 
 impl Held {
-    /// What a configuration and a folder say.
+    /// What a configuration says.
     ///
     /// # Errors
-    /// `BRG-KEYS` for a key of promises that is none; those of the disk.
-    pub fn of(
-        config: &BridgeConfig,
-        folder: &NodeFolder,
-        network: NetworkId,
-        key: &SecretKey,
-    ) -> Result<Self, Failure> {
-        let path = folder.at(PROMISE_KEY.as_ref());
-        let failed = |error: std::io::Error| Failure::io("read", &path, &error);
-        let told = read_whole(&*disk(folder.root())?, PROMISE_KEY, PROMISE_KEY_BYTES_MAX);
-        let told =
-            told.map_err(|error| failed(error.into()))?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let parse = |text: String| {
+    /// `BRG-KEYS` for a key of promises that is none.
+    pub fn of(config: &BridgeConfig, network: NetworkId, key: &SecretKey) -> Result<Self, Failure> {
+        let parse = |text: &String| {
             text.trim_end().parse::<NoteVerifier>().map_err(|error| {
                 Failure::wrong("BRG-KEYS", format!("`{}` is no key of promises: {error}", text.trim_end()))
-                    .hint(format!("ask the operator for it, and write it into bridge.toml or {}", path.display()))
+                    .hint("ask the operator for it, and write it into bridge.toml as promise_vkey")
             })
         };
-        let promises = config.promise_vkey.clone().or(told).map(parse).transpose()?;
+        let promises = config.promise_vkey.as_ref().map(parse).transpose()?;
         let device = DeviceId::of_key(&key.public().multicodec());
         Ok(Self { device, network, key: key.public(), promises })
     }
@@ -149,8 +134,8 @@ impl Gateway for Way {
                 let (name, named) = (self.name(), &keys.promises);
                 let what = format!("{name} names {named} as the key of promises, and {believed} is believed");
                 Err(waits(Failure::wrong("BRG-KEYS", what).hint(
-                    "look at `gateways` in bridge.toml; if the operator says that the key has changed, remove promise_vkey \
-                     from bridge.toml and from the bridge's folder",
+                    "look at `gateways` in bridge.toml; if the operator says that the key has changed, write that one there \
+                     as promise_vkey",
                 )))
             }
             _ => Ok(keys),
