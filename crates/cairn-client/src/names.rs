@@ -72,17 +72,16 @@ pub struct Mended {
 /// How a program writes the two files `identity` and `boot`. What is released stays as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Names {
-    /// The first line of `identity`, if it has one: the formats of the folder that this program reads, which end with their numbers.
-    /// A folder begins with the first, and has the last from [`Names::raise`] on.
-    formats: &'static [&'static str],
+    /// The first line of `identity`, if it has one: the format of the folder, which ends with its number.
+    format: Option<&'static str>,
     /// Whether `boot` has a checksum. A turned bit that made it smaller would have names given twice.
     has_checksum: bool,
 }
 
-/// The names of a queue of reports. The second format knows what is kept beyond a source's mark.
-pub const QUEUE: Names = Names { formats: &["cairn queue 1", "cairn queue 2"], has_checksum: true };
+/// The names of a queue of reports.
+pub const QUEUE: Names = Names { format: Some("cairn queue 1"), has_checksum: true };
 /// The names of a worker.
-pub const WORKER: Names = Names { formats: &[], has_checksum: false };
+pub const WORKER: Names = Names { format: None, has_checksum: false };
 
 impl Names {
     /// Holds the folder to one device of one network; the first one that comes. One that is damaged so that it names neither is
@@ -96,22 +95,23 @@ impl Names {
         network: NetworkId,
         device: DeviceId,
     ) -> Result<Option<Mended>, NamesError> {
+        let head = self.format.map(|format| format!("{format}\n")).unwrap_or_default();
+        let whole = format!("{head}{network}\n{device}\n");
         let Some(bytes) = read_small(disk, IDENTITY)? else {
-            replace_whole(disk, IDENTITY, identity(self.formats.first(), network, device).as_bytes())?;
+            replace_whole(disk, IDENTITY, whole.as_bytes())?;
             return Ok(None);
         };
-        let is_whole = |format| bytes == identity(format, network, device).as_bytes();
-        if self.formats.iter().any(|format| is_whole(Some(format))) || self.formats.is_empty() && is_whole(None) {
+        if bytes == whole.as_bytes() {
             return Ok(None);
         }
         let text = String::from_utf8_lossy(&bytes);
         let first = text.lines().next().unwrap_or_default();
         // Another number of the same format, and no other sign of it: else it is damage.
-        let is_numbered = |format: &&str| {
+        let is_other = |format: &str| {
             let name = format.trim_end_matches(|sign: char| sign.is_ascii_digit());
-            first.strip_prefix(name).is_some_and(|number| number.parse::<u32>().is_ok())
+            first != format && first.strip_prefix(name).is_some_and(|number| number.parse::<u32>().is_ok())
         };
-        if !self.formats.contains(&first) && self.formats.iter().any(is_numbered) {
+        if self.format.is_some_and(is_other) {
             return Err(NamesError::Format { file: IDENTITY });
         }
         if let Some(own) = text.lines().find_map(Hash::from_hex).map(NetworkId).filter(|own| *own != network) {
@@ -120,23 +120,9 @@ impl Names {
         if let Some(own) = text.lines().find_map(|line| DeviceId::parse(line).ok()).filter(|own| *own != device) {
             return Err(NamesError::OtherDevice { own, given: device });
         }
-        // Nobody knows any more which format it had, and the last one holds what any of them does.
-        replace_whole(disk, IDENTITY, identity(self.formats.last(), network, device).as_bytes())?;
+        replace_whole(disk, IDENTITY, whole.as_bytes())?;
         let what = format!("it did not say whose folder this is, and says {device} again");
         Ok(Some(Mended { file: IDENTITY, what }))
-    }
-
-    /// Says that the folder has the last format from now on, durably, if it does not say so already: programs that do not know it
-    /// refuse the folder and change nothing.
-    ///
-    /// # Errors
-    /// Those of the disk.
-    pub fn raise(&self, disk: &dyn Disk, network: NetworkId, device: DeviceId) -> Result<(), NamesError> {
-        let whole = identity(self.formats.last(), network, device);
-        if read_small(disk, IDENTITY)?.is_none_or(|bytes| bytes != whole.as_bytes()) {
-            replace_whole(disk, IDENTITY, whole.as_bytes())?;
-        }
-        Ok(())
     }
 
     /// The network that a folder is of; `None` where it was never used, or what says so is damaged.
@@ -223,12 +209,6 @@ impl Names {
         let boot = text.split(' ').next()?.parse().ok()?;
         (self.encode(boot) == text).then_some(boot)
     }
-}
-
-/// What `identity` says.
-fn identity(format: Option<&&'static str>, network: NetworkId, device: DeviceId) -> String {
-    let head = format.map(|format| format!("{format}\n")).unwrap_or_default();
-    format!("{head}{network}\n{device}\n")
 }
 
 /// A small file; one that is far too long holds nothing of ours.
@@ -355,27 +335,8 @@ mod tests {
             }
         }
         let later = disk();
-        write(&later, IDENTITY, &format!("cairn queue 3\n{NETWORK}\n{DEVICE}\n"));
+        write(&later, IDENTITY, &format!("cairn queue 2\n{NETWORK}\n{DEVICE}\n"));
         assert!(matches!(QUEUE.check_identity(&later, NETWORK, DEVICE), Err(NamesError::Format { .. })));
-    }
-
-    #[test]
-    fn a_folder_has_the_last_format_from_when_it_is_raised_and_not_before() {
-        let first = Names { formats: &QUEUE.formats[..1], ..QUEUE };
-        let disk = disk();
-        QUEUE.check_identity(&disk, NETWORK, DEVICE).unwrap();
-        assert_eq!(first.check_identity(&disk, NETWORK, DEVICE).unwrap(), None, "an earlier program goes on with it");
-        QUEUE.raise(&disk, NETWORK, DEVICE).unwrap();
-        let raised = disk.operations();
-        QUEUE.raise(&disk, NETWORK, DEVICE).unwrap();
-        assert_eq!(disk.operations(), raised, "once is enough");
-        assert_eq!(QUEUE.check_identity(&disk, NETWORK, DEVICE).unwrap(), None);
-        let refused = first.check_identity(&disk, NETWORK, DEVICE);
-        assert!(matches!(refused, Err(NamesError::Format { .. })), "an earlier program leaves it alone");
-        assert!(matches!(QUEUE.check_identity(&disk, NETWORK, DeviceId([9; 16])), Err(NamesError::OtherDevice { .. })));
-        write(&disk, IDENTITY, "rubbish");
-        QUEUE.check_identity(&disk, NETWORK, DEVICE).unwrap();
-        assert!(first.check_identity(&disk, NETWORK, DEVICE).is_err(), "nobody knows which it was");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! An update never loses what waits: the folder of a queue as each format was first written, byte for byte, opens for ever, and holds
+//! An update never loses what waits: the folder of a queue as this format was first written, byte for byte, opens for ever, and holds
 //! what it held. `CAIRN_BLESS=1` writes the golden files anew, which only another format may do, beside these.
 
 #![allow(clippy::unwrap_used)]
@@ -18,12 +18,18 @@ const NETWORK: NetworkId = NetworkId(Hash([1; 32]));
 const DEVICE: DeviceId = DeviceId([2; 16]);
 const LIMITS: QueueLimits = QueueLimits { bytes_max: 1 << 20, segment_bytes: 400 };
 
-fn golden(format: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("goldens").join(format)
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("goldens").join("queue-1")
 }
 
 fn open(folder: &Path) -> Queue {
     Queue::open(Arc::new(StdDisk::create(folder).unwrap()), NETWORK, DEVICE, LIMITS).unwrap()
+}
+
+/// A mark with a stretch of one beyond it, and one of several.
+fn beyond() -> Mark {
+    let stretch = |first, last| Stretch { first: vec![first], last: vec![last] };
+    Mark { at: vec![], beyond: vec![stretch(2, 2), stretch(4, 9)] }
 }
 
 /// Every field that an item has, each in one item; and some plain ones.
@@ -40,7 +46,7 @@ fn items() -> Vec<Item> {
         Item { subject: Some(DeviceId([9; 16])), ..of(When::Since { boot_ms: 4_567 }, 4) },
         Item { blobs: vec![(Hash([7; 32]), 1_000), (Hash([8; 32]), 0)], ..of(When::Unknown, 5) },
         Item {
-            marks: vec![("file a.csv".to_owned(), vec![0, 255].into()), ("b".to_owned(), vec![].into())],
+            marks: vec![("file a.csv".to_owned(), vec![0, 255].into()), ("b".to_owned(), beyond())],
             ..of(at(ClockSource::Ntp), 6)
         },
     ];
@@ -71,27 +77,6 @@ fn write(folder: &Path) {
     queue.flush().unwrap();
 }
 
-/// Something is kept beyond a mark: in an item that is gone, so that `counts` has it, and in one that waits.
-fn write_beyond(folder: &Path) {
-    let mut queue = open(folder);
-    let gone =
-        Item { marks: vec![("file a.csv".to_owned(), beyond(0)), ("b".to_owned(), beyond(2))], ..items().remove(0) };
-    queue.push(vec![gone]).unwrap();
-    for n in (7..10).cycle().take(9) {
-        queue.push(vec![items().remove(n)]).unwrap();
-    }
-    let waits = Item { marks: vec![("file a.csv".to_owned(), beyond(1))], ..items().remove(10) };
-    queue.push(vec![waits]).unwrap();
-    queue.settle(&(0..10).map(|ordinal| (ordinal, Outcome::Promised)).collect::<Vec<_>>()).unwrap();
-    queue.flush().unwrap();
-}
-
-/// A mark with so many stretches beyond it, of one reading and of several.
-fn beyond(stretches: u8) -> Mark {
-    let stretch = |n: u8| Stretch { first: vec![n, 2], last: vec![n, 2 + n] };
-    Mark { at: vec![0, 1], beyond: (0..stretches).map(stretch).collect() }
-}
-
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let read = |path: PathBuf| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap());
@@ -101,58 +86,29 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn a_queue_is_written_as_each_format_was_first_written() {
-    type Write = fn(&Path);
-    for (format, write) in [("queue-1", write as Write), ("queue-2", write_beyond)] {
-        let folder = tempfile::tempdir().unwrap();
-        write(folder.path());
-        let golden = golden(format);
-        if std::env::var_os("CAIRN_BLESS").is_some() {
-            fs::create_dir_all(&golden).unwrap();
-            for (name, bytes) in files(folder.path()) {
-                fs::write(golden.join(name), bytes).unwrap();
-            }
-        }
-        let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-        let (found, expected) = (files(folder.path()), files(&golden));
-        assert_eq!(names(&found), names(&expected), "{format}");
-        for ((name, found), (_, expected)) in found.into_iter().zip(expected) {
-            assert!(found == expected, "`{format}/{name}` is not written as it was");
-        }
-    }
-}
-
-fn copied(format: &str) -> tempfile::TempDir {
+fn a_queue_is_written_as_it_was_first_written() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, bytes) in files(&golden(format)) {
-        fs::write(folder.path().join(name), bytes).unwrap();
+    write(folder.path());
+    if std::env::var_os("CAIRN_BLESS").is_some() {
+        fs::create_dir_all(golden()).unwrap();
+        for (name, bytes) in files(folder.path()) {
+            fs::write(golden().join(name), bytes).unwrap();
+        }
     }
-    folder
-}
-
-#[test]
-fn what_is_kept_beyond_a_mark_is_read_for_ever() {
-    let folder = copied("queue-2");
-    assert!(fs::read_to_string(folder.path().join("identity")).unwrap().starts_with("cairn queue 2\n"));
-    let marked = |folder: &Path| {
-        let queue = open(folder);
-        assert!(queue.damaged().is_empty() && queue.mended().is_empty());
-        assert_eq!(queue.counts(), Counts { taken: 11, promised: 10, refused: 0, lost: 0 });
-        queue.marks().into_iter().collect::<Vec<_>>()
-    };
-    assert_eq!(marked(folder.path()), [("b".to_owned(), beyond(2)), ("file a.csv".to_owned(), beyond(1))]);
-    // What is left of segments that are gone says so alone, too.
-    let mut queue = open(folder.path());
-    let waits: Vec<_> = queue.waiting(9).unwrap().iter().map(|own| (own.ordinal, Outcome::Promised)).collect();
-    queue.settle(&waits).unwrap();
-    queue.flush().unwrap();
-    drop(queue);
-    assert_eq!(open(folder.path()).marks().get("file a.csv"), Some(&beyond(1)));
+    let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    let (found, expected) = (files(folder.path()), files(&golden()));
+    assert_eq!(names(&found), names(&expected));
+    for ((name, found), (_, expected)) in found.into_iter().zip(expected) {
+        assert!(found == expected, "`{name}` is not written as it was");
+    }
 }
 
 #[test]
 fn a_queue_of_this_format_is_read_for_ever_and_an_update_loses_nothing() {
-    let folder = copied("queue-1");
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files(&golden()) {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
     let mut queue = open(folder.path());
     assert!(queue.damaged().is_empty());
     assert_eq!(queue.counts(), Counts { taken: 12, promised: 1, refused: 1, lost: 0 });
@@ -173,18 +129,18 @@ fn a_queue_of_this_format_is_read_for_ever_and_an_update_loses_nothing() {
         [1, 3].map(|n| (n, payload((1, u32::try_from(n).unwrap()), &items()[usize::try_from(n).unwrap()])))
     );
     let marks = queue.marks();
-    assert_eq!((marks.get("file a.csv"), marks.get("b")), (Some(&vec![0, 255].into()), Some(&vec![].into())));
+    assert_eq!((marks.get("file a.csv"), marks.get("b")), (Some(&vec![0, 255].into()), Some(&beyond())));
+    // What is left of segments that are gone says so alone, too.
+    let settled: Vec<_> = queue.waiting(100).unwrap().iter().map(|own| (own.ordinal, Outcome::Promised)).collect();
+    let next = queue.next_name().unwrap();
+    queue.settle(&settled).unwrap();
+    queue.flush().unwrap();
+    drop(queue);
+    let mut queue = open(folder.path());
+    assert_eq!((queue.len(), queue.marks()), (0, marks));
     // No name is given twice, and it goes on.
-    assert_eq!(queue.next_name().unwrap(), (3, 0));
+    assert_eq!((next, queue.next_name().unwrap()), ((3, 0), (4, 0)));
     queue.push(items()[..1].to_vec()).unwrap();
     queue.flush().unwrap();
-    assert_eq!(queue.len(), 11);
-    // Programs that know this format alone go on with it, until something is kept beyond a mark.
-    let says = |number: u8| {
-        let identity = fs::read_to_string(folder.path().join("identity")).unwrap();
-        assert!(identity.starts_with(&format!("cairn queue {number}\n")), "{identity}");
-    };
-    says(1);
-    queue.push(vec![Item { marks: vec![("b".to_owned(), beyond(1))], ..items().remove(0) }]).unwrap();
-    says(2);
+    assert_eq!(queue.len(), 1);
 }

@@ -1,7 +1,7 @@
 //! Marks of sources as bytes: in items, and in what is left of segments.
 //!
 //! `[source, mark]`, or `[source, mark, stretches]` where something is kept beyond the mark; a stretch is `[first, last]`, or `[first]`
-//! where there is but one. The longer form came with the second format of the folder.
+//! where there is but one.
 
 use std::collections::BTreeMap;
 

@@ -97,7 +97,6 @@ pub struct DamagedSegment {
 /// A queue over a folder, held by this program alone.
 pub struct Queue {
     disk: Arc<dyn Disk>,
-    network: NetworkId,
     device: DeviceId,
     limits: QueueLimits,
     boot: u32,
@@ -144,7 +143,6 @@ impl Queue {
         let (boot, counter) = QUEUE.count_start(&*disk, device, None, || recovery::highest_boot(&*disk))?;
         let mut queue = Self {
             disk,
-            network,
             device,
             limits,
             boot,
@@ -260,9 +258,6 @@ impl Queue {
         let bytes = check(&records)?;
         if records.is_empty() {
             return self.flush().map(|()| 0);
-        }
-        if records.iter().any(Record::is_of_second_format) {
-            QUEUE.raise(&*self.disk, self.network, self.device)?;
         }
         let lost = self.make_room(bytes)?;
         self.next_ordinal = first + count;

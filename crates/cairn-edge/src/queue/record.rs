@@ -86,11 +86,6 @@ impl Record {
         }
     }
 
-    /// Whether programs that know but the first format of the folder cannot read it.
-    pub fn is_of_second_format(&self) -> bool {
-        matches!(self, Self::Item { item, .. } if item.marks.iter().any(|(_, mark)| !mark.beyond.is_empty()))
-    }
-
     fn encode(&self, out: &mut Encoder) {
         match self {
             Self::Item { ordinal, start, item } => {
