@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use cairn_core::report::ClockSource;
 use cairn_core::{DeviceId, Hash, NetworkId};
 use cairn_edge::map::MappingConfig;
+use cairn_edge::send::RefusedConfig;
 use cairn_edge::time::ClockConfig;
 use serde::Deserialize;
 
@@ -44,6 +45,9 @@ pub struct BridgeConfig {
     /// How much is taken.
     #[serde(default)]
     pub limits: Limits,
+    /// What becomes of reports that are refused for good; as a node's.
+    #[serde(default)]
+    pub refused: RefusedConfig,
     /// Who is asked for the time.
     #[serde(default)]
     pub clock: ClockConfig,
@@ -229,6 +233,7 @@ impl BridgeConfig {
             return refused("a limit of zero takes nothing".to_owned());
         }
         self.network_id()?;
+        self.refused.check().or_else(refused)?;
         self.clock.check().or_else(|what| refused(format!("[clock]: {what}")))?;
         let open = self.adapters().find(|(_, secret)| secret.is_none());
         match open {
@@ -329,6 +334,10 @@ mod tests {
     fn what_is_not_said_is_the_safe_choice() {
         let config = checked(LEAST).unwrap();
         assert!(config.listen.ip().is_loopback());
+        assert_eq!(config.refused.options().aside_bytes_max, 8 << 20);
+        let said = checked(&format!("{LEAST}[refused]\nsize_mib = 3\nin_a_row = 4\nsecond_after_s = 5\n")).unwrap();
+        let options = said.refused.options();
+        assert_eq!((options.aside_bytes_max, options.refused_in_a_row, options.second_after_ms), (3 << 20, 4, 5_000));
         let clock = config.senml.unwrap_or_default().sender_clock().unwrap();
         assert_eq!((clock.source, clock.error_ms), (ClockSource::Rtc, 60_000));
         let chirpstack: ChirpStackConfig = parse("").unwrap();
@@ -344,6 +353,7 @@ mod tests {
             ("unknown field", LEAST.replace("[senml]", "[senml]\nclocks = \"rtc\"")),
             ("64 hexadecimal", LEAST.replace("[senml]", "network = \"7\"\n[senml]")),
             ("[clock]", LEAST.replace("[senml]", "clock = { error_max_s = 0 }\n[senml]")),
+            ("in_a_row are at least 1", LEAST.replace("[senml]", "refused = { in_a_row = 0 }\n[senml]")),
             ("takes nothing", LEAST.replace("[senml]", "limits = { reports_per_hour = 0 }\n[senml]")),
         ];
         for (expected, text) in cases {

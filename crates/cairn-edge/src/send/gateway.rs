@@ -23,6 +23,18 @@ impl Keys {
     pub fn parse(network: NetworkId, log_vkey: &str, promise_vkey: &str) -> Result<Self, MerkleError> {
         Ok(Self { network, log: log_vkey.parse()?, promises: promise_vkey.parse()? })
     }
+
+    /// Reads keys that may be written down: one of the two alone says nothing of the other, and is no pair.
+    ///
+    /// # Errors
+    /// [`MerkleError`] for what is no verifier key.
+    pub fn pinned(
+        network: NetworkId,
+        log_vkey: Option<&str>,
+        promise_vkey: Option<&str>,
+    ) -> Result<Option<Self>, MerkleError> {
+        log_vkey.zip(promise_vkey).map(|(log, promises)| Self::parse(network, log, promises)).transpose()
+    }
 }
 
 /// Why a gateway was of no use this time.

@@ -18,8 +18,8 @@ pub(super) fn read(disk: &dyn Disk, network: NetworkId) -> Result<Option<Keys>, 
     let Some(bytes) = read_whole(disk, KEYS, KEYS_BYTES_MAX)? else { return Ok(None) };
     let damaged = || EdgeError::Damaged { file: KEYS.to_owned(), what: "it does not hold the network's two keys" };
     let text = String::from_utf8(bytes).map_err(|_| damaged())?;
-    let (log, promises) = text.trim_end().split_once('\n').ok_or_else(damaged)?;
-    Keys::parse(network, log, promises).map(Some).map_err(|_| damaged())
+    let (log, promises) = text.trim_end().split_once('\n').unzip();
+    Keys::pinned(network, log, promises).ok().flatten().map(Some).ok_or_else(damaged)
 }
 
 pub(super) fn write(disk: &dyn Disk, keys: &Keys) -> Result<(), EdgeError> {

@@ -23,6 +23,7 @@
 mod again;
 mod answer;
 pub mod aside;
+mod config;
 mod doubt;
 mod files;
 mod gateway;
@@ -44,6 +45,7 @@ use std::time::Duration;
 use aside::Aside;
 use cairn_core::{DeviceId, NetworkId};
 use cairn_log::Disk;
+pub use config::RefusedConfig;
 use doubt::Doubt;
 pub use gateway::{Gateway, Keys, Taken, Trouble};
 pub use http::HttpGateway;

@@ -10,10 +10,11 @@ use cairn_core::{DeviceId, Hash, NetworkId};
 use cairn_edge::alert::AlertConfig;
 use cairn_edge::broker::Broker;
 use cairn_edge::reduce::{ReduceConfig, StoreLimits};
+use cairn_edge::send::{Keys, RefusedConfig};
 use cairn_edge::service::SYSTEM_FOLDER;
 use cairn_edge::source::SourceConfig;
 use cairn_edge::time::ClockConfig;
-use cairn_merkle::NoteVerifier;
+use cairn_merkle::{MerkleError, NoteVerifier};
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -23,6 +24,7 @@ mod pkcs8;
 mod worker;
 
 pub use key::{DeviceKey, KeyConfig};
+pub use pkcs8::parse as pkcs8;
 pub use worker::{Profiles, WorkerConfig};
 
 /// The file that makes a folder a node's.
@@ -37,8 +39,6 @@ const QUEUE_MIB: core::ops::RangeInclusive<u64> = 1..=1 << 20;
 const RAW_DAYS: core::ops::RangeInclusive<u64> = 1..=3_650;
 /// The longest that receipts are not asked for: a day.
 const AFTER_S_MAX: u64 = 86_400;
-/// The longest that a second gateway is waited for: a month.
-const SECOND_S_MAX: u64 = 30 * 86_400;
 /// The way out of a configuration that cannot be read.
 const HINT: &str = "every key is in the guide for contributors; `cairn node setup` writes the file again";
 
@@ -260,47 +260,6 @@ impl Default for RawConfig {
     }
 }
 
-/// What becomes of reports that are refused for good.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RefusedConfig {
-    /// MiB on disk of what is set aside; beyond, the oldest go first, and are counted.
-    size_mib: u64,
-    /// So many one after the other are believed of no gateway.
-    pub in_a_row: u32,
-    /// For how long every other gateway has to be out of reach before one alone is believed, in seconds.
-    second_after_s: u64,
-}
-
-impl Default for RefusedConfig {
-    fn default() -> Self {
-        Self { size_mib: 8, in_a_row: 20, second_after_s: 900 }
-    }
-}
-
-impl RefusedConfig {
-    /// Bytes of refused reports on disk.
-    #[must_use]
-    pub const fn bytes(&self) -> u64 {
-        self.size_mib << 20
-    }
-
-    /// For how long every other gateway has to be out of reach, in ms.
-    #[must_use]
-    pub const fn second_after_ms(&self) -> u64 {
-        self.second_after_s * 1_000
-    }
-
-    fn check(&self) -> Result<(), String> {
-        if !QUEUE_MIB.contains(&self.size_mib) || self.in_a_row == 0 || self.second_after_s > SECOND_S_MAX {
-            return Err(format!(
-                "[refused] size_mib and in_a_row are at least 1, second_after_s at most {SECOND_S_MAX}: a month"
-            ));
-        }
-        Ok(())
-    }
-}
-
 /// The household's broker.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -383,6 +342,15 @@ impl NodeConfig {
     #[must_use]
     pub fn vkeys(&self) -> (Option<&str>, Option<&str>) {
         (self.log_vkey.as_deref(), self.promise_vkey.as_deref())
+    }
+
+    /// The same as keys; `None` where one of the two is missing: then the first gateway is believed for both.
+    ///
+    /// # Errors
+    /// What is no verifier key.
+    pub fn keys(&self) -> Result<Option<Keys>, MerkleError> {
+        let (log, promises) = self.vkeys();
+        Keys::pinned(self.network(), log, promises)
     }
 
     /// Bytes that may wait on disk.

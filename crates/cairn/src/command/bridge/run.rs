@@ -179,12 +179,10 @@ impl Parts {
             clock: self.clock.clone(),
             events: Box::new(move |event| tell(&board, event)),
         };
-        let keys = match (&self.config.log_vkey, &self.config.promise_vkey) {
-            (Some(log), Some(promises)) => Some(Keys::parse(self.held.network, log, promises)?),
-            // One of the two alone says nothing of the other.
-            _ => None,
-        };
-        Ok(Sender::open(sending, SendOptions { keys, seed: u64::from_le_bytes(random()?), ..SendOptions::default() })?)
+        let (log, promises) = (self.config.log_vkey.as_deref(), self.config.promise_vkey.as_deref());
+        let keys = Keys::pinned(self.held.network, log, promises)?;
+        let seed = u64::from_le_bytes(random()?);
+        Ok(Sender::open(sending, SendOptions { keys, seed, ..self.config.refused.options() })?)
     }
 
     /// What `/status` says beside what became of requests.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cairn_edge::Clock;
-use cairn_edge::send::{Gateway, HttpGateway, Keys, Refusal, SendEvent, SendOptions, Sender, Sending, SharedQueue};
+use cairn_edge::send::{Gateway, HttpGateway, Refusal, SendEvent, SendOptions, Sender, Sending, SharedQueue};
 
 use super::board::{Board, Event};
 use super::disks::Disks;
@@ -29,11 +29,6 @@ pub fn sender(
     let network = config.network();
     let gateway = |url: &String| -> Result<Box<dyn Gateway>, Failure> { Ok(Box::new(HttpGateway::at(url, network)?)) };
     let gateways = config.gateways.iter().map(gateway).collect::<Result<_, _>>()?;
-    let keys = match config.vkeys() {
-        (Some(log), Some(promises)) => Some(Keys::parse(network, log, promises)?),
-        // One of the two alone says nothing of the other: the first gateway is believed for both.
-        _ => None,
-    };
     let own = Arc::clone(board);
     let sending = Sending {
         queue: Arc::clone(queue),
@@ -46,14 +41,11 @@ pub fn sender(
         events: Box::new(move |event| tell(&own, event)),
     };
     let options = SendOptions {
-        keys,
+        keys: config.keys()?,
         seed: u64::from_le_bytes(random()?),
         keep_bytes_max: config.receipts_bytes(),
         upgrade_after_ms: config.receipts_after_ms(),
-        second_after_ms: config.refused.second_after_ms(),
-        refused_in_a_row: config.refused.in_a_row,
-        aside_bytes_max: config.refused.bytes(),
-        ..SendOptions::default()
+        ..config.refused.options()
     };
     Ok(Sender::open(sending, options)?)
 }
