@@ -1,4 +1,4 @@
-//! Documents that operators and owners write: policies, `network.toml`, key files, promise files.
+//! Documents that operators and owners write: policies, `network.toml`, `node.toml`, key files, promise files.
 
 use cairn_reward::Policy;
 
@@ -27,6 +27,28 @@ pub fn key_file(bytes: &[u8]) {
     let Some(text) = text(bytes) else { return };
     if let Ok(written) = cairn::parse::key_file(text) {
         assert_eq!(cairn::parse::key_file(&written).as_deref(), Ok(written.as_str()));
+    }
+}
+
+pub fn node_toml(bytes: &[u8]) {
+    let Some(text) = text(bytes) else { return };
+    if let Err(failure) = cairn::parse::node_toml(text) {
+        assert!(!failure.code.is_empty() && !failure.message.is_empty() && failure.hint.is_some(), "{failure:?}");
+    }
+}
+
+/// What stands around a key, and where its lines end, is of no concern.
+pub fn pkcs8_key(bytes: &[u8]) {
+    const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
+    const END: &str = "-----END PRIVATE KEY-----";
+    let Some(text) = text(bytes) else { return };
+    match cairn::parse::pkcs8(text) {
+        Ok(public) => {
+            let rest = text.split_once(BEGIN).expect("it begins").1;
+            let base64: String = rest.split_once(END).expect("it ends").0.split_ascii_whitespace().collect();
+            assert_eq!(cairn::parse::pkcs8(&format!("{BEGIN}\n{base64}\n{END}\n")), Ok(public));
+        }
+        Err(what) => assert!(!what.is_empty()),
     }
 }
 

@@ -84,11 +84,13 @@ parsers! {
     "memory", "what a judge reads of its memory has the bytes that it was read from", class::memory;
     "nearby", "a packet that is read is written as one that reads the same, and gateways that it tells of have harmless names and an address", nearby::nearby;
     "network-toml", "any text is a configuration or is refused with a code", documents::network_toml;
+    "node-toml", "any text is a configuration or is refused with a code and the way out", documents::node_toml;
     "note", "a note that is read is printed as the same text", merkle::note;
     "observation", "an observation that is read has the bytes that it was read from", vocabulary::observation;
     "outbox", "what an outbox opens says what the document says, and any other is refused as broken", chain_files::outbox;
     "payment", "a payment that is read is written as one that reads the same", payments::payment;
     "payout", "a row that is read has the bytes that it was read from", vocabulary::payout;
+    "pkcs8-key", "a key that is read is the same one when nothing stands around it and its lines end elsewhere", documents::pkcs8_key;
     "policy", "a policy that is read reads the same again, and any other document is refused with a code", documents::policy;
     "profile", "a profile that is admitted has slots and a revision; any other is refused with a code", class::profile;
     "promise", "a promise that is read and signed again is the same text", merkle::promise;

@@ -8,6 +8,7 @@ use std::path::Path;
 use cairn_classes::sensing::Quantity;
 
 use crate::config::Config;
+use crate::config::node::{self, NodeConfig};
 use crate::failure::Failure;
 use crate::keys::Key;
 use crate::promises;
@@ -27,6 +28,22 @@ pub fn network_toml(text: &str) -> Result<(), Failure> {
 /// What is wrong with the text.
 pub fn key_file(text: &str) -> Result<String, &'static str> {
     Key::parse(text).map(|key| key.text("read again"))
+}
+
+/// Reads the text of `node.toml`, with all that is checked when a node starts from it.
+///
+/// # Errors
+/// As `cairn node run` says it.
+pub fn node_toml(text: &str) -> Result<(), Failure> {
+    NodeConfig::parse(text, Path::new("node.toml")).map(|_| ())
+}
+
+/// Reads the text of a PKCS#8 file, and answers the public half of the key in it, with its multicodec prefix.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn pkcs8(text: &str) -> Result<Vec<u8>, &'static str> {
+    node::pkcs8(text).map(|key| key.public().multicodec())
 }
 
 /// The notes in the text of a promise file; `None` when it does not begin with one.
