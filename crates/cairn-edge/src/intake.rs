@@ -10,14 +10,11 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::reduce::{Closed, SharedStore, Windows, lock};
+use crate::reduce::{Closed, Crowding, SharedStore, Windows, lock};
 use crate::{Clock, ClockSource, Ended, Item, Raw, Source, SourceTrouble, Stop};
 
 /// How often windows are looked at.
 const TICK: Duration = Duration::from_millis(500);
-/// The disk is not full any more when so many windows were kept without giving anything up: more than have room in what is given
-/// up at once.
-const QUIET_WINDOWS: u32 = 64;
 /// Who says that something of raw inputs is wrong.
 const RAW: &str = "raw inputs";
 /// The code of raw inputs that are not kept, and of old ones that are given up because the disk is full.
@@ -43,10 +40,7 @@ struct State {
     windows: Windows,
     waiting: VecDeque<Closed>,
     is_failing: bool,
-    /// How many windows ago a raw input was given up because the disk is full, while that is not over.
-    crowded: Option<u32>,
-    /// Raw inputs that were given up, as far as it was heard.
-    given_up: u64,
+    crowding: Crowding,
 }
 
 impl<'a> Intake<'a> {
@@ -58,8 +52,8 @@ impl<'a> Intake<'a> {
         push: &'a Push<'a>,
         told: &'a Told<'a>,
     ) -> Self {
-        let (waiting, given_up) = (VecDeque::new(), lock(&store).given_up());
-        let state = State { windows, waiting, is_failing: false, crowded: None, given_up };
+        let (waiting, crowding) = (VecDeque::new(), Crowding::behind(lock(&store).given_up()));
+        let state = State { windows, waiting, is_failing: false, crowding };
         Self { clock, push, told, store, state: Mutex::new(state) }
     }
 
@@ -120,14 +114,7 @@ impl<'a> Intake<'a> {
     /// Says once, until it is over, that raw inputs are not kept, or that old ones go because the disk is full.
     fn say(&self, state: &mut State, kept: io::Result<()>) {
         let gone = lock(&self.store).given_up();
-        let is_more = gone > core::mem::replace(&mut state.given_up, gone);
-        let was_crowded = state.crowded.is_some();
-        state.crowded = match state.crowded {
-            _ if is_more => Some(0),
-            since => since.map(|windows| windows + 1).filter(|windows| *windows < QUIET_WINDOWS),
-        };
-        let is_over = state.crowded.is_none();
-        if was_crowded == is_over {
+        if let Some(is_over) = state.crowding.look(gone) {
             let said = "the disk is full, and old raw inputs are given up for what comes; make room on it";
             let detail = if is_over { String::new() } else { said.to_owned() };
             (self.told)(RAW, SourceTrouble { code: GIVEN_UP, detail, is_over });

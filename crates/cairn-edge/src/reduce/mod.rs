@@ -21,7 +21,7 @@ pub use config::{Align, ReduceConfig};
 pub use folders::{Folders, StdFolders, raw_files};
 pub use raw::{RAW_BYTES_MAX, RawError, RawWindow, Recomputed, SAMPLES_MAX, Sample, Span, recompute};
 pub use recipe::{Recipe, Reducer};
-pub use room::MakingRoom;
+pub use room::{Crowding, Expendable, GivesUp, MakingRoom, is_full};
 pub(crate) use store::lock;
 #[cfg(test)]
 pub(crate) use store::narrow;

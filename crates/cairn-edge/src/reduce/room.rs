@@ -1,41 +1,93 @@
-//! A disk that is not full as long as raw inputs lie on it.
+//! A disk that is not full as long as raw inputs, or originals, lie on it.
 //!
 //! What waits to be sent, what was promised and how the node is are worth more than old raw inputs. Where something of that finds
-//! the disk full, the oldest raw inputs are given up until it fits, or none is left.
+//! the disk full, the oldest raw inputs are given up until it fits, or none is left. The originals of a bridge are its raw inputs.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cairn_log::{Disk, DiskFile, WriterLock};
 
-use super::store::{SharedStore, is_full, lock};
-
 /// What is given up at once: enough for a few of the small things that are written beside each other.
 const ROOM_BYTES: u64 = 64 << 10;
+
+/// When a full disk begins to cost something, and when that is over: when so many were kept without giving anything up, which is more
+/// than have room in what is given up at once.
+const QUIET: u32 = 64;
+
+/// What is worth less than everything else that is written on its disk.
+pub trait GivesUp: Send {
+    /// Gives up the oldest, for so many bytes on a disk that is full; answers how many went, which is none where nothing is left.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    fn give_up(&mut self, bytes: u64) -> io::Result<u64>;
+}
+
+/// Something of that, shared with who keeps it.
+pub type Expendable = Arc<Mutex<dyn GivesUp>>;
+
+/// Whether the disk has no more room.
+#[must_use]
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Whether a full disk costs something, to be said once when that begins and once when it is over.
+#[derive(Debug)]
+pub struct Crowding {
+    given_up: u64,
+    /// How many were kept since something was given up, while that is not over.
+    since: Option<u32>,
+}
+
+impl Crowding {
+    /// Not crowded, after so many were given up.
+    #[must_use]
+    pub const fn behind(given_up: u64) -> Self {
+        Self { given_up, since: None }
+    }
+
+    /// Something was kept, and so many were given up by then. Answers what is to be said: whether it is over.
+    pub fn look(&mut self, given_up: u64) -> Option<bool> {
+        let is_more = given_up > core::mem::replace(&mut self.given_up, given_up);
+        let was_crowded = self.since.is_some();
+        self.since = match self.since {
+            _ if is_more => Some(0),
+            since => since.map(|kept| kept + 1).filter(|kept| *kept < QUIET),
+        };
+        (was_crowded == self.since.is_none()).then_some(was_crowded)
+    }
+}
 
 /// A folder whose writes are given the room of raw inputs when there is no other.
 #[derive(Clone)]
 pub struct MakingRoom {
     disk: Arc<dyn Disk>,
-    raw: SharedStore,
+    raw: Expendable,
 }
 
 impl MakingRoom {
     /// The folder `disk`; `raw` lies in another one, on the same disk if this is to be of use.
     #[must_use]
-    pub fn on(disk: Arc<dyn Disk>, raw: SharedStore) -> Self {
+    pub fn on(disk: Arc<dyn Disk>, raw: Expendable) -> Self {
         Self { disk, raw }
     }
 }
 
 /// Does something that leaves nothing behind where the disk is full, again with more room.
-fn with_room<T>(raw: &SharedStore, act: impl Fn() -> io::Result<T>) -> io::Result<T> {
+fn with_room<T>(raw: &Expendable, act: impl Fn() -> io::Result<T>) -> io::Result<T> {
     loop {
         match act() {
-            Err(error) if is_full(&error) && lock(raw).give_up(ROOM_BYTES).is_ok_and(|gone| gone > 0) => {}
+            Err(error) if is_full(&error) && give_up(raw).is_ok_and(|gone| gone > 0) => {}
             done => return done,
         }
     }
+}
+
+/// Gives up enough for a few small things; what a panic left is still whole.
+fn give_up(raw: &Expendable) -> io::Result<u64> {
+    raw.lock().unwrap_or_else(PoisonError::into_inner).give_up(ROOM_BYTES)
 }
 
 impl Disk for MakingRoom {
@@ -71,7 +123,7 @@ impl Disk for MakingRoom {
 
 struct File {
     file: Arc<dyn DiskFile>,
-    raw: SharedStore,
+    raw: Expendable,
 }
 
 impl DiskFile for File {
@@ -100,7 +152,7 @@ impl DiskFile for File {
     fn sync(&self) -> io::Result<()> {
         self.file.sync().inspect_err(|error| {
             if is_full(error) {
-                let _ = lock(&self.raw).give_up(ROOM_BYTES);
+                let _ = give_up(&self.raw);
             }
         })
     }

@@ -12,6 +12,7 @@ use cairn_log::{Disk, replace_whole};
 
 use super::folders::{FILES_MAX, Folders, folder, is_folder, key, name};
 use super::raw::RAW_BYTES_MAX;
+use super::room::{GivesUp, is_full};
 
 /// A file takes whole blocks of the disk; so many bytes in most file systems.
 const BLOCK_BYTES: u64 = 4_096;
@@ -72,11 +73,6 @@ pub type SharedStore = Arc<Mutex<RawStore>>;
 /// Locks a shared store; what a panic left of it is still whole.
 pub(crate) fn lock(store: &SharedStore) -> MutexGuard<'_, RawStore> {
     store.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Whether the disk has no more room.
-pub(super) fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 impl RawStore {
@@ -179,22 +175,6 @@ impl RawStore {
         Ok(())
     }
 
-    /// Gives up the oldest, for so many bytes on a disk that is full; answers how many went, which is none where nothing is left.
-    ///
-    /// # Errors
-    /// Those of the disk.
-    pub fn give_up(&mut self, bytes: u64) -> io::Result<u64> {
-        let (floor, before) = (self.bytes.saturating_sub(bytes), self.files.len());
-        while self.bytes > floor
-            && let Some((&first, _)) = self.files.first_key_value()
-        {
-            self.remove(first)?;
-        }
-        let gone = (before - self.files.len()) as u64;
-        self.given_up += gone;
-        Ok(gone)
-    }
-
     fn remove(&mut self, key: (u64, Hash)) -> io::Result<()> {
         let Some(File { bytes, folder }) = self.files.get(&key) else { return Ok(()) };
         let (bytes, folder) = (*bytes, folder.clone());
@@ -248,6 +228,20 @@ impl RawStore {
     #[must_use]
     pub const fn given_up(&self) -> u64 {
         self.given_up
+    }
+}
+
+impl GivesUp for RawStore {
+    fn give_up(&mut self, bytes: u64) -> io::Result<u64> {
+        let (floor, before) = (self.bytes.saturating_sub(bytes), self.files.len());
+        while self.bytes > floor
+            && let Some((&first, _)) = self.files.first_key_value()
+        {
+            self.remove(first)?;
+        }
+        let gone = (before - self.files.len()) as u64;
+        self.given_up += gone;
+        Ok(gone)
     }
 }
 

@@ -5,7 +5,7 @@
 //! does not know yet which network it is for has to be told so by a gateway first.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cairn_bridge::{Bridge, BridgeConfig, Desk, Originals, Seen, Shelf};
@@ -13,9 +13,11 @@ use cairn_client::{Client, Retries};
 use cairn_core::key::SecretKey;
 use cairn_core::{DeviceId, NetworkId};
 use cairn_edge::queue::{Queue, QueueLimits};
+use cairn_edge::reduce::MakingRoom;
 use cairn_edge::send::{Gateway, Keys, SendOptions, Sender, Sending, SharedQueue};
 use cairn_edge::time::{Machine, Timekeeper};
 use cairn_edge::{EdgeError, Stop};
+use cairn_log::Disk;
 use serde::Serialize;
 use serde_json::json;
 
@@ -29,6 +31,9 @@ use crate::output::Output;
 mod standing;
 
 use standing::{Held, Way};
+
+/// What requests brought, as it came.
+const ORIGINALS: &str = "originals";
 
 /// Arguments of `cairn bridge run`.
 #[derive(Debug, clap::Args)]
@@ -58,6 +63,7 @@ fn text(event: &Event) -> String {
 struct Parts {
     config: BridgeConfig,
     folder: NodeFolder,
+    shelves: Shelves,
     key: Arc<SecretKey>,
     held: Held,
     queue: SharedQueue,
@@ -80,10 +86,12 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     let network = network(&config, &folder)?;
     let held = Held::of(&config, network, &key)?;
     // The queue's lock is the folder's: nothing else in it is touched before.
-    let queue = open_queue(&config, &folder, &held)?;
+    let shelf = Shelves::open(&config, &folder)?;
+    let queue = open_queue(&config, &folder, &held, &shelf)?;
+    shelf.tidy(&folder)?;
     let waiting = queue.len();
     let clock =
-        Timekeeper::of(&config.clock, &config.gateways, Box::new(Machine::default()), Some(disk(&folder.clock())?));
+        Timekeeper::of(&config.clock, &config.gateways, Box::new(Machine::default()), Some(shelf.at(&folder.clock())?));
     let parts = Parts {
         board: Arc::new(Board::of(output, Vec::new())),
         queue: Arc::new(Mutex::new(queue)),
@@ -91,6 +99,7 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
         key: Arc::new(key),
         config,
         folder,
+        shelves: shelf,
         held,
     };
     let sender = parts.sender()?;
@@ -137,9 +146,31 @@ fn network(config: &BridgeConfig, folder: &NodeFolder) -> Result<NetworkId, Fail
     ))
 }
 
-fn open_queue(config: &BridgeConfig, folder: &NodeFolder, held: &Held) -> Result<Queue, Failure> {
+/// Originals, and the disk that is not full as long as there are any.
+struct Shelves(Arc<Mutex<Originals>>);
+
+impl Shelves {
+    fn open(config: &BridgeConfig, folder: &NodeFolder) -> Result<Self, Failure> {
+        let path = folder.at(ORIGINALS.as_ref());
+        let originals = Originals::open(&path, config.limits.originals_bytes);
+        Ok(Self(Arc::new(Mutex::new(originals.map_err(|error| Failure::io("open", &path, &error))?))))
+    }
+
+    /// To be called once the folder is this bridge's own.
+    fn tidy(&self, folder: &NodeFolder) -> Result<(), Failure> {
+        let tidied = self.0.lock().unwrap_or_else(PoisonError::into_inner).tidy();
+        tidied.map_err(|error| Failure::io("tidy", &folder.at(ORIGINALS.as_ref()), &error))
+    }
+
+    /// A folder of what is worth more than they are.
+    fn at(&self, path: &Path) -> Result<Arc<dyn Disk>, Failure> {
+        Ok(Arc::new(MakingRoom::on(disk(path)?, self.0.clone())))
+    }
+}
+
+fn open_queue(config: &BridgeConfig, folder: &NodeFolder, held: &Held, shelves: &Shelves) -> Result<Queue, Failure> {
     let limits = QueueLimits::of(config.limits.queue_bytes);
-    Queue::open(disk(&folder.queue())?, held.network, held.device, limits).map_err(|error| {
+    Queue::open(shelves.at(&folder.queue())?, held.network, held.device, limits).map_err(|error| {
         let is_locked = matches!(error, EdgeError::Locked);
         let failure = Failure::from(error);
         if is_locked {
@@ -157,11 +188,10 @@ impl Parts {
     ) -> Result<Desk, Failure> {
         let root = self.folder.root();
         let made = |error: std::io::Error| Failure::io("open", root, &error);
-        let originals = Originals::open(&root.join("originals"), self.config.limits.originals_bytes).map_err(made)?;
         let board = Arc::clone(&self.board);
-        let shelf =
-            Shelf::of(originals, Arc::clone(&self.queue), Box::new(move |trouble| board.trouble("queue", trouble)));
-        let seen = Seen::open(disk(root)?).map_err(made)?;
+        let told = Box::new(move |of: &'static str, trouble| board.trouble(of, trouble));
+        let shelf = Shelf::of(Arc::clone(&self.shelves.0), Arc::clone(&self.queue), told);
+        let seen = Seen::open(self.shelves.at(root)?).map_err(made)?;
         Ok(Desk::of(&self.config, table, seen, Box::new(shelf))?)
     }
 
@@ -171,7 +201,7 @@ impl Parts {
         let board = Arc::clone(&self.board);
         let sending = Sending {
             queue: Arc::clone(&self.queue),
-            disk: disk(&self.folder.receipts())?,
+            disk: self.shelves.at(&self.folder.receipts())?,
             signer: self.key.clone(),
             device: self.held.device,
             network: self.held.network,
