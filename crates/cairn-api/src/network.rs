@@ -122,8 +122,9 @@ pub struct DeviceEpoch {
     pub epoch: EpochRef,
     /// Verdicts.
     pub verdicts: u64,
-    /// Score over everything delivered, ppm.
-    pub score_ppm: u32,
+    /// Score over everything delivered, ppm; `null` where nothing was scored (under maintenance, or by rules that could not be
+    /// read). 0 is a score: it was scored, and lost everything.
+    pub score_ppm: Option<u32>,
     /// What it earned, base units.
     pub paid: String,
 }

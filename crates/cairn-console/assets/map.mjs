@@ -245,8 +245,8 @@
       for (const { step, words, cells: count } of this.cells.legend) {
         list.append(this.entry(`swatch step-${step}`, words, count));
       }
-      const without = features.filter(({ properties }) => properties.step === null).length;
-      if (without > 0) list.append(this.entry("swatch step-none", "nobody was judged", without));
+      const without = features.filter(({ properties }) => properties.step === null);
+      if (without.length > 0) list.append(this.entry("swatch step-none", without[0].properties.words, without.length));
       this.legend.replaceChildren(title, list);
       if (this.chosen !== "") this.show();
     }

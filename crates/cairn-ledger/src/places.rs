@@ -37,7 +37,9 @@ pub struct PlaceRow {
     pub device: DeviceId,
     /// The cell that it enrolled with.
     pub cell: Cell,
-    /// Its score over everything it delivered, as on its own page; `None` when it was not judged.
+    /// Whether some verdict is over it.
+    pub is_judged: bool,
+    /// Its score over everything it delivered, as on its own page; `None` when it was not judged, or nothing of it was scored.
     pub score_ppm: Option<u32>,
     /// Whether some verdict says that too little was near to compare it with.
     pub is_untested: bool,
@@ -54,17 +56,19 @@ pub struct PlaceSum {
     pub judged: u64,
     /// Those with a verdict that says that too little was near to compare them with.
     pub untested: u64,
-    /// The sum of the scores of those that were judged, parts per million.
+    /// Those of them that have a score.
+    pub scored: u64,
+    /// The sum of their scores, parts per million.
     pub score_sum_ppm: u64,
     /// What they were paid, base units.
     pub paid: Amount,
 }
 
 impl PlaceSum {
-    /// The mean score of those that were judged, each counted alike, rounded down; `None` where nobody was.
+    /// The mean score of those that have one, each counted alike, rounded down; `None` where nobody has.
     #[must_use]
     pub fn score_ppm(&self) -> Option<u32> {
-        self.score_sum_ppm.checked_div(self.judged).map(|mean| u32::try_from(mean).unwrap_or(PPM))
+        self.score_sum_ppm.checked_div(self.scored).map(|mean| u32::try_from(mean).unwrap_or(PPM))
     }
 
     /// The part of those judged that were not compared, rounded down; `None` where nobody was judged.
@@ -77,8 +81,9 @@ impl PlaceSum {
     fn plus(&self, row: &PlaceRow) -> Self {
         Self {
             devices: self.devices + 1,
-            judged: self.judged + u64::from(row.score_ppm.is_some()),
+            judged: self.judged + u64::from(row.is_judged),
             untested: self.untested + u64::from(row.is_untested),
+            scored: self.scored + u64::from(row.score_ppm.is_some()),
             score_sum_ppm: self.score_sum_ppm + u64::from(row.score_ppm.unwrap_or(0)),
             paid: Amount(self.paid.0.saturating_add(row.paid.0)),
         }
@@ -89,6 +94,7 @@ impl PlaceSum {
             devices: self.devices - before.devices,
             judged: self.judged - before.judged,
             untested: self.untested - before.untested,
+            scored: self.scored - before.scored,
             score_sum_ppm: self.score_sum_ppm - before.score_sum_ppm,
             paid: Amount(self.paid.0.saturating_sub(before.paid.0)),
         }

@@ -327,15 +327,20 @@ pub(crate) fn sum(amounts: impl IntoIterator<Item = Amount>) -> Amount {
     Amount::checked_sum(amounts).expect("an epoch's payouts are within its balance")
 }
 
-/// Score over everything delivered: `floor(10^6 * sum of weights / sum of amounts)`; zero when nothing was.
-pub(crate) fn mean_score<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> u32 {
+/// Score over everything delivered.
+pub(crate) fn mean_score<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Option<u32> {
     let (mut weight, mut amount) = (0u128, 0u128);
     for verdict in verdicts {
         weight += u128::from(verdict.weight());
         amount += u128::from(verdict.amount);
     }
-    let ppm = (weight * u128::from(PPM)).checked_div(amount).unwrap_or(0);
-    u32::try_from(ppm).unwrap_or(PPM)
+    score_of(weight, amount)
+}
+
+/// `floor(10^6 * sum of weights / sum of amounts)`; `None` where verdicts are over nothing, which is no score of 0.
+pub(crate) fn score_of(weight: u128, amount: u128) -> Option<u32> {
+    let ppm = (weight * u128::from(PPM)).checked_div(amount)?;
+    Some(u32::try_from(ppm).unwrap_or(PPM))
 }
 
 pub(crate) fn verdict_info(verdict: &Verdict) -> VerdictInfo {

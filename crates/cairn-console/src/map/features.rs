@@ -32,7 +32,7 @@ pub(crate) struct Numbers {
     pub devices: u64,
     /// Those that were judged.
     pub judged: u64,
-    /// The mean score of those; `null` where there are none.
+    /// The mean score of those that were scored; `null` where there are none.
     pub score_ppm: Option<u32>,
     /// Those that were, at least once, not compared.
     pub untested: u64,
@@ -311,6 +311,7 @@ mod tests {
             cairn_ledger::PlaceRow {
                 device,
                 cell: Cell::containing(position, 8).unwrap(),
+                is_judged: true,
                 score_ppm: Some(u32::try_from(random(1_000_001)).unwrap()),
                 is_untested: random(5) == 0,
                 paid: cairn_core::Amount(random(1 << 30).into()),

@@ -64,7 +64,7 @@ impl Layer {
     /// What it is, in a sentence.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::Score => "The mean score of the devices that were judged: how much of what they delivered counted.",
+            Self::Score => "The mean score of the devices that were scored: how much of what they delivered counted.",
             Self::Devices => "How many devices stand there, judged or not.",
             Self::Pay => "What the devices there earned together.",
             Self::Untested => {
@@ -95,7 +95,7 @@ impl Layer {
         found.ok_or_else(|| ConsoleError::bad("NET-QUERY", detail()))
     }
 
-    /// The value of a cell; `None` where nobody was judged, of whom it could be said.
+    /// The value of a cell; `None` where there is nobody of whom it could be said.
     pub fn value(self, sum: &PlaceSum) -> Option<u128> {
         match self {
             Self::Score => sum.score_ppm().map(u128::from),
@@ -105,9 +105,17 @@ impl Layer {
         }
     }
 
+    /// What is said where there is nobody of whom it could be said.
+    pub const fn nobody(self) -> &'static str {
+        match self {
+            Self::Score => "nobody was scored",
+            _ => "nobody was judged",
+        }
+    }
+
     /// A value in words.
     pub fn words(self, value: Option<u128>, money: &Money) -> String {
-        let Some(value) = value else { return "nobody was judged".to_owned() };
+        let Some(value) = value else { return self.nobody().to_owned() };
         match self {
             Self::Score | Self::Untested => format!("{} %", percent(u32::try_from(value).unwrap_or(PPM))),
             Self::Devices => count(u64::try_from(value).unwrap_or(u64::MAX), "device", "devices"),
@@ -205,6 +213,16 @@ mod tests {
         }
         assert_eq!(Layer::Devices.bounds(&[1, 1, 1, 3, 7, 30, 30, 30, 30, 120]), [1, 5, 20]);
         assert_eq!(Layer::Devices.bounds(&[]), [1]);
+    }
+
+    #[test]
+    fn who_was_judged_and_not_scored_has_no_value_where_it_is_about_scores() {
+        let unscored = PlaceSum { devices: 2, judged: 2, untested: 1, ..PlaceSum::default() };
+        let zero = PlaceSum { scored: 1, ..unscored };
+        let told = |layer: Layer, sum: &PlaceSum| layer.words(layer.value(sum), &MONEY());
+        assert_eq!(told(Layer::Score, &unscored), "nobody was scored");
+        assert_eq!((told(Layer::Score, &zero), told(Layer::Untested, &unscored)), ("0 %".into(), "50 %".into()));
+        assert_eq!(told(Layer::Untested, &PlaceSum::default()), "nobody was judged");
     }
 
     #[test]

@@ -87,6 +87,11 @@ pub(crate) fn count(number: u64) -> Markup {
     html! { data value=(number) { (grouped(&number.to_string())) } }
 }
 
+/// A score; where there is none, that it was not scored. A score of 0 is one.
+pub(crate) fn score(ppm: Option<u32>) -> Markup {
+    html! { @match ppm { Some(ppm) => { (self::ppm(ppm)) } None => { "not scored" } } }
+}
+
 /// Parts per million of a whole, with the same as a percentage.
 pub(crate) fn ppm(parts: u32) -> Markup {
     html! { data.ppm value=(parts) { (percent(parts)) " %" } }

@@ -12,7 +12,7 @@ use super::{Page, in_base_units};
 use crate::address::Address;
 use crate::csv::Table;
 use crate::error::ConsoleError;
-use crate::map::Numbers;
+use crate::map::{Layer, Numbers};
 use crate::markup::link;
 use crate::markup::table::{facts, numbers, pager, table, words};
 use crate::money::Money;
@@ -64,7 +64,9 @@ struct Device {
     device: String,
     /// The cell that it enrolled with: this one, or one below it.
     cell: String,
-    /// `null` when it was not judged.
+    /// Whether some verdict is over it.
+    judged: bool,
+    /// `null` when it was not judged, or nothing of it was scored.
     score_ppm: Option<u32>,
     /// Whether it was, at least once, not compared.
     untested: bool,
@@ -77,6 +79,7 @@ impl Device {
         Self {
             device: row.device.to_string(),
             cell: row.cell.to_string(),
+            judged: row.is_judged,
             score_ppm: row.score_ppm,
             untested: row.is_untested,
             paid: row.paid.to_string(),
@@ -209,7 +212,7 @@ impl Cell {
             ("Judged", html! { (cell.judged) }),
             (
                 "Mean score",
-                html! { @match cell.score_ppm { Some(score) => { (link::ppm(score)) } None => { "nobody was judged" } } },
+                html! { @match cell.score_ppm { Some(score) => { (link::ppm(score)) } None => { (Layer::Score.nobody()) } } },
             ),
             ("Not compared, at least once", html! { (cell.untested) }),
             ("Earned together", self.asset.of(&cell.paid)),
@@ -272,12 +275,12 @@ impl Cell {
                 } else {
                     link::cell_as_of(&device.cell, self.as_of)
                 },
-                html! { @match device.score_ppm { Some(score) => { (link::ppm(score)) } None => { "–" } } },
+                html! { @if device.judged { (link::score(device.score_ppm)) } @else { "–" } },
                 html! { @if device.untested { "no, at least once" } @else if device.score_ppm.is_some() { "yes" } @else { "–" } },
                 self.asset.of(&device.paid),
                 html! {
-                    @match (self.as_of.epoch, device.score_ppm) {
-                        (Some(epoch), Some(_)) => { (link::why(&device.device, epoch, "why")) }
+                    @match self.as_of.epoch {
+                        Some(epoch) if device.judged => { (link::why(&device.device, epoch, "why")) }
                         _ => { "not judged" }
                     }
                 },
@@ -317,7 +320,7 @@ impl Cell {
                 link::epoch(past.epoch.number),
                 html! { (numbers.devices) },
                 html! { (numbers.judged) },
-                html! { @match numbers.score_ppm { Some(score) => { (link::ppm(score)) } None => { "–" } } },
+                html! { @if numbers.judged > 0 { (link::score(numbers.score_ppm)) } @else { "–" } },
                 self.asset.of(&numbers.paid),
                 html! { a href={ (self.path()) "?" (AS_OF) "=" (past.epoch.number) } { "this cell then" } },
             ]

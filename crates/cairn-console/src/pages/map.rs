@@ -147,7 +147,7 @@ pub(crate) fn cell_table(caption: &str, cells: &[Numbers], money: &Money, as_of:
             },
             html! { (cell.devices) },
             html! { (cell.judged) },
-            html! { @match cell.score_ppm { Some(score) => { (link::ppm(score)) } None => { "–" } } },
+            html! { @if cell.judged > 0 { (link::score(cell.score_ppm)) } @else { "–" } },
             html! { (cell.untested) },
             money.of(&cell.paid),
         ]
@@ -189,7 +189,7 @@ impl Page for Map {
                 (facts(&[
                     ("Devices", html! { (total.devices) " in " (total.cells) " cells" }),
                     ("Judged", html! { (total.judged) }),
-                    ("Mean score", html! { @match total.score_ppm { Some(score) => { (link::ppm(score)) } None => { "–" } } }),
+                    ("Mean score", html! { @if total.judged > 0 { (link::score(total.score_ppm)) } @else { "–" } }),
                     ("Not compared, at least once", html! { (total.untested) }),
                     ("Earned together", self.asset.of(&total.paid)),
                 ]))

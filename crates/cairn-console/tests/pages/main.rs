@@ -9,5 +9,5 @@ mod kept;
 mod market;
 mod numbers;
 mod places;
-mod speed;
+mod scores;
 mod support;

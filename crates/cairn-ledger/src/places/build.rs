@@ -2,9 +2,10 @@
 
 use cairn_core::epoch::EpochStatement;
 use cairn_core::geo::{Area, Cell};
-use cairn_core::{Amount, DeviceId, PPM, Payout, Verdict};
+use cairn_core::{Amount, DeviceId, Payout, Verdict};
 
 use super::{ClassMiddle, PlaceRow, PlaceSum, PlacedDevice, Places, Stop};
+use crate::views::score_of;
 use crate::{ClosedEpochs, LedgerError};
 
 /// How the code of a reason ends that says that too little was near.
@@ -44,7 +45,8 @@ pub(super) fn places(
     let rows = there.map(|(device, found)| PlaceRow {
         device: device.id,
         cell: device.cell,
-        score_ppm: found.is_judged.then(|| score(found)),
+        is_judged: found.is_judged,
+        score_ppm: score_of(found.weight, found.amount),
         is_untested: found.is_untested,
         paid: Amount(found.paid),
     });
@@ -69,12 +71,6 @@ pub(super) fn by_place(mut rows: Vec<PlaceRow>, middles: Vec<ClassMiddle>) -> Pl
 
 fn position(devices: &[PlacedDevice], id: &DeviceId) -> Option<usize> {
     devices.binary_search_by(|device| device.id.cmp(id)).ok()
-}
-
-/// `floor(10^6 * sum of weights / sum of amounts)`, zero when nothing was delivered: as a device's own page has it.
-fn score(found: &Found) -> u32 {
-    let ppm = (found.weight * u128::from(PPM)).checked_div(found.amount).unwrap_or(0);
-    u32::try_from(ppm).unwrap_or(PPM)
 }
 
 /// Rows stand by class and device: a device's of one class come one after the other.

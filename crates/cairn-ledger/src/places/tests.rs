@@ -12,7 +12,8 @@ fn row(number: u32, lat_e7: i32, lon_e7: i32, resolution: u8, judged: bool) -> P
     PlaceRow {
         device,
         cell: Cell::containing(Position::of(lat_e7, lon_e7).unwrap(), resolution).unwrap(),
-        score_ppm: judged.then_some(number % 1_000_001),
+        is_judged: judged,
+        score_ppm: (judged && !number.is_multiple_of(7)).then_some(number % 1_000_001),
         is_untested: judged && number.is_multiple_of(3),
         paid: Amount(u128::from(number) * 1_000_000_007),
     }
@@ -107,7 +108,7 @@ proptest! {
         cells.dedup();
         let own = |cell: Cell| sum(rows.iter().filter(|row| row.cell == cell));
         let mut expected: Vec<(Cell, PlaceSum)> = cells.into_iter().map(|cell| (cell, own(cell))).collect();
-        expected.retain(|(_, sum)| sum.judged > 0);
+        expected.retain(|(_, sum)| sum.scored > 0);
         expected.sort_unstable_by_key(|(cell, sum)| (rank(sum), cell.place()));
         prop_assert_eq!(paged, expected);
     }

@@ -6,7 +6,7 @@ use cairn_core::DeviceId;
 use crate::connect::Connect;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::words::{count, tokens};
+use crate::words::{count, score, tokens};
 
 /// Arguments of `cairn device`.
 #[derive(Debug, clap::Args)]
@@ -58,10 +58,10 @@ fn text(device: &DeviceInfo, network: Option<&NetworkInfo>) -> String {
     for epoch in &device.epochs {
         let paid = asset.map_or_else(|| epoch.paid.clone(), |asset| tokens(&epoch.paid, asset.decimals, &asset.symbol));
         text.push_str(&format!(
-            "  epoch {:<6} {}, score {} ppm, earned {paid} (statement {})\n",
+            "  epoch {:<6} {}, {}, earned {paid} (statement {})\n",
             epoch.epoch.number,
             count(epoch.verdicts, "verdict", "verdicts"),
-            epoch.score_ppm,
+            score(epoch.score_ppm),
             epoch.epoch.statement,
         ));
     }

@@ -65,8 +65,8 @@ struct Judged {
     epoch: EpochRef,
     /// Verdicts.
     verdicts: u64,
-    /// Score over everything delivered.
-    score_ppm: u32,
+    /// Score over everything delivered; `null` where nothing was scored, which is no score of 0.
+    score_ppm: Option<u32>,
     /// Base units.
     paid: String,
     /// Where slots are judged.
@@ -154,7 +154,7 @@ impl Page for Device {
             (self.as_of.markup(&self.path()))
             (self.summary())
             h2 { "Score and earnings" }
-            @if self.epochs.len() > 1 { (self.chart()) }
+            (self.chart())
             (self.history())
             @if let Some(epoch) = &self.readings_of { (self.epoch(epoch)) }
             (self.device.markup())
@@ -169,7 +169,7 @@ impl Page for Device {
                 judged.epoch.number.to_string(),
                 judged.epoch.statement.clone(),
                 judged.verdicts.to_string(),
-                judged.score_ppm.to_string(),
+                judged.score_ppm.map_or_else(String::new, |score| score.to_string()),
                 judged.paid.clone(),
                 number(|slots| slots.reported),
                 number(|slots| slots.possible),
@@ -204,7 +204,13 @@ impl Device {
             rows.push(("Earned in all", self.asset.of(earned)));
         }
         if let Some(newest) = self.epochs.first() {
-            let score = html! { (link::ppm(newest.score_ppm)) " in epoch " (link::epoch(newest.epoch.number)) };
+            let scored = self.epochs.iter().find_map(|judged| Some((judged.epoch.number, judged.score_ppm?)));
+            let score = html! {
+                @match scored {
+                    Some((epoch, score)) => { (link::ppm(score)) " in epoch " (link::epoch(epoch)) }
+                    None => "not scored in the epochs below"
+                }
+            };
             rows.push(("Last score", score));
             if let Some(slots) = newest.slots {
                 let late = html! { @if slots.late > 0 { ", and " (slots.late) " of earlier epochs, which came late" } };
@@ -233,13 +239,16 @@ impl Device {
         }
     }
 
+    /// The scores of more than one epoch; of those that were not scored there is no point.
     fn chart(&self) -> Markup {
-        let point = |judged: &Judged| Point {
-            x: judged.epoch.number.into(),
-            y: judged.score_ppm.into(),
-            is_flagged: judged.score_ppm < cairn_core::PPM,
+        let point = |judged: &Judged| {
+            let score = judged.score_ppm?;
+            Some(Point { x: judged.epoch.number.into(), y: score.into(), is_flagged: score < cairn_core::PPM })
         };
-        let points: Vec<Point> = self.epochs.iter().rev().map(point).collect();
+        let points: Vec<Point> = self.epochs.iter().rev().filter_map(point).collect();
+        if points.len() < 2 {
+            return Markup::default();
+        }
         let end = |point: Option<&Point>| point.map_or_else(String::new, |point| format!("epoch {}", point.x));
         let axes = Axes {
             x: (end(points.first()), end(points.last())),
@@ -253,7 +262,7 @@ impl Device {
             let readings = self.as_of.path(&self.path(), Some(("epoch", judged.epoch.number)));
             vec![
                 link::epoch(judged.epoch.number),
-                link::ppm(judged.score_ppm),
+                link::score(judged.score_ppm),
                 html! {
                     @match judged.slots {
                         Some(slots) => { (slots.reported) " of " (slots.possible) @if slots.late > 0 { " + " (slots.late) " late" } }

@@ -14,7 +14,7 @@ use super::scores::{Scored, scores};
 use crate::config::node::{NodeConfig, NodeFolder};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::words::{count, duration, tokens, utc};
+use crate::words::{count, duration, score, tokens, utc};
 
 mod report;
 
@@ -203,10 +203,9 @@ fn ask(config: &NodeConfig, device: &cairn_core::DeviceId, folder: &NodeFolder, 
             Err(error) if error.is_not_found() => None,
             Err(error) => return Err(error.into()),
         };
-        let scores = known.as_ref().map(|known| scores(&client, device, &info, known)).transpose()?;
-        Ok((info, known, scores.unwrap_or_default()))
+        Ok((info, known))
     });
-    let (info, known, scores) = match asked {
+    let (info, known) = match asked {
         Ok(asked) => asked,
         Err(failure) => {
             let what = format!("no gateway could be asked: {}", failure.message);
@@ -228,17 +227,10 @@ fn ask(config: &NodeConfig, device: &cairn_core::DeviceId, folder: &NodeFolder, 
         status.wrong.push(Wrong { code: "NODE-NOT-ENROLLED".to_owned(), what, hint: Some(hint.into()) });
         return;
     };
-    of_network(status, &info, &known, &scores, config, folder);
+    of_network(status, &info, &known, config, folder);
 }
 
-fn of_network(
-    status: &mut Status,
-    info: &NetworkInfo,
-    known: &DeviceInfo,
-    scores: &[Scored],
-    config: &NodeConfig,
-    folder: &NodeFolder,
-) {
+fn of_network(status: &mut Status, info: &NetworkInfo, known: &DeviceInfo, config: &NodeConfig, folder: &NodeFolder) {
     if let Some(index) = known.denied_index {
         let what = format!("the device is denied by entry {index}");
         status.wrong.push(Wrong {
@@ -281,7 +273,7 @@ fn of_network(
             why: is_low.then(|| format!("cairn explain {} {epoch} --url {url}", known.id)),
         }
     };
-    status.epochs = Some(scores.iter().map(pay).collect());
+    status.epochs = Some(scores(info, known).iter().map(pay).collect());
     status.open_reports = Some(known.open_reports);
     (status.owner, status.payee) = (Some(known.owner.clone()), Some(known.payee.clone()));
     status.cell = Some(known.cell.clone());
@@ -314,7 +306,7 @@ fn text(status: &Status) -> String {
         line("judged", format!("{} for the next verdict", count(open, "report waits", "reports wait")));
     }
     for Pay { epoch, score_ppm, shown, statement, why, .. } in status.epochs.iter().flatten() {
-        let score = score_ppm.map_or_else(|| "not scored".to_owned(), |score_ppm| format!("score {score_ppm} ppm"));
+        let score = score(*score_ppm);
         let by = statement
             .as_ref()
             .map_or_else(|| "nothing of it was judged".to_owned(), |statement| format!("statement {statement}"));

@@ -62,7 +62,7 @@ impl Watch {
 
 fn ask(client: &Client, device: &DeviceId) -> Result<Seen, Failure> {
     let (info, known) = (client.network()?, client.device(device)?);
-    let scores = scores(client, device, &info, &known)?;
+    let scores = scores(&info, &known);
     let last = known.epochs.first();
     let earned = last.zip(info.asset.as_ref()).map(|(epoch, asset)| {
         let shown = tokens(&epoch.paid, asset.decimals, &asset.symbol);
