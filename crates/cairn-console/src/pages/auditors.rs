@@ -115,6 +115,12 @@ pub(crate) fn signed(
     Ok((list.epochs.into_iter().map(row).collect(), list.next))
 }
 
+/// A closed epoch with who signed it.
+pub(crate) fn signed_epoch(reader: &Reader<'_>, epoch: u64) -> Result<Option<Signed>, ConsoleError> {
+    let (signed, _) = signed(reader, Some(epoch.saturating_add(1)), 1)?;
+    Ok(signed.into_iter().find(|signed| signed.epoch == epoch))
+}
+
 /// Those who signed an epoch at revision 0, which is what its statement says.
 fn signers(kept: &EpochSignatures) -> Vec<String> {
     let first = kept.signatures.iter().filter(|signature| signature.revision == 0);
@@ -140,6 +146,33 @@ impl Signed {
         html! {
             @if by >= self.quorum { span.good { (by) " of " (of) } } @else { span.bad { (by) " of " (of) } }
             ", " (self.quorum) " are needed"
+        }
+    }
+
+    /// Who they are: the first of them.
+    fn by(&self) -> Markup {
+        several(self.signed.as_deref().unwrap_or_default())
+    }
+
+    /// Where the signatures are.
+    fn check(&self) -> Markup {
+        html! { a href={ "/v1/epochs/" (self.epoch) "/signatures" } { "check them" } }
+    }
+
+    /// The same as a part of the epoch's own page.
+    pub fn markup(&self) -> Markup {
+        let mut rows = vec![("Auditors that signed", self.told())];
+        if self.signed.as_ref().is_some_and(|signed| !signed.is_empty()) {
+            rows.extend([("By", self.by()), ("Signatures", self.check())]);
+        }
+        html! {
+            h2 { "Who signed it" }
+            p.quiet {
+                "How many auditors there are and how many must sign is as the log says; that somebody signed is the word of this gateway, "
+                "which keeps the signatures."
+            }
+            (facts(&rows))
+            p { a href="/auditors" { "All auditors and what they signed" } }
         }
     }
 }
@@ -213,14 +246,13 @@ impl Auditors {
 
     fn signatures(&self) -> Markup {
         let row = |epoch: &Signed| {
-            let who = several(epoch.signed.as_deref().unwrap_or_default());
             vec![
                 link::epoch(epoch.epoch),
                 html! { (epoch.verdicts) },
                 html! { (epoch.passed) },
                 epoch.told(),
-                who,
-                html! { a href={ "/v1/epochs/" (epoch.epoch) "/signatures" } { "check them" } },
+                epoch.by(),
+                epoch.check(),
             ]
         };
         let columns = [

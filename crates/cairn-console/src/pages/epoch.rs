@@ -6,6 +6,7 @@ use cairn_api::{DistributionInfo, EpochInfo, PayBucket};
 use maud::{Markup, html};
 use serde::Serialize;
 
+use super::auditors::{Signed, signed_epoch};
 use super::changes::{self, Change};
 use super::{Page, in_base_units, number};
 use crate::address::Address;
@@ -31,6 +32,8 @@ pub(crate) struct Epoch {
     distribution: DistributionInfo,
     /// The rules that this epoch is the first of.
     changes: Vec<Change>,
+    /// Who signed its statement: the set as the log says, signatures as the gateway does.
+    signed: Option<Signed>,
 }
 
 impl Epoch {
@@ -47,6 +50,7 @@ impl Epoch {
             epoch: reader.epoch(epoch)?,
             distribution: reader.distribution(epoch)?,
             changes: changes::read(reader, epoch)?,
+            signed: signed_epoch(reader, epoch)?,
         })
     }
 
@@ -138,6 +142,7 @@ impl Page for Epoch {
             (changes::markup(&self.changes))
             (claims(epoch, &money))
             (statement(epoch))
+            @if let Some(signed) = &self.signed { (signed.markup()) }
             (downloads(epoch.number))
             (self.source.as_of.as_ref().map(|cited| verify::epoch(&self.source, cited, verify::Pay::default())).unwrap_or_default())
             (neighbours(epoch.number))

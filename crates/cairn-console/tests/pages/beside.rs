@@ -106,6 +106,17 @@ fn signatures_are_the_gateways_word_beside_what_statement_and_log_say() {
     }
     assert!(text(&site, "/network", &keeps).contains("2 are needed"));
     assert!(text(&site, "/status", &keeps).contains("1.5 KiB"));
+    // The page of an epoch says the same of its own as the list of all.
+    for row in epochs {
+        let number = row["epoch"].as_u64().unwrap();
+        let path = format!("/epochs/{number}");
+        let own: serde_json::Value = serde_json::from_str(&text(&site, &format!("{path}.json"), &keeps)).unwrap();
+        assert_eq!(&own["signed"], row, "epoch {number}");
+        let html = text(&site, &path, &keeps);
+        let named = auditors.iter().filter(|auditor| html.contains(&format!("/auditors/{auditor}\""))).count();
+        assert_eq!(named as u64, number % 4, "{html}");
+        assert!(site.page(&path).contains("not kept here"), "epoch {number}");
+    }
     // Without signatures nothing is made up.
     let silent = site.json("/auditors.json");
     assert!(silent["epochs"].as_array().unwrap().iter().all(|row| row["signed"].is_null()));
