@@ -43,6 +43,7 @@ pub struct Ledger {
     pub(crate) spreads: Spreads,
     /// What devices earned, added up.
     pub(crate) totals: Arc<crate::totals::Totals>,
+    pub(crate) claims: crate::claims::Claims,
     pub(crate) bands: crate::compared::Bands,
     pub(crate) summed: Arc<Summed>,
     pub(crate) drawings: Arc<Drawings>,
@@ -76,6 +77,7 @@ impl Ledger {
             summed: Arc::default(),
             drawings: Arc::default(),
             totals: Arc::default(),
+            claims: crate::claims::Claims::default(),
             bands: Arc::default(),
         };
         ledger.catch_up(progress)?;

@@ -4,6 +4,7 @@
 //! the log. What is promised: nobody is answered before an entry is durable; an epoch's numbers come from its statement
 //! and nowhere else. Not here: HTTP, limits, other people's keys.
 
+mod claims;
 mod clock;
 mod closed;
 mod compared;

@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cairn_api::{
-    AccountInfo, AssetInfo, BalanceInfo, ClaimInfo, ClassInfo, ClassRules, DeviceInfo, DomainInfo, EpochInfo,
-    EpochList, EpochRef, NetworkInfo, PayoutInfo, PoolInfo, ReasonInfo, RulesFrom, SalesInfo, VerdictInfo,
+    AccountInfo, AssetInfo, BalanceInfo, ClassInfo, ClassRules, DeviceInfo, DomainInfo, EpochInfo, EpochList, EpochRef,
+    NetworkInfo, PayoutInfo, PoolInfo, ReasonInfo, RulesFrom, SalesInfo, VerdictInfo,
 };
 use cairn_core::epoch::EpochStatement;
 use cairn_core::statement::Mobility;
 use cairn_core::{Account, Amount, DeviceId, Hash, PPM, Payout, Subject, Verdict};
-use cairn_fold::{State, claim_leaves};
+use cairn_fold::State;
 use cairn_merkle::NoteVerifier;
-use cairn_merkle::claim::ClaimTree;
 use cairn_merkle::note::KeyKind;
 use data_encoding::HEXLOWER;
 
@@ -242,41 +241,6 @@ impl Ledger {
             epochs: Vec::new(),
             claim: self.claim_of(account)?,
         })
-    }
-
-    /// The claim of an account under the last closed epoch's claim root; `None` when it has none on a settlement chain.
-    ///
-    /// # Errors
-    /// [`LedgerError`] when a view cannot be read.
-    pub fn claim_of(&self, account: &Account) -> Result<Option<ClaimInfo>, LedgerError> {
-        let state = self.state();
-        let (Some(epoch), Some(cumulative)) = (self.last_closed(), state.cumulative.get(account)) else {
-            return Ok(None);
-        };
-        // The claims are those of the epoch's statement: a domain that came later has none yet.
-        let statement = self.closed(epoch.number)?;
-        let Some(claims) = statement.domains.iter().find(|claims| claims.domain == *account.domain()) else {
-            return Ok(None);
-        };
-        let accounts: Vec<(&Account, Amount)> = state
-            .cumulative
-            .iter()
-            .filter(|(other, _)| other.domain() == account.domain())
-            .map(|(other, amount)| (other, *amount))
-            .collect();
-        let leaves = claim_leaves(&claims.domain, &claims.distributor, accounts.iter().copied());
-        let tree = ClaimTree::new(&leaves).map_err(cairn_log::LogError::from)?;
-        let position = accounts.iter().position(|(other, _)| *other == account).expect("the account was just found");
-        let hex = |word: &[u8; 32]| HEXLOWER.encode(word);
-        Ok(Some(ClaimInfo {
-            epoch,
-            domain: claims.domain.to_string(),
-            distributor: hex(&claims.distributor),
-            cumulative: cumulative.to_string(),
-            leaf: hex(&leaves[position].hash()),
-            proof: tree.proof(position).unwrap_or_default().iter().map(hex).collect(),
-            root: hex(&tree.root()),
-        }))
     }
 }
 

@@ -116,14 +116,26 @@ impl ClaimTree {
     /// The proof of the claim given at place `given`, from the leaf's sibling up. `None` if there is no such claim.
     #[must_use]
     pub fn proof(&self, given: usize) -> Option<Vec<Word>> {
-        let mut position = *self.positions.get(given)?;
+        self.positions.get(given).map(|position| self.proof_from(*position))
+    }
+
+    /// The proof of the claim whose leaf has this hash, as [`ClaimTree::proof`] gives it. `None` if there is no such claim.
+    #[must_use]
+    pub fn proof_of(&self, leaf: &Word) -> Option<Vec<Word>> {
+        let first = self.nodes.len() - self.len();
+        // Leaves stand at the end, in reverse.
+        let rank = self.nodes[first..].binary_search_by(|hash| leaf.cmp(hash)).ok()?;
+        Some(self.proof_from(first + rank))
+    }
+
+    fn proof_from(&self, mut position: usize) -> Vec<Word> {
         let mut proof = Vec::with_capacity((position + 1).ilog2() as usize);
         while position > 0 {
             let sibling = if position % 2 == 1 { position + 1 } else { position - 1 };
             proof.push(self.nodes[sibling]);
             position = (position - 1) / 2;
         }
-        Some(proof)
+        proof
     }
 
     /// The proofs of all claims, in the order in which they were given.
@@ -232,6 +244,8 @@ mod tests {
                 verify_claim(&tree.root(), leaf, proof).unwrap();
                 let more = ClaimLeaf { cumulative: leaf.cumulative + 1, ..*leaf };
                 prop_assert!(verify_claim(&tree.root(), &more, proof).is_err());
+                prop_assert_eq!(tree.proof_of(&leaf.hash()), Some(proof.clone()));
+                prop_assert_eq!(tree.proof_of(&more.hash()), None);
             }
             leaves.rotate_left(rotation % count);
             prop_assert_eq!(ClaimTree::new(&leaves).unwrap().root(), tree.root());
