@@ -29,7 +29,7 @@ pub use fold::{Fold, FoldError, Folded};
 pub use market::{Desk, JOB_GAS_MAX};
 pub use names::{NameRanges, RANGES_MAX};
 pub use nonces::SignerName;
-pub use records::{RecordError, carry_records};
+pub use records::{RecordError, carry_record_start, carry_records};
 pub use refusal::Refusal;
 pub use signatures::{Claimed, check_reports, verify_all};
 pub use snapshot::Snapshot;

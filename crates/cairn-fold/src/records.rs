@@ -61,6 +61,18 @@ pub fn carry_records(records: &[Vec<u8>]) -> &[Vec<u8>] {
     &records[carry_range(records)]
 }
 
+/// How the record begins of what the judge of a class remembers under one of its keys: no other record begins so, and records
+/// are sorted.
+#[must_use]
+pub fn carry_record_start(class: &str, revision: u32, key: &[u8]) -> Vec<u8> {
+    let key = carry_key(class, revision, key);
+    Encoder::empty().array(3).uint(table::CARRY).bytes(&key).take()
+}
+
+fn carry_key(class: &str, revision: u32, key: &[u8]) -> Vec<u8> {
+    Encoder::empty().array(3).text(class).uint(revision.into()).bytes(key).take()
+}
+
 /// Where they stand.
 pub(crate) fn carry_range(records: &[Vec<u8>]) -> core::ops::Range<usize> {
     let first = |of| records.partition_point(|record| table_of(record).is_some_and(|table| table < of));
@@ -264,7 +276,7 @@ impl State {
     fn write_carry(&self, records: &mut Writer) {
         for (class, carried) in &self.carry {
             for (key, value) in &carried.records {
-                let key = Encoder::empty().array(3).text(class).uint(carried.revision.into()).bytes(key).take();
+                let key = carry_key(class, carried.revision, key);
                 records.put(table::CARRY, &key, |out| {
                     out.bytes(value);
                 });

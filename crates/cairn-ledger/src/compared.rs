@@ -20,7 +20,7 @@ use cairn_core::geo::{Cell, Position, distance_m};
 use cairn_core::report::ReportName;
 use cairn_core::statement::{Mobility, Role};
 use cairn_core::{Account, DeviceId, Verdict};
-use cairn_fold::{Device, State};
+use cairn_fold::{Device, State, carry_record_start};
 use cairn_log::LogReader;
 
 use crate::{ClosedEpochs, Ledger, LedgerError};
@@ -279,11 +279,16 @@ impl ClosedEpochs {
         let bytes = self.store.carry_bytes(before)?;
         let broken = |detail: String| LedgerError::View { path: format!("epochs/{before:010}/carry").into(), detail };
         let rows = crate::split_rows(&bytes).map_err(|error| broken(error.to_string()))?;
-        let state = State::from_records(&rows).map_err(|error| broken(error.to_string()))?;
-        let mut carry = state.carry_of(CLASS, around.revision).cloned().unwrap_or_default();
-        let known: BTreeSet<&[u8]> = around.sites.keys().map(|id| id.0.as_slice()).collect();
-        carry.retain(|key, _| known.contains(key.as_slice()));
-        Ok(Some(carry))
+        // Records are sorted, and of all of them only those around are read.
+        let start = |id: &DeviceId| carry_record_start(CLASS, around.revision, &id.0);
+        let of = |id: &DeviceId| {
+            let start = start(id);
+            let at = rows.partition_point(|row| *row < start.as_slice());
+            rows.get(at).copied().filter(|row| row.starts_with(&start))
+        };
+        let known: Vec<&[u8]> = around.sites.keys().filter_map(of).collect();
+        let state = State::from_records(&known).map_err(|error| broken(error.to_string()))?;
+        Ok(Some(state.carry_of(CLASS, around.revision).cloned().unwrap_or_default()))
     }
 }
 
