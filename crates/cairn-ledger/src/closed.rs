@@ -91,10 +91,13 @@ impl ClosedEpochs {
         Ok(EpochRef { number: epoch, statement: self.statement(epoch)?.hash().to_hex() })
     }
 
-    /// The verdicts of an epoch on one device, with their positions in the sorted table.
-    pub(crate) fn verdicts_of(&self, epoch: u64, device: &DeviceId) -> Result<Vec<(u64, Verdict)>, LedgerError> {
-        let statement = self.statement(epoch)?;
-        let table = self.store.verdict_table(&statement)?;
+    /// The verdicts of the epoch of a statement on one device, with their positions in the sorted table.
+    pub(crate) fn verdicts_in(
+        &self,
+        statement: &EpochStatement,
+        device: &DeviceId,
+    ) -> Result<Vec<(u64, Verdict)>, LedgerError> {
+        let table = self.store.verdict_table(statement)?;
         let mut found = Vec::new();
         // Rows are sorted by class and device first.
         for class in &statement.classes {
@@ -102,7 +105,7 @@ impl ClosedEpochs {
             prefix.array(9).text(&class.class).bytes(&device.0);
             found.extend(table.with_prefix(&prefix.into_bytes())?);
         }
-        decoded(epoch, found)
+        decoded(statement.number, found)
     }
 
     pub(crate) fn verdict_table(&self, statement: &EpochStatement) -> Result<Table, LedgerError> {
@@ -117,11 +120,11 @@ impl ClosedEpochs {
     /// verdicts in that epoch: they name the accounts.
     pub(crate) fn payout_rows_for(
         &self,
-        epoch: u64,
+        statement: &EpochStatement,
         device: &DeviceId,
         verdicts: &[(u64, Verdict)],
     ) -> Result<Vec<(u64, Vec<u8>, Payout)>, LedgerError> {
-        let table = self.store.payout_table(&self.statement(epoch)?)?;
+        let table = self.store.payout_table(statement)?;
         let accounts: BTreeSet<&Account> = verdicts.iter().map(|(_, verdict)| &verdict.account).collect();
         let mut found = Vec::new();
         // Rows are sorted by account and device first.
@@ -134,7 +137,8 @@ impl ClosedEpochs {
         }
         found.sort_unstable();
         let read = |(at, row): (u64, Vec<u8>)| Payout::decode(&row).map(|payout| (at, row, payout));
-        found.into_iter().map(read).collect::<Result<_, _>>().map_err(|error| broken_view(epoch, "payouts", &error))
+        let rows: Result<_, _> = found.into_iter().map(read).collect();
+        rows.map_err(|error| broken_view(statement.number, "payouts", &error))
     }
 
     /// The payout rows of an epoch to one account, in the order of the table.
@@ -196,17 +200,18 @@ impl ClosedEpochs {
         limit: u64,
     ) -> Result<VerdictList, LedgerError> {
         let statement = self.statement(epoch)?;
-        let total = self.store.verdict_table(&statement)?.rows();
+        let table = self.store.verdict_table(&statement)?;
         let verdicts = match device {
-            Some(device) => self.verdicts_of(epoch, device)?,
+            Some(device) => self.verdicts_in(&statement, device)?,
             // One more than is shown tells whether there is more.
-            None => decoded(epoch, self.store.verdict_table(&statement)?.page(after, limit.saturating_add(1))?)?,
+            None => decoded(epoch, table.page(after, limit.saturating_add(1))?)?,
         };
         let mut page = verdicts.into_iter().filter(|(at, _)| *at >= after);
         let shown: Vec<VerdictInfo> =
             page.by_ref().take(usize::try_from(limit).unwrap_or(usize::MAX)).map(|(_, v)| verdict_info(&v)).collect();
         let next = page.next().map(|(at, _)| at);
-        Ok(VerdictList { epoch: self.epoch_ref(epoch)?, total, verdicts: shown, next })
+        let cited = EpochRef { number: epoch, statement: statement.hash().to_hex() };
+        Ok(VerdictList { epoch: cited, total: table.rows(), verdicts: shown, next })
     }
 
     /// `GET /v1/epochs/{n}/payouts`: at most `limit` rows from position `after` on.
@@ -256,13 +261,14 @@ impl ClosedEpochs {
         let (history, next) = self.history(before, limit);
         let mut epochs = Vec::new();
         for epoch in history {
-            let verdicts = self.verdicts_of(epoch, id)?;
+            let statement = self.statement(epoch)?;
+            let verdicts = self.verdicts_in(&statement, id)?;
             if verdicts.is_empty() {
                 continue;
             }
-            let paid = self.payout_rows_for(epoch, id, &verdicts)?;
+            let paid = self.payout_rows_for(&statement, id, &verdicts)?;
             let told = DeviceEpoch {
-                epoch: self.epoch_ref(epoch)?,
+                epoch: EpochRef { number: epoch, statement: statement.hash().to_hex() },
                 verdicts: verdicts.len() as u64,
                 score_ppm: mean_score(verdicts.iter().map(|(_, verdict)| verdict)),
                 paid: sum(paid.iter().map(|(_, _, payout)| payout.amount)).to_string(),

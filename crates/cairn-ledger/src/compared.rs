@@ -15,7 +15,7 @@ use cairn_classes::sensing::{self, Band, Document};
 use cairn_classes::{Carry, Clock, Docket, Report, Site};
 use cairn_core::cbor::Value;
 use cairn_core::entry::Entry;
-use cairn_core::epoch::EpochClock;
+use cairn_core::epoch::{EpochClock, EpochStatement};
 use cairn_core::geo::{Cell, Position, distance_m};
 use cairn_core::report::ReportName;
 use cairn_core::statement::{Mobility, Role};
@@ -202,7 +202,7 @@ impl ClosedEpochs {
 
     fn judged_again(&self, around: &Around, log: &LogReader) -> Result<Compared, LedgerError> {
         let statement = self.statement(around.epoch)?;
-        let logged: Vec<Verdict> = self.sensing_verdicts(around.epoch, &around.device)?;
+        let logged: Vec<Verdict> = self.sensing_verdicts(&statement, &around.device)?;
         let all = Compared { slots: logged.len() as u64, not_reproduced: logged.len() as u64, ..Compared::default() };
         let mut entries = self.judged_entries(around, around.epoch)?;
         if entries.len() > ENTRIES_MAX {
@@ -247,16 +247,16 @@ impl ClosedEpochs {
         Ok(reproduced(&logged, &verdicts, bands))
     }
 
-    fn sensing_verdicts(&self, epoch: u64, id: &DeviceId) -> Result<Vec<Verdict>, LedgerError> {
-        let verdicts = self.verdicts_of(epoch, id)?.into_iter().map(|(_, verdict)| verdict);
+    fn sensing_verdicts(&self, statement: &EpochStatement, id: &DeviceId) -> Result<Vec<Verdict>, LedgerError> {
+        let verdicts = self.verdicts_in(statement, id)?.into_iter().map(|(_, verdict)| verdict);
         Ok(verdicts.filter(|verdict| verdict.class == CLASS).collect())
     }
 
     /// The entries of everybody around that an epoch judged.
     fn judged_entries(&self, around: &Around, epoch: u64) -> Result<BTreeMap<u64, Judged>, LedgerError> {
-        let mut entries = BTreeMap::new();
+        let (mut entries, statement) = (BTreeMap::new(), self.statement(epoch)?);
         for id in around.sites.keys() {
-            for verdict in self.sensing_verdicts(epoch, id)? {
+            for verdict in self.sensing_verdicts(&statement, id)? {
                 let denied = verdict.reasons.iter().find(|reason| reason.code == "SEN-DENIED");
                 let denied = denied.and_then(|reason| reason.evidence.first().copied());
                 for index in verdict.entries {

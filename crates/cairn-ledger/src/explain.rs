@@ -43,7 +43,8 @@ impl ClosedEpochs {
     /// # Errors
     /// [`LedgerError::NoEpoch`], or that a view cannot be read.
     pub fn account_of(&self, device: &DeviceId, epoch: u64) -> Result<Option<cairn_core::Account>, LedgerError> {
-        let rows = self.payout_rows_for(epoch, device, &self.verdicts_of(epoch, device)?)?;
+        let statement = self.statement(epoch)?;
+        let rows = self.payout_rows_for(&statement, device, &self.verdicts_in(&statement, device)?)?;
         Ok(rows.into_iter().next().map(|(_, _, payout)| payout.account))
     }
 
@@ -60,8 +61,8 @@ impl ClosedEpochs {
         start_ms: u64,
     ) -> Result<Explanation, LedgerError> {
         let statement = self.statement(epoch)?;
-        let verdicts = self.verdicts_of(epoch, device)?;
-        let rows = self.payout_rows_for(epoch, device, &verdicts)?;
+        let verdicts = self.verdicts_in(&statement, device)?;
+        let rows = self.payout_rows_for(&statement, device, &verdicts)?;
         let paid = sum(rows.iter().map(|(_, _, payout)| payout.amount)).to_string();
         let slots = self.explain_slots(&statement, verdicts, policy, start_ms)?;
         let sales = self.sales(&statement)?;

@@ -11,6 +11,7 @@ mod compared;
 mod credits;
 mod distribution;
 mod drawings;
+mod earned;
 mod error;
 mod explain;
 mod follow;

@@ -12,8 +12,10 @@ use cairn_core::report::ReportName;
 use cairn_fold::{Closed, Fold, root_of};
 use cairn_log::LogReader;
 
+use crate::earned::{Earned, encode, plus};
 use crate::follow::{Follow, Progress};
-use crate::store::{EpochStore, files_of, io_error, may_be_missing};
+use crate::store::{EARNED, EpochStore, files_of, io_error, is_beside, may_be_missing};
+use crate::views::broken_view;
 use crate::{LedgerError, LedgerOptions};
 
 /// A view that is not what the log implies.
@@ -91,8 +93,16 @@ fn rebuild(
 ) -> Result<Rebuilt, LedgerError> {
     let present = store.epochs()?;
     // Which snapshots are still kept is known from the epochs that are there.
-    let mut comparison =
-        Comparison { store, last: present.last().copied().unwrap_or(0), files: 0, bytes: 0, differing: 0, first: None };
+    let mut comparison = Comparison {
+        store,
+        last: present.last().copied().unwrap_or(0),
+        is_written,
+        earned: Vec::new(),
+        files: 0,
+        bytes: 0,
+        differing: 0,
+        first: None,
+    };
     let mut follow = Follow::from(Fold::start());
     follow.catch_up(reader, progress, &mut |closed, names| {
         if comparison.compare(closed, names)? && is_written { store.write(closed, names) } else { Ok(()) }
@@ -115,6 +125,9 @@ fn rebuild(
 struct Comparison<'a> {
     store: &'a EpochStore,
     last: u64,
+    is_written: bool,
+    /// What devices earned up to the epoch that is compared.
+    earned: Earned,
     files: u64,
     bytes: u64,
     differing: u64,
@@ -122,13 +135,17 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// Whether a file of this epoch differs.
+    /// Whether a file of this epoch differs, or is to be written that earlier releases did not write.
     fn compare(&mut self, closed: &Closed, names: &[(ReportName, u64)]) -> Result<bool, LedgerError> {
         let epoch = closed.statement.number;
         let folder = self.store.epoch_folder(epoch);
         let is_old = epoch + self.store.snapshots_kept() <= self.last;
         let before = self.differing;
-        for (name, expected) in files_of(closed, names) {
+        let mut lacks = false;
+        self.earned = plus(core::mem::take(&mut self.earned), &closed.payouts)
+            .map_err(|error| broken_view(epoch, "payouts", &error))?;
+        let earned = encode(&self.earned, &closed.hash);
+        for (name, expected) in files_of(closed, names).into_iter().chain([(EARNED, earned)]) {
             let path = folder.join(name);
             let byte = match fs::read(&path) {
                 Ok(found) if found == expected => {
@@ -139,6 +156,7 @@ impl Comparison<'_> {
                 Ok(found) => Some(first_difference(&found, &expected)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     if may_be_missing(&folder, name, is_old) {
+                        lacks |= is_beside(name);
                         continue;
                     }
                     None
@@ -150,7 +168,7 @@ impl Comparison<'_> {
             self.differing += 1;
             self.first.get_or_insert(Difference { epoch, path, byte });
         }
-        Ok(self.differing > before)
+        Ok(self.differing > before || (lacks && self.is_written))
     }
 }
 

@@ -4,24 +4,25 @@
 //! verdicts, payouts and sales are held against the roots of their statement whenever they are read. What judges remember has no
 //! root of its own: with all other records of the state it has the state root, and who has those can tell. `SHA256SUMS`
 //! says of every file what it was when it was written: statements, snapshots and what judges remember are held against it
-//! whenever they are read, names when the ledger is opened. Folders of the first release have no such file.
+//! whenever they are read, names when the ledger is opened. Folders of the first release have no such file. Beside verdicts and
+//! payouts a file says where their blocks are ([`crate::tables`]); folders of earlier releases have none, and need none.
 
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use cairn_core::Hash;
 use cairn_core::cbor::Decoder;
 use cairn_core::epoch::EpochStatement;
 use cairn_core::report::ReportName;
+use cairn_core::{Amount, DeviceId, Hash};
 use cairn_fold::{Closed, Snapshot};
 use cairn_log::LogError;
-use cairn_merkle::tree::{self, Frontier};
+use cairn_merkle::tree;
 use sha2::{Digest, Sha256};
 
-use crate::LedgerError;
-use crate::tables::{Table, Tables};
+use crate::tables::{Table, TableIndex, Tables};
+use crate::{LedgerError, earned};
 
 const STATEMENT: &str = "statement.cbor";
 const VERDICTS: &str = "verdicts.cborseq";
@@ -35,6 +36,13 @@ const NAMES: &str = "names.idx";
 const SUMMED: [&str; 6] = [STATEMENT, VERDICTS, PAYOUTS, CARRY, SNAPSHOT, NAMES];
 /// The SHA-256 of each file, as `sha256sum --check` reads it.
 const SUMS: &str = "SHA256SUMS";
+/// Where the blocks of tables are. They are held against the tables' roots whenever they are read, so they have no line.
+const VERDICT_BLOCKS: &str = "verdicts.blocks";
+const PAYOUT_BLOCKS: &str = "payouts.blocks";
+/// What devices earned in all. See [`crate::earned`].
+pub(crate) const EARNED: &str = "earned.idx";
+/// The files that are written beside those that have a line.
+const BESIDE: [&str; 2] = [VERDICT_BLOCKS, PAYOUT_BLOCKS];
 
 /// A folder whose name starts like this is not a closed epoch yet.
 const MAKING: &str = ".making-";
@@ -109,9 +117,31 @@ impl EpochStore {
             let hash = written_and_synced(&path, write).map_err(unwritten("write", &path))?;
             sums += &(sum_line(name, hash) + "\n");
         }
-        let path = making.join(SUMS);
-        written_and_synced(&path, |take| take(sums.as_bytes())).map_err(unwritten("write", &path))?;
+        let beside = BESIDE.into_iter().map(|name| (name, blocks_of(closed, name)));
+        for (name, bytes) in [(SUMS, sums.into_bytes())].into_iter().chain(beside) {
+            let path = making.join(name);
+            written_and_synced(&path, |take| take(&bytes)).map_err(unwritten("write", &path))?;
+        }
+        let Some(before) = self.earned_before(&closed.statement) else { return Ok(()) };
+        let path = making.join(EARNED);
+        let earned = earned::plus(before, &closed.payouts)
+            .map_err(|error| LedgerError::View { path: path.clone(), detail: error.to_string() })?;
+        let bytes = earned::encode(&earned, &closed.hash);
+        written_and_synced(&path, |take| take(&bytes)).map_err(unwritten("write", &path))?;
         Ok(())
+    }
+
+    /// What devices had earned when the epoch before closed, if that was written down.
+    fn earned_before(&self, statement: &EpochStatement) -> Option<earned::Earned> {
+        let Some(before) = statement.number.checked_sub(1) else { return Some(Vec::new()) };
+        // It may be written and not finished: several epochs may close at once.
+        let folders = [self.making(before), self.epoch_folder(before)];
+        folders.iter().find_map(|folder| earned::read(&folder.join(EARNED), &statement.previous))
+    }
+
+    /// What a device earned up to and with an epoch, if that was written down.
+    pub fn earned(&self, statement: &EpochStatement, device: &DeviceId) -> Option<Amount> {
+        earned::find(&self.epoch_folder(statement.number).join(EARNED), &statement.hash(), device)
     }
 
     /// Gives a prepared epoch its name, and drops the snapshot that is now too old.
@@ -255,39 +285,32 @@ impl EpochStore {
 
     /// The payout table, to be read a page at a time; what is read is under the statement's payout root.
     pub fn payout_table(&self, statement: &EpochStatement) -> Result<Table, LedgerError> {
-        let finish = |frontier: Frontier| {
-            let is_right = frontier.root() == statement.payout_root;
+        let fits = |trees: &[(u64, Hash)]| {
+            let is_right = match trees {
+                [] => statement.payout_root == tree::root(&[]),
+                [(_, root)] => statement.payout_root == *root,
+                _ => false,
+            };
             is_right.then_some(()).ok_or_else(|| "the payouts do not have the statement's root".to_owned())
         };
-        let take = |frontier: &mut Frontier, _: &[u8], leaf: Hash| {
-            frontier.push(leaf);
-            false
-        };
         let path = self.epoch_folder(statement.number).join(PAYOUTS);
-        self.tables.open((PAYOUTS, statement.hash()), path, Frontier::default(), take, finish)
+        self.tables.open((PAYOUTS, statement.hash()), path, |_| false, fits)
     }
 
     /// The verdict table, to be read a page at a time; what is read is under the statement's verdict roots.
     pub fn verdict_table(&self, statement: &EpochStatement) -> Result<Table, LedgerError> {
-        let start: Vec<(&str, Frontier)> =
-            statement.classes.iter().map(|class| (class.class.as_str(), Frontier::default())).collect();
-        // Whether every row is of a class that the statement has. Each class's rows stand together, under their own root.
-        let take = |(known, classes): &mut (bool, Vec<(&str, Frontier)>), row: &[u8], leaf: Hash| {
-            let class = class_of_row(row);
-            let Some((_, frontier)) = classes.iter_mut().find(|(name, _)| Some(*name) == class) else {
-                *known = false;
-                return false;
-            };
-            frontier.push(leaf);
-            frontier.size() == 1
-        };
-        let finish = |(known, classes): (bool, Vec<(&str, Frontier)>)| {
-            let roots = statement.classes.iter().zip(&classes);
-            let is_right = known && roots.into_iter().all(|(class, (_, found))| found.root() == class.verdict_root);
+        let fits = |trees: &[(u64, Hash)]| {
+            // Each class's rows stand together, under their own root; the classes are in the order of their rows.
+            let classes = statement.classes.iter().filter(|class| class.subjects > 0);
+            let mut stated: Vec<(u64, Hash)> = classes.map(|class| (class.subjects, class.verdict_root)).collect();
+            let mut found = trees.to_vec();
+            stated.sort_unstable();
+            found.sort_unstable();
+            let is_right = stated == found;
             is_right.then_some(()).ok_or_else(|| "the verdicts do not have the statement's roots".to_owned())
         };
         let path = self.epoch_folder(statement.number).join(VERDICTS);
-        self.tables.open((VERDICTS, statement.hash()), path, (true, start), take, finish)
+        self.tables.open((VERDICTS, statement.hash()), path, class_begins(), fits)
     }
 
     /// The canonical sales, sorted, concatenated as a CBOR sequence; checked against the statement. Empty where no job was
@@ -399,7 +422,17 @@ pub(crate) fn files_of(closed: &Closed, names: &[(ReportName, u64)]) -> Vec<(&'s
     let mut files: Vec<_> = summed(closed).map(whole).collect();
     let sums: String = files.iter().map(|(name, bytes)| sum_line(name, Hash::of(bytes)) + "\n").collect();
     files.push((SUMS, sums.into_bytes()));
+    files.extend(BESIDE.into_iter().map(|name| (name, blocks_of(closed, name))));
     files
+}
+
+/// The file that says where the blocks of a table are.
+fn blocks_of(closed: &Closed, name: &str) -> Vec<u8> {
+    match name {
+        VERDICT_BLOCKS => TableIndex::file_of(&closed.verdicts, class_begins()),
+        PAYOUT_BLOCKS => TableIndex::file_of(&closed.payouts, |_| false),
+        _ => unreachable!("no other table has one"),
+    }
 }
 
 /// What takes a file's bytes, piece by piece.
@@ -435,13 +468,18 @@ fn sum_line(name: &str, hash: Hash) -> String {
     format!("{}  {name}", hash.to_hex())
 }
 
+/// Whether a file only says again, or where, what others of the folder say: earlier releases did not write it.
+pub(crate) fn is_beside(name: &str) -> bool {
+    [VERDICT_BLOCKS, PAYOUT_BLOCKS, EARNED].contains(&name)
+}
+
 /// Whether the folder of an epoch may lack a file: its snapshot once enough others followed, and, where there are no sums,
 /// what the first release did not write.
 pub(crate) fn may_be_missing(folder: &Path, name: &str, is_old: bool) -> bool {
     match name {
         SNAPSHOT => is_old,
         SUMS | CARRY => !folder.join(SUMS).exists(),
-        _ => false,
+        _ => is_beside(name),
     }
 }
 
@@ -493,6 +531,19 @@ pub fn split_rows(bytes: &[u8]) -> cairn_core::cbor::Result<Vec<&[u8]>> {
     Ok(rows)
 }
 
+/// Tells of sorted verdict rows whether a class begins with a row.
+fn class_begins() -> impl FnMut(&[u8]) -> bool {
+    let mut before: Option<String> = None;
+    move |row| {
+        let class = class_of_row(row);
+        let begins = before.as_deref() != class || class.is_none();
+        if begins {
+            before = class.map(str::to_owned);
+        }
+        begins
+    }
+}
+
 /// The class that a canonical verdict row is of, without reading the rest.
 fn class_of_row(row: &[u8]) -> Option<&str> {
     let mut input = Decoder::over(row);
@@ -502,8 +553,6 @@ fn class_of_row(row: &[u8]) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use cairn_core::DeviceId;
-
     use super::*;
 
     #[test]

@@ -1,11 +1,13 @@
 //! The sorted tables of closed epochs, read a page at a time.
 //!
-//! What it promises: whatever is handed out stands under the statement's root. A table is read whole once, in pieces, and
-//! held against that root; what is kept of it is where each block of rows begins and the root of the block, so that every
-//! later page or proof reads the blocks it shows and nothing else, and a block that changed since is refused.
+//! What it promises: whatever is handed out stands under the statement's root. What is known of a table is where each block of
+//! rows begins and the root of the block; the roots of the blocks give the statement's. So every page or proof reads the blocks
+//! it shows and nothing else, and a block that is not right is refused. Where the blocks are is read from a file beside the
+//! table ([`blocks`]); without one the table is read whole once, in pieces.
 //!
-//! Memory is bounded by [`BLOCKS_MAX`] for all tables together; a table that was pushed out is read once more. Nothing of
-//! this is on disk.
+//! Memory is bounded by [`BLOCKS_MAX`] for all tables together; a table that was pushed out is looked up once more.
+
+mod blocks;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -28,6 +30,8 @@ pub(crate) const BLOCK_ROWS: u64 = 1 << BLOCK_LEVEL;
 const BLOCK_LEVEL: u8 = 7;
 /// Blocks that are remembered of all tables together: 40 MiB, or 130 million rows.
 const BLOCKS_MAX: usize = 1 << 20;
+/// How the name of the file ends that says where the blocks of a table are.
+pub(crate) const BLOCKS: &str = "blocks";
 /// Bytes read at once while a table is read whole.
 const PIECE_BYTES: usize = 1 << 20;
 
@@ -54,7 +58,7 @@ struct Tree {
 
 /// Where the blocks of a table are.
 #[derive(Debug, Default)]
-struct TableIndex {
+pub(crate) struct TableIndex {
     blocks: Vec<Block>,
     trees: Vec<Tree>,
     rows: u64,
@@ -88,7 +92,7 @@ struct Known {
     blocks: usize,
 }
 
-/// The tables that were read whole and found right.
+/// The tables that were found right.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tables {
     known: Arc<Mutex<Known>>,
@@ -96,30 +100,43 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// A table. Unless it is known, it is read whole: `take` is handed the leaf hash of every row and says whether a tree of
-    /// its own begins with it, and `finish` says at the end whether they are what the statement has the roots of.
+    /// A table: `begins` says whether a tree of its own begins with a row, and `fits` whether trees of such sizes and roots are
+    /// what the statement has. Unless it is known, its blocks are looked up in the file beside it, and where that does not fit,
+    /// it is read whole.
     ///
     /// # Errors
     /// [`LedgerError`] when the file cannot be read, is no table, or is not what the statement says.
-    pub fn open<T>(
+    pub fn open(
         &self,
         key: Key,
         path: PathBuf,
-        start: T,
-        take: impl FnMut(&mut T, &[u8], Hash) -> bool,
-        finish: impl FnOnce(T) -> Result<(), String>,
+        begins: impl FnMut(&[u8]) -> bool,
+        fits: impl Fn(&[(u64, Hash)]) -> Result<(), String>,
     ) -> Result<Table, LedgerError> {
         let file = File::open(&path).map_err(crate::store::io_error("open", &path))?;
         if let Some(index) = self.find(&key) {
             return Ok(Table { file, path, index, read: self.read.clone() });
         }
-        let mut state = start;
-        let mut take = take;
-        self.read.whole_tables.fetch_add(1, Ordering::Relaxed);
-        let index = Arc::new(index(&file, &path, &self.read, &mut |row, leaf| take(&mut state, row, leaf))?);
-        finish(state).map_err(|detail| LedgerError::View { path: path.clone(), detail })?;
+        let beside = self.beside(&file, &path).filter(|index| fits(&index.trees()).is_ok());
+        let index = match beside {
+            Some(index) => index,
+            None => {
+                self.read.whole_tables.fetch_add(1, Ordering::Relaxed);
+                let index = index(&file, &path, &self.read, begins)?;
+                fits(&index.trees()).map_err(|detail| LedgerError::View { path: path.clone(), detail })?;
+                index
+            }
+        };
+        let index = Arc::new(index);
         self.keep(key, index.clone());
         Ok(Table { file, path, index, read: self.read.clone() })
+    }
+
+    /// What the file beside a table says of its blocks, if it is one.
+    fn beside(&self, table: &File, path: &std::path::Path) -> Option<TableIndex> {
+        let bytes = std::fs::read(path.with_extension(BLOCKS)).ok()?;
+        self.read.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        TableIndex::decode(&bytes, table.metadata().ok()?.len())
     }
 
     fn find(&self, key: &Key) -> Option<Arc<TableIndex>> {
@@ -151,10 +168,10 @@ fn index(
     file: &File,
     path: &std::path::Path,
     read: &Counters,
-    take: &mut dyn FnMut(&[u8], Hash) -> bool,
+    mut begins: impl FnMut(&[u8]) -> bool,
 ) -> Result<TableIndex, LedgerError> {
-    let mut index = TableIndex::default();
-    let (mut held, mut leaves, mut is_at_end) = (Vec::new(), Vec::new(), false);
+    let mut maker = Maker::default();
+    let (mut held, mut is_at_end) = (Vec::new(), false);
     while !is_at_end {
         let got = file.take(PIECE_BYTES as u64).read_to_end(&mut held).map_err(crate::store::io_error("read", path))?;
         read.bytes.fetch_add(got as u64, Ordering::Relaxed);
@@ -166,32 +183,62 @@ fn index(
                 Err(CborError::Truncated { .. }) if !is_at_end => break,
                 Err(error) => return Err(LedgerError::View { path: path.to_owned(), detail: error.to_string() }),
             };
-            let leaf = leaf_hash(row);
-            let begins = take(row, leaf) || index.rows == 0;
-            if begins || leaves.len() as u64 == BLOCK_ROWS {
-                index.end_block(&mut leaves);
-                if begins {
-                    index.trees.push(Tree { first: index.rows, first_block: index.blocks.len() });
-                }
-                index.blocks.push(Block { offset: index.bytes, first: index.rows, root: Hash::ZERO });
-            }
-            leaves.push(leaf);
-            index.rows += 1;
-            index.bytes += row.len() as u64;
+            maker.push(row, begins(row));
             at += row.len();
         }
         held.drain(..at);
     }
-    index.end_block(&mut leaves);
-    Ok(index)
+    Ok(maker.finish())
+}
+
+/// Puts rows into blocks, one after the other.
+#[derive(Debug, Default)]
+struct Maker {
+    index: TableIndex,
+    /// Of the last block.
+    leaves: Vec<Hash>,
+}
+
+impl Maker {
+    fn push(&mut self, row: &[u8], begins: bool) {
+        let begins = begins || self.index.rows == 0;
+        if begins || self.leaves.len() as u64 == BLOCK_ROWS {
+            self.end_block();
+            let index = &mut self.index;
+            if begins {
+                index.trees.push(Tree { first: index.rows, first_block: index.blocks.len() });
+            }
+            index.blocks.push(Block { offset: index.bytes, first: index.rows, root: Hash::ZERO });
+        }
+        self.leaves.push(leaf_hash(row));
+        self.index.rows += 1;
+        self.index.bytes += row.len() as u64;
+    }
+
+    fn end_block(&mut self) {
+        if let Some(last) = self.index.blocks.last_mut() {
+            last.root = root(&self.leaves);
+        }
+        self.leaves.clear();
+    }
+
+    fn finish(mut self) -> TableIndex {
+        self.end_block();
+        self.index
+    }
 }
 
 impl TableIndex {
-    fn end_block(&mut self, leaves: &mut Vec<Hash>) {
-        if let Some(last) = self.blocks.last_mut() {
-            last.root = root(leaves);
-        }
-        leaves.clear();
+    /// The rows and the root of each tree, in their order.
+    fn trees(&self) -> Vec<(u64, Hash)> {
+        let ends = self.trees.iter().skip(1).map(|tree| (tree.first, tree.first_block));
+        let ends = ends.chain([(self.rows, self.blocks.len())]);
+        let tree = |(tree, (end, end_block)): (&Tree, (u64, usize))| {
+            // Every block but the last is a whole subtree, so they are to their root what leaves are.
+            let roots: Vec<Hash> = self.blocks[tree.first_block..end_block].iter().map(|block| block.root).collect();
+            (end - tree.first, root(&roots))
+        };
+        self.trees.iter().zip(ends).map(tree).collect()
     }
 
     /// The number of the block that holds a row.
@@ -206,8 +253,8 @@ impl Table {
         self.index.rows
     }
 
-    /// The rows of a block with their positions, and their leaf hashes.
-    fn block(&self, number: usize) -> Result<(Rows, Vec<Hash>), LedgerError> {
+    /// Hands over the rows of a block, in their order and with the position of the first of them; and their leaf hashes.
+    fn block<T>(&self, number: usize, take: impl FnOnce(u64, &[&[u8]]) -> T) -> Result<(T, Vec<Hash>), LedgerError> {
         let block = self.index.blocks[number];
         let end = self.index.blocks.get(number + 1).map_or(self.index.bytes, |next| next.offset);
         let length = usize::try_from(end - block.offset).unwrap_or(usize::MAX);
@@ -219,7 +266,7 @@ impl Table {
         if root(&leaves) != block.root {
             return Err(self.broken("its rows are no longer those that have the statement's root"));
         }
-        Ok(((block.first..).zip(rows).map(|(at, row)| (at, row.to_vec())).collect(), leaves))
+        Ok((take(block.first, &rows), leaves))
     }
 
     fn broken(&self, detail: &str) -> LedgerError {
@@ -227,7 +274,19 @@ impl Table {
     }
 
     fn rows_of(&self, number: usize) -> Result<Rows, LedgerError> {
-        Ok(self.block(number)?.0)
+        let all = |first: u64, rows: &[&[u8]]| (first..).zip(rows).map(|(at, row)| (at, row.to_vec())).collect();
+        Ok(self.block(number, all)?.0)
+    }
+
+    /// The rows of a block that begin with `prefix`; whether the first one is below it, and whether the last one is past it.
+    fn begun(&self, number: usize, prefix: &[u8]) -> Result<(Rows, bool, bool), LedgerError> {
+        let begun = |first: u64, rows: &[&[u8]]| {
+            let begins_below = rows.first().is_some_and(|row| *row < prefix);
+            let is_past = rows.last().is_some_and(|row| *row > prefix && !row.starts_with(prefix));
+            let begun = (first..).zip(rows).filter(|(_, row)| row.starts_with(prefix));
+            (begun.map(|(at, row)| (at, row.to_vec())).collect(), begins_below, is_past)
+        };
+        Ok(self.block(number, begun)?.0)
     }
 
     /// At most `limit` rows from position `after` on, with their positions.
@@ -271,16 +330,12 @@ impl Table {
         }
         let mut found = Vec::new();
         for number in low.saturating_sub(1)..self.index.blocks.len() {
-            let rows = self.rows_of(number)?;
+            let (rows, begins_below, is_past) = self.begun(number, prefix)?;
             // What was only looked at is held to what is certain: nothing that begins so may stand ahead of here.
-            if number > 0 && found.is_empty() && number == low.saturating_sub(1) {
-                let begins_below = rows.first().is_some_and(|(_, row)| row.as_slice() < prefix);
-                if !begins_below {
-                    return Err(self.broken("its rows are no longer those that have the statement's root"));
-                }
+            if number > 0 && found.is_empty() && number == low.saturating_sub(1) && !begins_below {
+                return Err(self.broken("its rows are no longer those that have the statement's root"));
             }
-            let is_past = rows.last().is_some_and(|(_, row)| row.as_slice() > prefix && !row.starts_with(prefix));
-            found.extend(rows.into_iter().filter(|(_, row)| row.starts_with(prefix)));
+            found.extend(rows);
             if is_past {
                 break;
             }
@@ -339,7 +394,7 @@ impl HashReader for Prover<'_> {
         let number = block_at(first / BLOCK_ROWS);
         let mut held = self.leaves.borrow_mut();
         if held.as_ref().is_none_or(|(known, _)| *known != number) {
-            *held = Some((number, self.table.block(number)?.1));
+            *held = Some((number, self.table.block(number, |_, _| ())?.1));
         }
         let leaves = held.as_ref().map_or(&[][..], |(_, leaves)| leaves);
         let start = usize::try_from(first % BLOCK_ROWS).unwrap_or(usize::MAX);
@@ -384,12 +439,11 @@ mod tests {
     }
 
     fn open(tables: &Tables, path: &std::path::Path, root: Hash) -> Result<Table, LedgerError> {
-        let take = |frontier: &mut Frontier, _: &[u8], leaf: Hash| {
-            frontier.push(leaf);
-            false
+        let fits = |trees: &[(u64, Hash)]| {
+            let is_right = trees.first().map_or(Frontier::default().root(), |tree| tree.1) == root && trees.len() < 2;
+            if is_right { Ok(()) } else { Err("another root".to_owned()) }
         };
-        let finish = |frontier: Frontier| if frontier.root() == root { Ok(()) } else { Err("another root".to_owned()) };
-        tables.open(("table", root), path.to_owned(), Frontier::default(), take, finish)
+        tables.open(("table", root), path.to_owned(), |_| false, fits)
     }
 
     #[test]
@@ -439,6 +493,37 @@ mod tests {
         assert!(matches!(open(&Tables::default(), &path, root), Err(LedgerError::View { .. })));
     }
 
+    #[test]
+    fn with_the_blocks_beside_it_no_table_is_read_whole_and_wrong_blocks_are_as_if_there_were_none() {
+        const ROWS: u64 = 20_000;
+        let (_folder, path, root) = written(ROWS);
+        let size = std::fs::metadata(&path).unwrap().len();
+        let rows: Vec<Vec<u8>> = (0..ROWS).map(row).collect();
+        let file = TableIndex::file_of(&rows, |_| false);
+        let beside = path.with_extension(BLOCKS);
+        let mut others = rows.clone();
+        others[7][3] ^= 1;
+        let of_others = TableIndex::file_of(&others, |_| false);
+        let torn = file[..file.len() / 2].to_vec();
+        for (blocks, whole) in [(&file, 0), (&of_others, 1), (&torn, 1), (&Vec::new(), 1)] {
+            std::fs::write(&beside, blocks).unwrap();
+            let tables = Tables::default();
+            let table = open(&tables, &path, root).unwrap();
+            assert_eq!(table.page(9_000, 3).unwrap(), (9_000..9_003).map(|at| (at, row(at))).collect::<Vec<_>>());
+            assert_eq!(table.with_prefix(&prefix(4_999)).unwrap().len(), 4);
+            assert_eq!(tables.read.whole_tables.load(Ordering::Relaxed), whole);
+            assert!(whole == 1 || tables.read.bytes.load(Ordering::Relaxed) < size / 10);
+        }
+        // A row that changed is refused by its block, whoever says where that is.
+        std::fs::write(&beside, &file).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let table = open(&Tables::default(), &path, root).unwrap();
+        assert!(table.page(0, 10).is_ok() && matches!(table.page(ROWS - 1, 1), Err(LedgerError::View { .. })));
+    }
+
     proptest! {
         #[test]
         fn pages_and_prefixes_are_those_of_the_whole_table(rows in 0u64..700, after in 0u64..800, limit in 0u64..300) {
@@ -461,9 +546,10 @@ mod tests {
             let rows: u64 = sizes.iter().sum();
             let (_folder, path, _) = written(rows);
             let starts: Vec<u64> = sizes.iter().scan(0, |next, size| { let first = *next; *next += size; Some(first) }).collect();
-            let take = |at: &mut u64, _: &[u8], _: Hash| { *at += 1; starts.contains(&(*at - 1)) };
+            let mut at = 0;
+            let begins = |_: &[u8]| { at += 1; starts.contains(&(at - 1)) };
             let tables = Tables::default();
-            let table = tables.open(("table", Hash::ZERO), path, 0, take, |_| Ok(())).unwrap();
+            let table = tables.open(("table", Hash::ZERO), path, begins, |_| Ok(())).unwrap();
             for (first, size) in starts.iter().zip(&sizes) {
                 let leaves: Vec<Hash> = (*first..first + size).map(|number| leaf_hash(&row(number))).collect();
                 let prover = table.prover(*first);
