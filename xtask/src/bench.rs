@@ -21,7 +21,7 @@ struct Measurement {
     what: &'static str,
 }
 
-const MEASUREMENTS: [Measurement; 6] = [
+const MEASUREMENTS: [Measurement; 7] = [
     Measurement {
         package: "cairn-audit",
         example: "audit_rate",
@@ -47,6 +47,11 @@ const MEASUREMENTS: [Measurement; 6] = [
         package: "cairn-gateway",
         example: "throughput",
         what: "Reports accepted by a gateway, durable and promised",
+    },
+    Measurement {
+        package: "cairn-console",
+        example: "page_speed",
+        what: "Every kind of page, beside reading as many bytes",
     },
 ];
 
