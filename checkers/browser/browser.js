@@ -9,6 +9,8 @@ import { chromium } from "playwright-core";
 const CHROMIUM = process.env.CAIRN_CHROMIUM ?? "/usr/bin/chromium";
 /** The accessibility rules, as a script. */
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+/** What the machine did to a request while its addresses changed under the browser: neither page nor server has a part in it. */
+const NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED";
 /** WCAG 2.2 at level AA. */
 const WCAG_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
@@ -38,7 +40,8 @@ export async function open(browser, site, options = {}) {
   const isProblem = (message) => message.text().includes("Failed to load resource") && message.location().url === page.url();
   page.on("console", (message) => {
     const isLoud = ["error", "warning", "assert"].includes(message.type());
-    if (isLoud && !isProblem(message)) faults.push(`console ${message.type()}: ${message.text()}`);
+    const isMachine = message.text().includes(NETWORK_CHANGED);
+    if (isLoud && !isProblem(message) && !isMachine) faults.push(`console ${message.type()}: ${message.text()}`);
   });
   page.on("pageerror", (error) => faults.push(`uncaught: ${error.message}`));
   page.on("dialog", (dialog) => {
@@ -49,7 +52,7 @@ export async function open(browser, site, options = {}) {
   context.on("requestfailed", (request) => {
     // A page that is left ends what it still listened to.
     const why = request.failure()?.errorText;
-    if (why !== "net::ERR_ABORTED") faults.push(`failed: ${request.url()}: ${why}`);
+    if (why !== "net::ERR_ABORTED" && why !== NETWORK_CHANGED) faults.push(`failed: ${request.url()}: ${why}`);
   });
   context.on("response", (response) => {
     // A stream of events has no end.

@@ -19,6 +19,15 @@ const { sha256 } = await module('hash.mjs');
 const policies = new Map([...files].filter(([name]) => name.endsWith('policy.toml')).map(([, bytes]) => [`v1/policies/${hex(sha256(bytes))}`, bytes]));
 const TYPES = { 'statement.cbor': 'application/cbor', 'verdicts.cborseq': 'application/cbor-seq', 'payouts.cborseq': 'application/cbor-seq', 'snapshot.cbor': 'application/cbor' };
 
+/** A file with trouble ahead: what becomes of each of the next requests for it. */
+const TROUBLED = 'log/checkpoint';
+const troubles = [];
+const dropped = (request) => request.socket.destroy();
+const cutShort = (request, response) => response.writeHead(200, { 'content-length': 1_000 }).write('c', () => request.socket.destroy());
+const busy = (request, response) => response.writeHead(503, { 'retry-after': '0' }).end();
+const tooFast = (request, response) => response.writeHead(429).end();
+const refused = (request, response) => response.writeHead(403).end();
+
 /** Serves the committed log at the addresses of a gateway, under a prefix. Canonical bytes are for those who ask for them. */
 function answer(request, response) {
   const path = request.url.replace('/some/where/', '');
@@ -26,6 +35,7 @@ function answer(request, response) {
   const file = epoch === undefined ? path.replace(/^log\//, '') : `epochs/${epoch}/${table ? `${table}.cborseq` : 'statement.cbor'}`;
   const type = TYPES[file.split('/').pop()];
   if (path === 'v1/epochs/4') return response.writeHead(503).end();
+  if (troubles.length > 0 && path === TROUBLED) return troubles.shift()(request, response);
   if (path === 'v1/epochs/3/verdicts') return response.writeHead(302, { location: '/some/where/v1/epochs/2/verdicts' }).end();
   if (type !== undefined && request.headers.accept !== type) return response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
   const bytes = policies.get(path) ?? files.get(file);
@@ -44,11 +54,32 @@ test('a gateway is asked for raw bytes, and for nothing else', async () => {
 
 test('what cannot be read is neither held nor broken: it says so', async () => {
   for (const [epoch, step] of [['4', 'statement'], ['3', 'verdicts']]) {
-    const result = await checkEpoch(gateway(base), { epoch });
+    const result = await checkEpoch(gateway(base, []), { epoch });
     assert.deepEqual([result.state, result.unread, inState(result, 'bad')], ['red', true, [step]]);
   }
-  const nobody = await checkEntry(gateway('http://127.0.0.1:1/'), { index: 0 });
+  const nobody = await checkEntry(gateway('http://127.0.0.1:1/', [0]), { index: 0 });
   assert.deepEqual([nobody.state, nobody.unread, inState(nobody, 'bad')], ['red', true, ['checkpoint']]);
+});
+
+test('a file is asked for again while what keeps it away may pass', async () => {
+  for (const [ahead, left, state] of [
+    [[dropped], 0, 'green'], [[cutShort, busy], 0, 'green'], [[tooFast, dropped, cutShort], 0, 'green'],
+    [[dropped, dropped, dropped, dropped], 0, 'red'], [[busy, busy, busy, busy, busy], 1, 'red'],
+    // Who refuses is not asked again.
+    [[refused, dropped], 1, 'red'],
+  ]) {
+    troubles.splice(0, Infinity, ...ahead);
+    const result = await checkEntry(gateway(base, [0, 1, 2]), { index: 300 });
+    assert.deepEqual([result.state, result.unread, troubles.length], [state, state === 'red', left]);
+  }
+  troubles.splice(0);
+});
+
+test('a gateway that asks to be left alone is left alone for so long', async () => {
+  troubles.push((request, response) => response.writeHead(503, { 'retry-after': '1' }).end());
+  const start = Date.now();
+  assert.equal((await checkEntry(gateway(base, [0]), { index: 300 })).state, 'green');
+  assert.ok(Date.now() - start >= 990);
 });
 
 /** The command's exit code and output. */

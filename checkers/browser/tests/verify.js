@@ -98,7 +98,7 @@ describe("the check in the browser", () => {
         const { state, steps: ended, said } = await verify(page, path);
         const bad = Object.entries(ended).filter(([, how]) => how === "bad").map(([name]) => name);
         assert.deepEqual([state, said.slice(0, 1), bad.length], ["red", "✗", 1], JSON.stringify(ended));
-        assert.ok(steps.includes(bad[0]), `found at ${bad[0]}, not at ${steps}`);
+        assert.ok(steps.includes(bad[0]), `found at ${bad[0]}, not at ${steps}: ${said} ${faults.join("; ")}`);
         assert.deepEqual(faults, []);
         // Asked again over what is true, it is green again.
         await page.unrouteAll({ behavior: "wait" });
@@ -106,6 +106,17 @@ describe("the check in the browser", () => {
         await close();
       });
     }
+  });
+
+  it("asks again for a file that cannot be read at once, and says so where it cannot be read at all", async () => {
+    const { page, close } = await open(browser, site);
+    let left = 2;
+    await page.route(/\/log\/tile\/0\//, (route) => (left-- > 0 ? route.abort("connectionreset") : route.fallback()));
+    isGreen(await verify(page, `/entries/${ENTRY}`));
+    left = Infinity;
+    const { state, steps, said } = await verify(page);
+    assert.deepEqual([state, steps.root, said.startsWith("✗ Not checked to the end.")], ["red", "bad", true], said);
+    await close();
   });
 
   it("is red where the page itself says another amount or another leaf", async () => {
