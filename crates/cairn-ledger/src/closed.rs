@@ -17,7 +17,7 @@ use crate::distribution::spread;
 use crate::drawings::Drawings;
 use crate::places::Summed;
 use crate::store::EpochStore;
-use crate::tables::Table;
+use crate::tables::{Rows, Table};
 use crate::totals::Totals;
 use crate::views::{broken_view, mean_score, payout_info, sum, verdict_info};
 use crate::{Ledger, LedgerError};
@@ -99,13 +99,25 @@ impl ClosedEpochs {
     ) -> Result<Vec<(u64, Verdict)>, LedgerError> {
         let table = self.store.verdict_table(statement)?;
         let mut found = Vec::new();
-        // Rows are sorted by class and device first.
         for class in &statement.classes {
-            let mut prefix = Encoder::empty();
-            prefix.array(9).text(&class.class).bytes(&device.0);
-            found.extend(table.with_prefix(&prefix.into_bytes())?);
+            found.extend(verdict_rows(&table, &class.class, device)?);
         }
         decoded(statement.number, found)
+    }
+
+    /// The verdicts of one class on devices in the epoch of a statement: those of the first device first.
+    pub(crate) fn verdicts_of<'a>(
+        &self,
+        statement: &EpochStatement,
+        class: &str,
+        devices: impl Iterator<Item = &'a DeviceId>,
+    ) -> Result<Vec<Verdict>, LedgerError> {
+        let table = self.store.verdict_table(statement)?;
+        let mut found = Vec::new();
+        for device in devices {
+            found.extend(verdict_rows(&table, class, device)?);
+        }
+        Ok(decoded(statement.number, found)?.into_iter().map(|(_, verdict)| verdict).collect())
     }
 
     pub(crate) fn verdict_table(&self, statement: &EpochStatement) -> Result<Table, LedgerError> {
@@ -302,12 +314,19 @@ impl ClosedEpochs {
     }
 }
 
-fn decoded(epoch: u64, rows: Vec<(u64, Vec<u8>)>) -> Result<Vec<(u64, Verdict)>, LedgerError> {
+/// The rows of a class on a device: by these two the table is sorted first.
+fn verdict_rows(table: &Table, class: &str, device: &DeviceId) -> Result<Rows, LedgerError> {
+    let mut prefix = Encoder::empty();
+    prefix.array(9).text(class).bytes(&device.0);
+    table.with_prefix(&prefix.into_bytes())
+}
+
+fn decoded(epoch: u64, rows: Rows) -> Result<Vec<(u64, Verdict)>, LedgerError> {
     let read = |(at, row): (u64, Vec<u8>)| Verdict::decode(&row).map(|verdict| (at, verdict));
     rows.into_iter().map(read).collect::<Result<_, _>>().map_err(|error| broken_view(epoch, "verdicts", &error))
 }
 
-fn payouts_in(epoch: u64, rows: Vec<(u64, Vec<u8>)>) -> Result<Vec<Payout>, LedgerError> {
+fn payouts_in(epoch: u64, rows: Rows) -> Result<Vec<Payout>, LedgerError> {
     let read = rows.iter().map(|(_, row)| Payout::decode(row)).collect::<Result<_, _>>();
     read.map_err(|error| broken_view(epoch, "payouts", &error))
 }

@@ -6,7 +6,8 @@
 //! **A band is handed out only where the verdict of its slot came out as it was logged, byte for byte.** So whatever is left out here
 //! (devices further away, a place or an owner that changed since) is either without effect, or told as not reproduced.
 //!
-//! Bounded: so many devices, so many entries, and no memory of judges that is longer than [`CARRY_BYTES_MAX`].
+//! Bounded: so many devices, so many entries, and of what judges remember the records of these devices; in folders that do not say
+//! where those are, no memory of judges that is longer than [`CARRY_BYTES_MAX`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,11 +16,11 @@ use cairn_classes::sensing::{self, Band, Document};
 use cairn_classes::{Carry, Clock, Docket, Report, Site};
 use cairn_core::cbor::Value;
 use cairn_core::entry::Entry;
-use cairn_core::epoch::{EpochClock, EpochStatement};
+use cairn_core::epoch::EpochClock;
 use cairn_core::geo::{Cell, Position, distance_m};
 use cairn_core::report::ReportName;
 use cairn_core::statement::{Mobility, Role};
-use cairn_core::{Account, DeviceId, Verdict};
+use cairn_core::{Account, DeviceId, Hash, Verdict};
 use cairn_fold::{Device, State, carry_record_start};
 use cairn_log::LogReader;
 
@@ -33,7 +34,7 @@ const DEVICES_MAX: usize = 160;
 const KNOWN_MAX: usize = 1_024;
 /// Entries that are read.
 const ENTRIES_MAX: usize = 20_000;
-/// Bytes of what judges remember of all devices together.
+/// Bytes of what judges remember of all devices together, where it has to be read whole.
 const CARRY_BYTES_MAX: usize = 64 << 20;
 /// Entries that lie nearer to each other are read together.
 const BUNDLE: u64 = 256;
@@ -202,7 +203,7 @@ impl ClosedEpochs {
 
     fn judged_again(&self, around: &Around, log: &LogReader) -> Result<Compared, LedgerError> {
         let statement = self.statement(around.epoch)?;
-        let logged: Vec<Verdict> = self.sensing_verdicts(&statement, &around.device)?;
+        let logged = self.verdicts_of(&statement, CLASS, core::iter::once(&around.device))?;
         let all = Compared { slots: logged.len() as u64, not_reproduced: logged.len() as u64, ..Compared::default() };
         let mut entries = self.judged_entries(around, around.epoch)?;
         if entries.len() > ENTRIES_MAX {
@@ -224,7 +225,7 @@ impl ClosedEpochs {
             }
             read = entries_of(log, &entries, &around.conflicts)?;
         }
-        let Some(carry) = self.carry_before(around)? else { return Ok(all) };
+        let Some(carry) = self.carry_before(around, statement.previous)? else { return Ok(all) };
         let (fresh, context): (Vec<&Read>, Vec<&Read>) = read.iter().partition(|read| is_fresh(read));
         let (fresh, context): (Vec<Report<'_>>, Vec<Report<'_>>) =
             (fresh.into_iter().map(Read::report).collect(), context.into_iter().map(Read::report).collect());
@@ -247,46 +248,47 @@ impl ClosedEpochs {
         Ok(reproduced(&logged, &verdicts, bands))
     }
 
-    fn sensing_verdicts(&self, statement: &EpochStatement, id: &DeviceId) -> Result<Vec<Verdict>, LedgerError> {
-        let verdicts = self.verdicts_in(statement, id)?.into_iter().map(|(_, verdict)| verdict);
-        Ok(verdicts.filter(|verdict| verdict.class == CLASS).collect())
-    }
-
     /// The entries of everybody around that an epoch judged.
     fn judged_entries(&self, around: &Around, epoch: u64) -> Result<BTreeMap<u64, Judged>, LedgerError> {
         let (mut entries, statement) = (BTreeMap::new(), self.statement(epoch)?);
-        for id in around.sites.keys() {
-            for verdict in self.sensing_verdicts(&statement, id)? {
-                let denied = verdict.reasons.iter().find(|reason| reason.code == "SEN-DENIED");
-                let denied = denied.and_then(|reason| reason.evidence.first().copied());
-                for index in verdict.entries {
-                    // A denial holds for what came after it.
-                    let denied = denied.filter(|denial| *denial < index);
-                    let judged = Judged { device: *id, account: verdict.account.clone(), denied };
-                    entries.entry(index).or_insert(judged);
-                }
+        for verdict in self.verdicts_of(&statement, CLASS, around.sites.keys())? {
+            let denied = verdict.reasons.iter().find(|reason| reason.code == "SEN-DENIED");
+            let denied = denied.and_then(|reason| reason.evidence.first().copied());
+            for index in verdict.entries {
+                // A denial holds for what came after it.
+                let denied = denied.filter(|denial| *denial < index);
+                let judged = Judged { device: verdict.device, account: verdict.account.clone(), denied };
+                entries.entry(index).or_insert(judged);
             }
         }
         Ok(entries)
     }
 
-    /// What the judge remembered when the epoch before closed; `None` where it is too much to be read for this.
-    fn carry_before(&self, around: &Around) -> Result<Option<Carry>, LedgerError> {
+    /// What the judge remembered of those around when the epoch before closed, whose statement has this hash; `None` where that is
+    /// too much to be read for this.
+    fn carry_before(&self, around: &Around, statement: Hash) -> Result<Option<Carry>, LedgerError> {
         let Some(before) = around.epoch.checked_sub(1) else { return Ok(Some(Carry::new())) };
-        if self.store.carry_size(before)? > CARRY_BYTES_MAX as u64 {
-            return Ok(None);
-        }
-        let bytes = self.store.carry_bytes(before)?;
         let broken = |detail: String| LedgerError::View { path: format!("epochs/{before:010}/carry").into(), detail };
-        let rows = crate::split_rows(&bytes).map_err(|error| broken(error.to_string()))?;
-        // Records are sorted, and of all of them only those around are read.
-        let start = |id: &DeviceId| carry_record_start(CLASS, around.revision, &id.0);
-        let of = |id: &DeviceId| {
-            let start = start(id);
-            let at = rows.partition_point(|row| *row < start.as_slice());
-            rows.get(at).copied().filter(|row| row.starts_with(&start))
+        let starts = around.sites.keys().map(|id| carry_record_start(CLASS, around.revision, &id.0));
+        let known: Vec<Vec<u8>> = match self.store.carry_table(before, statement)? {
+            Some(table) => {
+                let mut known = Vec::new();
+                for start in starts {
+                    known.extend(table.with_prefix(&start)?.into_iter().map(|(_, row)| row));
+                }
+                known
+            }
+            None if self.store.carry_size(before)? > CARRY_BYTES_MAX as u64 => return Ok(None),
+            None => {
+                let bytes = self.store.carry_bytes(before)?;
+                let rows = crate::split_rows(&bytes).map_err(|error| broken(error.to_string()))?;
+                let of = |start: Vec<u8>| {
+                    let at = rows.partition_point(|row| *row < start.as_slice());
+                    rows.get(at).filter(|row| row.starts_with(&start)).map(|row| row.to_vec())
+                };
+                starts.filter_map(of).collect()
+            }
         };
-        let known: Vec<&[u8]> = around.sites.keys().filter_map(of).collect();
         let state = State::from_records(&known).map_err(|error| broken(error.to_string()))?;
         Ok(Some(state.carry_of(CLASS, around.revision).cloned().unwrap_or_default()))
     }

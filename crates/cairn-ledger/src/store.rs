@@ -4,8 +4,9 @@
 //! verdicts, payouts and sales are held against the roots of their statement whenever they are read. What judges remember has no
 //! root of its own: with all other records of the state it has the state root, and who has those can tell. `SHA256SUMS`
 //! says of every file what it was when it was written: statements, snapshots and what judges remember are held against it
-//! whenever they are read, names when the ledger is opened. Folders of the first release have no such file. Beside verdicts and
-//! payouts a file says where their blocks are ([`crate::tables`]); folders of earlier releases have none, and need none.
+//! whenever they are read whole, names when the ledger is opened. Folders of the first release have no such file. Beside verdicts,
+//! payouts and what judges remember a file says where their blocks are ([`crate::tables`]); folders of earlier releases have
+//! none, and need none.
 
 use std::fs;
 use std::io::{self, Write};
@@ -21,7 +22,7 @@ use cairn_log::LogError;
 use cairn_merkle::tree;
 use sha2::{Digest, Sha256};
 
-use crate::tables::{Table, TableIndex, Tables};
+use crate::tables::{BLOCK_LEVEL, Table, TableIndex, Tables};
 use crate::{LedgerError, earned};
 
 const STATEMENT: &str = "statement.cbor";
@@ -36,13 +37,17 @@ const NAMES: &str = "names.idx";
 const SUMMED: [&str; 6] = [STATEMENT, VERDICTS, PAYOUTS, CARRY, SNAPSHOT, NAMES];
 /// The SHA-256 of each file, as `sha256sum --check` reads it.
 const SUMS: &str = "SHA256SUMS";
-/// Where the blocks of tables are. They are held against the tables' roots whenever they are read, so they have no line.
+/// Where the blocks of tables are. What they say is held against the tables whenever it is read, so they have no line.
 const VERDICT_BLOCKS: &str = "verdicts.blocks";
 const PAYOUT_BLOCKS: &str = "payouts.blocks";
+/// Where the records of [`CARRY`] are, a few at a time: they are long, and those that are asked for lie far apart.
+const CARRY_BLOCKS: &str = "carry.blocks";
+/// Records of a block of them, as a power of two.
+const CARRY_LEVEL: u8 = 3;
 /// What devices earned in all. See [`crate::earned`].
 pub(crate) const EARNED: &str = "earned.idx";
 /// The files that are written beside those that have a line.
-const BESIDE: [&str; 2] = [VERDICT_BLOCKS, PAYOUT_BLOCKS];
+const BESIDE: [&str; 3] = [VERDICT_BLOCKS, PAYOUT_BLOCKS, CARRY_BLOCKS];
 
 /// A folder whose name starts like this is not a closed epoch yet.
 const MAKING: &str = ".making-";
@@ -341,6 +346,12 @@ impl EpochStore {
         }
     }
 
+    /// The same as a table, to be read a few records at a time; `None` where it is not written where they are. `statement` is the
+    /// hash of the epoch's.
+    pub fn carry_table(&self, epoch: u64, statement: Hash) -> Result<Option<Table>, LedgerError> {
+        self.tables.open_by_blocks((CARRY, statement), self.epoch_folder(epoch).join(CARRY), CARRY_LEVEL)
+    }
+
     /// How long the file of what judges remember after an epoch is, bytes; 0 where there is none.
     pub fn carry_size(&self, epoch: u64) -> Result<u64, LedgerError> {
         let path = self.epoch_folder(epoch).join(CARRY);
@@ -429,8 +440,9 @@ pub(crate) fn files_of(closed: &Closed, names: &[(ReportName, u64)]) -> Vec<(&'s
 /// The file that says where the blocks of a table are.
 fn blocks_of(closed: &Closed, name: &str) -> Vec<u8> {
     match name {
-        VERDICT_BLOCKS => TableIndex::file_of(&closed.verdicts, class_begins()),
-        PAYOUT_BLOCKS => TableIndex::file_of(&closed.payouts, |_| false),
+        VERDICT_BLOCKS => TableIndex::file_of(&closed.verdicts, BLOCK_LEVEL, class_begins()),
+        PAYOUT_BLOCKS => TableIndex::file_of(&closed.payouts, BLOCK_LEVEL, |_| false),
+        CARRY_BLOCKS => TableIndex::file_of(closed.carry(), CARRY_LEVEL, |_| false),
         _ => unreachable!("no other table has one"),
     }
 }
@@ -470,7 +482,7 @@ fn sum_line(name: &str, hash: Hash) -> String {
 
 /// Whether a file only says again, or where, what others of the folder say: earlier releases did not write it.
 pub(crate) fn is_beside(name: &str) -> bool {
-    [VERDICT_BLOCKS, PAYOUT_BLOCKS, EARNED].contains(&name)
+    name == EARNED || BESIDE.contains(&name)
 }
 
 /// Whether the folder of an epoch may lack a file: its snapshot once enough others followed, and, where there are no sums,

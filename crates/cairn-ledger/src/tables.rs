@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,9 +25,9 @@ use cairn_merkle::tree::{leaf_hash, node_hash, root};
 
 use crate::LedgerError;
 
-/// Rows of a block; only the last block of a tree has fewer, so that every other one is a subtree.
-pub(crate) const BLOCK_ROWS: u64 = 1 << BLOCK_LEVEL;
-const BLOCK_LEVEL: u8 = 7;
+/// Rows of a block of verdicts or payouts, as a power of two; only the last block of a tree has fewer, so that every other one is
+/// a subtree.
+pub(crate) const BLOCK_LEVEL: u8 = 7;
 /// Blocks that are remembered of all tables together: 40 MiB, or 130 million rows.
 const BLOCKS_MAX: usize = 1 << 20;
 /// How the name of the file ends that says where the blocks of a table are.
@@ -59,6 +59,8 @@ struct Tree {
 /// Where the blocks of a table are.
 #[derive(Debug, Default)]
 pub(crate) struct TableIndex {
+    /// As which power of two a block has rows.
+    level: u8,
     blocks: Vec<Block>,
     trees: Vec<Tree>,
     rows: u64,
@@ -72,6 +74,32 @@ pub(crate) struct Table {
     path: PathBuf,
     index: Arc<TableIndex>,
     read: Arc<Counters>,
+    /// The block that was read last: who asks for rows in their order reads each block once.
+    last: Mutex<Option<Arc<Held>>>,
+}
+
+/// A block that was read and found right.
+#[derive(Debug)]
+struct Held {
+    number: usize,
+    /// The position of its first row.
+    first: u64,
+    bytes: Vec<u8>,
+    /// Of each row.
+    lengths: Vec<usize>,
+    leaves: Vec<Hash>,
+}
+
+impl Held {
+    /// The rows with their positions, in their order.
+    fn rows(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        let mut rest = self.bytes.as_slice();
+        (self.first..).zip(self.lengths.iter().map(move |length| {
+            let (row, after) = rest.split_at(*length);
+            rest = after;
+            row
+        }))
+    }
 }
 
 /// What was read, in all: how the tests know that a page costs a page.
@@ -100,9 +128,9 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// A table: `begins` says whether a tree of its own begins with a row, and `fits` whether trees of such sizes and roots are
-    /// what the statement has. Unless it is known, its blocks are looked up in the file beside it, and where that does not fit,
-    /// it is read whole.
+    /// A table in blocks of [`BLOCK_LEVEL`]: `begins` says whether a tree of its own begins with a row, and `fits` whether trees of
+    /// such sizes and roots are what the statement has. Unless it is known, its blocks are looked up in the file beside it, and
+    /// where that does not fit, it is read whole.
     ///
     /// # Errors
     /// [`LedgerError`] when the file cannot be read, is no table, or is not what the statement says.
@@ -114,29 +142,52 @@ impl Tables {
         fits: impl Fn(&[(u64, Hash)]) -> Result<(), String>,
     ) -> Result<Table, LedgerError> {
         let file = File::open(&path).map_err(crate::store::io_error("open", &path))?;
-        if let Some(index) = self.find(&key) {
-            return Ok(Table { file, path, index, read: self.read.clone() });
-        }
-        let beside = self.beside(&file, &path).filter(|index| fits(&index.trees()).is_ok());
-        let index = match beside {
+        let index = match self.known_or_beside(key, &file, &path, BLOCK_LEVEL, |trees| fits(trees).is_ok()) {
             Some(index) => index,
             None => {
                 self.read.whole_tables.fetch_add(1, Ordering::Relaxed);
                 let index = index(&file, &path, &self.read, begins)?;
                 fits(&index.trees()).map_err(|detail| LedgerError::View { path: path.clone(), detail })?;
-                index
+                self.keep(key, index)
             }
         };
-        let index = Arc::new(index);
-        self.keep(key, index.clone());
-        Ok(Table { file, path, index, read: self.read.clone() })
+        Ok(self.table(file, path, index))
     }
 
-    /// What the file beside a table says of its blocks, if it is one.
-    fn beside(&self, table: &File, path: &std::path::Path) -> Option<TableIndex> {
+    fn table(&self, file: File, path: PathBuf, index: Arc<TableIndex>) -> Table {
+        Table { file, path, index, read: self.read.clone(), last: Mutex::default() }
+    }
+
+    /// A table that has no root of its own, in blocks of 2^`level` rows, which are held to the file beside it; `None` where there
+    /// is none that fits.
+    ///
+    /// # Errors
+    /// [`LedgerError::Io`] when the table is there and cannot be opened.
+    pub fn open_by_blocks(&self, key: Key, path: PathBuf, level: u8) -> Result<Option<Table>, LedgerError> {
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(crate::store::io_error("open", &path))?,
+        };
+        let index = self.known_or_beside(key, &file, &path, level, |_| true);
+        Ok(index.map(|index| self.table(file, path, index)))
+    }
+
+    /// Where the blocks of a table are, if that is known, or if the file beside it says it.
+    fn known_or_beside(
+        &self,
+        key: Key,
+        table: &File,
+        path: &Path,
+        level: u8,
+        fits: impl Fn(&[(u64, Hash)]) -> bool,
+    ) -> Option<Arc<TableIndex>> {
+        if let Some(index) = self.find(&key) {
+            return Some(index);
+        }
         let bytes = std::fs::read(path.with_extension(BLOCKS)).ok()?;
         self.read.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        TableIndex::decode(&bytes, table.metadata().ok()?.len())
+        let index = TableIndex::decode(&bytes, level, table.metadata().ok()?.len())?;
+        fits(&index.trees()).then(|| self.keep(key, index))
     }
 
     fn find(&self, key: &Key) -> Option<Arc<TableIndex>> {
@@ -148,11 +199,12 @@ impl Tables {
         Some(index.clone())
     }
 
-    fn keep(&self, key: Key, index: Arc<TableIndex>) {
+    fn keep(&self, key: Key, index: TableIndex) -> Arc<TableIndex> {
+        let index = Arc::new(index);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.blocks += index.blocks.len() + 1;
         let asked = known.asked;
-        if let Some((before, _)) = known.tables.insert(key, (index, asked)) {
+        if let Some((before, _)) = known.tables.insert(key, (index.clone(), asked)) {
             known.blocks -= before.blocks.len() + 1;
         }
         while known.blocks > BLOCKS_MAX && known.tables.len() > 1 {
@@ -160,17 +212,18 @@ impl Tables {
             let Some((gone, _)) = oldest.and_then(|key| known.tables.remove(&key)) else { break };
             known.blocks -= gone.blocks.len() + 1;
         }
+        index
     }
 }
 
 /// Reads a table whole, in pieces: memory holds a piece, or a row if that is longer.
 fn index(
     file: &File,
-    path: &std::path::Path,
+    path: &Path,
     read: &Counters,
     mut begins: impl FnMut(&[u8]) -> bool,
 ) -> Result<TableIndex, LedgerError> {
-    let mut maker = Maker::default();
+    let mut maker = Maker::of(BLOCK_LEVEL);
     let (mut held, mut is_at_end) = (Vec::new(), false);
     while !is_at_end {
         let got = file.take(PIECE_BYTES as u64).read_to_end(&mut held).map_err(crate::store::io_error("read", path))?;
@@ -192,7 +245,7 @@ fn index(
 }
 
 /// Puts rows into blocks, one after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Maker {
     index: TableIndex,
     /// Of the last block.
@@ -200,9 +253,14 @@ struct Maker {
 }
 
 impl Maker {
+    /// Blocks of 2^`level` rows.
+    fn of(level: u8) -> Self {
+        Self { index: TableIndex { level, ..TableIndex::default() }, leaves: Vec::new() }
+    }
+
     fn push(&mut self, row: &[u8], begins: bool) {
         let begins = begins || self.index.rows == 0;
-        if begins || self.leaves.len() as u64 == BLOCK_ROWS {
+        if begins || self.leaves.len() as u64 == self.index.block_rows() {
             self.end_block();
             let index = &mut self.index;
             if begins {
@@ -229,6 +287,11 @@ impl Maker {
 }
 
 impl TableIndex {
+    /// Rows of every block but the last of a tree.
+    const fn block_rows(&self) -> u64 {
+        1 << self.level
+    }
+
     /// The rows and the root of each tree, in their order.
     fn trees(&self) -> Vec<(u64, Hash)> {
         let ends = self.trees.iter().skip(1).map(|tree| (tree.first, tree.first_block));
@@ -253,8 +316,12 @@ impl Table {
         self.index.rows
     }
 
-    /// Hands over the rows of a block, in their order and with the position of the first of them; and their leaf hashes.
-    fn block<T>(&self, number: usize, take: impl FnOnce(u64, &[&[u8]]) -> T) -> Result<(T, Vec<Hash>), LedgerError> {
+    /// A block, found right. The one that was read last is at hand.
+    fn block(&self, number: usize) -> Result<Arc<Held>, LedgerError> {
+        let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = last().as_ref().filter(|held| held.number == number) {
+            return Ok(held.clone());
+        }
         let block = self.index.blocks[number];
         let end = self.index.blocks.get(number + 1).map_or(self.index.bytes, |next| next.offset);
         let length = usize::try_from(end - block.offset).unwrap_or(usize::MAX);
@@ -266,27 +333,14 @@ impl Table {
         if root(&leaves) != block.root {
             return Err(self.broken("its rows are no longer those that have the statement's root"));
         }
-        Ok((take(block.first, &rows), leaves))
+        let lengths = rows.iter().map(|row| row.len()).collect();
+        let held = Arc::new(Held { number, first: block.first, bytes, lengths, leaves });
+        *last() = Some(held.clone());
+        Ok(held)
     }
 
     fn broken(&self, detail: &str) -> LedgerError {
         LedgerError::View { path: self.path.clone(), detail: detail.to_owned() }
-    }
-
-    fn rows_of(&self, number: usize) -> Result<Rows, LedgerError> {
-        let all = |first: u64, rows: &[&[u8]]| (first..).zip(rows).map(|(at, row)| (at, row.to_vec())).collect();
-        Ok(self.block(number, all)?.0)
-    }
-
-    /// The rows of a block that begin with `prefix`; whether the first one is below it, and whether the last one is past it.
-    fn begun(&self, number: usize, prefix: &[u8]) -> Result<(Rows, bool, bool), LedgerError> {
-        let begun = |first: u64, rows: &[&[u8]]| {
-            let begins_below = rows.first().is_some_and(|row| *row < prefix);
-            let is_past = rows.last().is_some_and(|row| *row > prefix && !row.starts_with(prefix));
-            let begun = (first..).zip(rows).filter(|(_, row)| row.starts_with(prefix));
-            (begun.map(|(at, row)| (at, row.to_vec())).collect(), begins_below, is_past)
-        };
-        Ok(self.block(number, begun)?.0)
     }
 
     /// At most `limit` rows from position `after` on, with their positions.
@@ -295,7 +349,9 @@ impl Table {
         let mut page = Vec::new();
         let mut number = self.index.block_of(after);
         while self.index.blocks.get(number).is_some_and(|block| after < end && block.first < end) {
-            page.extend(self.rows_of(number)?.into_iter().filter(|(at, _)| (after..end).contains(at)));
+            let block = self.block(number)?;
+            let shown = block.rows().filter(|(at, _)| (after..end).contains(at));
+            page.extend(shown.map(|(at, row)| (at, row.to_vec())));
             number += 1;
         }
         Ok(page)
@@ -306,7 +362,7 @@ impl Table {
         let at = self.index.trees.partition_point(|tree| tree.first <= position).saturating_sub(1);
         let tree = self.index.trees[at];
         let end = self.index.trees.get(at + 1).map_or(self.index.rows, |next| next.first);
-        Prover { table: self, tree, size: end - tree.first, nodes: RefCell::default(), leaves: RefCell::default() }
+        Prover { table: self, tree, size: end - tree.first, nodes: RefCell::default() }
     }
 
     /// Whether a block begins below `prefix`, by as many bytes of the file: nobody has looked whether they are still right.
@@ -330,13 +386,16 @@ impl Table {
         }
         let mut found = Vec::new();
         for number in low.saturating_sub(1)..self.index.blocks.len() {
-            let (rows, begins_below, is_past) = self.begun(number, prefix)?;
+            let block = self.block(number)?;
+            let begins_below = block.rows().next().is_some_and(|(_, row)| row < prefix);
             // What was only looked at is held to what is certain: nothing that begins so may stand ahead of here.
             if number > 0 && found.is_empty() && number == low.saturating_sub(1) && !begins_below {
                 return Err(self.broken("its rows are no longer those that have the statement's root"));
             }
-            found.extend(rows);
-            if is_past {
+            let begun = block.rows().filter(|(_, row)| row.starts_with(prefix));
+            found.extend(begun.map(|(at, row)| (at, row.to_vec())));
+            let is_past = |(_, row): (u64, &[u8])| row > prefix && !row.starts_with(prefix);
+            if block.rows().last().is_some_and(is_past) {
                 break;
             }
         }
@@ -346,8 +405,8 @@ impl Table {
     /// Hands over every row, a block at a time.
     pub fn for_each(&self, mut take: impl FnMut(&[u8]) -> Result<(), CborError>) -> Result<(), LedgerError> {
         for number in 0..self.index.blocks.len() {
-            for (_, row) in self.rows_of(number)? {
-                take(&row).map_err(|error| self.broken(&error.to_string()))?;
+            for (_, row) in self.block(number)?.rows() {
+                take(row).map_err(|error| self.broken(&error.to_string()))?;
             }
         }
         Ok(())
@@ -361,8 +420,6 @@ pub(crate) struct Prover<'a> {
     size: u64,
     /// Roots above blocks that were worked out.
     nodes: RefCell<BTreeMap<(u8, u64), Hash>>,
-    /// The leaves of the last block that was read.
-    leaves: RefCell<Option<(usize, Vec<Hash>)>>,
 }
 
 impl Prover<'_> {
@@ -378,10 +435,11 @@ impl HashReader for Prover<'_> {
 
     fn node(&self, level: u8, index: u64) -> Result<Hash, LedgerError> {
         let block_at = |index: u64| self.tree.first_block + usize::try_from(index).unwrap_or(usize::MAX);
-        if level == BLOCK_LEVEL {
+        let block_rows = self.table.index.block_rows();
+        if level == self.table.index.level {
             return Ok(self.table.index.blocks[block_at(index)].root);
         }
-        if level > BLOCK_LEVEL {
+        if level > self.table.index.level {
             let known = self.nodes.borrow().get(&(level, index)).copied();
             if let Some(known) = known {
                 return Ok(known);
@@ -391,14 +449,9 @@ impl HashReader for Prover<'_> {
             return Ok(node);
         }
         let first = index << level;
-        let number = block_at(first / BLOCK_ROWS);
-        let mut held = self.leaves.borrow_mut();
-        if held.as_ref().is_none_or(|(known, _)| *known != number) {
-            *held = Some((number, self.table.block(number, |_, _| ())?.1));
-        }
-        let leaves = held.as_ref().map_or(&[][..], |(_, leaves)| leaves);
-        let start = usize::try_from(first % BLOCK_ROWS).unwrap_or(usize::MAX);
-        Ok(root(&leaves[start..start + (1 << level)]))
+        let block = self.table.block(block_at(first / block_rows))?;
+        let start = usize::try_from(first % block_rows).unwrap_or(usize::MAX);
+        Ok(root(&block.leaves[start..start + (1 << level)]))
     }
 }
 
@@ -410,6 +463,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const BLOCK_ROWS: u64 = 1 << BLOCK_LEVEL;
 
     fn row(number: u64) -> Vec<u8> {
         let mut out = Encoder::empty();
@@ -438,7 +493,7 @@ mod tests {
         (folder, path, frontier.root())
     }
 
-    fn open(tables: &Tables, path: &std::path::Path, root: Hash) -> Result<Table, LedgerError> {
+    fn open(tables: &Tables, path: &Path, root: Hash) -> Result<Table, LedgerError> {
         let fits = |trees: &[(u64, Hash)]| {
             let is_right = trees.first().map_or(Frontier::default().root(), |tree| tree.1) == root && trees.len() < 2;
             if is_right { Ok(()) } else { Err("another root".to_owned()) }
@@ -499,11 +554,11 @@ mod tests {
         let (_folder, path, root) = written(ROWS);
         let size = std::fs::metadata(&path).unwrap().len();
         let rows: Vec<Vec<u8>> = (0..ROWS).map(row).collect();
-        let file = TableIndex::file_of(&rows, |_| false);
+        let file = TableIndex::file_of(&rows, BLOCK_LEVEL, |_| false);
         let beside = path.with_extension(BLOCKS);
         let mut others = rows.clone();
         others[7][3] ^= 1;
-        let of_others = TableIndex::file_of(&others, |_| false);
+        let of_others = TableIndex::file_of(&others, BLOCK_LEVEL, |_| false);
         let torn = file[..file.len() / 2].to_vec();
         for (blocks, whole) in [(&file, 0), (&of_others, 1), (&torn, 1), (&Vec::new(), 1)] {
             std::fs::write(&beside, blocks).unwrap();
@@ -522,6 +577,38 @@ mod tests {
         std::fs::write(&path, bytes).unwrap();
         let table = open(&Tables::default(), &path, root).unwrap();
         assert!(table.page(0, 10).is_ok() && matches!(table.page(ROWS - 1, 1), Err(LedgerError::View { .. })));
+    }
+
+    #[test]
+    fn a_table_without_a_root_is_read_by_its_blocks_or_not_at_all() {
+        const ROWS: u64 = 10_000;
+        let (_folder, path, _) = written(ROWS);
+        let rows: Vec<Vec<u8>> = (0..ROWS).map(row).collect();
+        let (right, beside) = (TableIndex::file_of(&rows, 3, |_| false), path.with_extension(BLOCKS));
+        let open = |path: &Path| Tables::default().open_by_blocks(("table", Hash::ZERO), path.to_owned(), 3).unwrap();
+        assert!(open(&path).is_none());
+        for wrong in [&right[1..], &right[..right.len() - 1], &TableIndex::file_of(&rows[1..], 3, |_| false)] {
+            std::fs::write(&beside, wrong).unwrap();
+            assert!(open(&path).is_none());
+        }
+        std::fs::write(&beside, &right).unwrap();
+        let table = open(&path).unwrap();
+        let read = || table.read.bytes.swap(0, Ordering::Relaxed);
+        read();
+        for number in [0, 7, 1_234, 2_499] {
+            let found = table.with_prefix(&prefix(number)).unwrap();
+            assert_eq!(found, (number * 4..number * 4 + 4).map(|at| (at, row(at))).collect::<Vec<_>>());
+            assert!(read() <= 40 * row(ROWS).len() as u64, "{number}");
+        }
+        // A row that changed is refused by its block, and by no other.
+        let mut bytes = std::fs::read(&path).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        assert_eq!(table.with_prefix(&prefix(2_490)).unwrap().len(), 4);
+        assert!(matches!(table.with_prefix(&prefix(2_499)), Err(LedgerError::View { .. })));
+        std::fs::remove_file(&path).unwrap();
+        assert!(open(&path).is_none());
     }
 
     proptest! {

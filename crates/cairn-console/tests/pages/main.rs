@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bands;
 mod basemap;
 mod beside;
 mod hostile;

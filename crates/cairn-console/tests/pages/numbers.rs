@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use cairn_console::settled::{Asked, write};
 use cairn_core::epoch::EpochStatement;
-use cairn_testkit::network::{DAY_MS, MemoryNetwork, Terms};
 
 use crate::support::{PLAIN, Site, parse, small};
 
@@ -311,53 +310,6 @@ fn a_device_was_there_in_the_slots_it_was_judged_for_and_every_reason_has_its_en
     assert_eq!(of("?quantity=nonsense"), Some("NET-QUERY"));
     assert_eq!(of("?epoch=99"), Some("NET-NO-EPOCH"));
     assert_eq!(of("/readings?epoch=99"), Some("NET-NO-EPOCH"));
-}
-
-/// A town whose third station is far off on some days.
-fn town() -> Site {
-    let terms = Terms::default();
-    let mut network = MemoryNetwork::daily(terms);
-    let devices = network.enrol_grid(16);
-    for day in 0..16u32 {
-        let time_ms = terms.zero_ms + u64::from(day) * DAY_MS;
-        network.pass_to(time_ms + DAY_MS);
-        for (place, device) in (0..).zip(&devices) {
-            let usual = 200 + i64::from(day) * 13 % 40 + place;
-            let off = if place == 2 && day % 4 == 1 { 1_500 } else { 0 };
-            network.send(device, day, time_ms + 3_600_000, usual + off);
-        }
-    }
-    network.pass_to(terms.zero_ms + 30 * DAY_MS);
-    Site::of(&network, devices)
-}
-
-#[test]
-fn the_band_behind_readings_is_what_their_verdicts_were_made_from() {
-    let site = town();
-    let (mut bands_in_all, mut flagged) = (0, 0);
-    for device in &site.devices {
-        for epoch in 0..2 {
-            let json = site.json(&format!("/devices/{}.json?epoch={epoch}", device.id));
-            assert_eq!(json["readings"]["not_reproduced"].as_u64(), Some(0), "{}", json["readings"]);
-            let bands = json["readings"]["series"]["bands"].as_array().unwrap();
-            bands_in_all += bands.len();
-            let why = site.json(&format!("/why/{}/{epoch}.json", device.id));
-            for slot in why["slots"].as_array().unwrap() {
-                let band = bands.iter().find(|band| band["slot_ms"] == slot["verdict"]["slot_ms"]);
-                let reasons = slot["verdict"]["reasons"].as_array().unwrap();
-                let said = reasons.iter().find(|reason| reason["code"].as_str().unwrap().starts_with("SEN-NEIGHBOUR"));
-                let Some(band) = band else {
-                    assert!(said.is_none(), "{slot}");
-                    continue;
-                };
-                let number = |name: &str| band[name].as_i64().unwrap();
-                let is_within = (number("low")..=number("high")).contains(&number("compared"));
-                assert_eq!(is_within, said.is_none(), "{slot} {band}");
-                flagged += usize::from(said.is_some());
-            }
-        }
-    }
-    assert!(bands_in_all > 100 && flagged > 2, "{bands_in_all} bands, {flagged} flagged");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! as if there were none: the table is read whole once.
 //!
 //! ```text
-//! "cairn/blocks/1\n", rows, bytes: 8 bytes each, big-endian
+//! "cairn/blocks/1\n"; as which power of two a block has rows, 1 byte; rows, bytes: 8 bytes each, big-endian
 //! for each block: where it begins in bytes, and in rows, 8 bytes each, big-endian; whether a tree begins with it, 1 byte;
 //!                 the RFC 6962 root over its rows, 32 bytes
 //! SHA-256 of all before
@@ -13,21 +13,22 @@
 
 use cairn_core::Hash;
 
-use super::{BLOCK_ROWS, Block, Maker, TableIndex, Tree};
+use super::{Block, Maker, TableIndex, Tree};
 
 const HEAD: &[u8] = b"cairn/blocks/1\n";
 const BLOCK_BYTES: usize = 8 + 8 + 1 + 32;
 
 impl TableIndex {
-    /// The bytes of the file over sorted rows; `begins` says whether a tree of its own begins with a row.
-    pub fn file_of(rows: &[Vec<u8>], mut begins: impl FnMut(&[u8]) -> bool) -> Vec<u8> {
-        let mut maker = Maker::default();
+    /// The bytes of the file over sorted rows in blocks of 2^`level`; `begins` says whether a tree of its own begins with a row.
+    pub fn file_of(rows: &[Vec<u8>], level: u8, mut begins: impl FnMut(&[u8]) -> bool) -> Vec<u8> {
+        let mut maker = Maker::of(level);
         rows.iter().for_each(|row| maker.push(row, begins(row)));
         maker.finish().encode()
     }
 
     fn encode(&self) -> Vec<u8> {
         let mut bytes = HEAD.to_vec();
+        bytes.push(self.level);
         bytes.extend([self.rows, self.bytes].iter().flat_map(|number| number.to_be_bytes()));
         for (at, block) in self.blocks.iter().enumerate() {
             bytes.extend([block.offset, block.first].iter().flat_map(|number| number.to_be_bytes()));
@@ -39,11 +40,12 @@ impl TableIndex {
         bytes
     }
 
-    /// Reads the file of a table that has so many bytes; `None` where it is none, is torn, or is of another table.
-    pub(super) fn decode(file: &[u8], table_bytes: u64) -> Option<Self> {
+    /// Reads the file of a table that has so many bytes, in blocks of 2^`level` rows; `None` where it is none, is torn, or is of
+    /// another table.
+    pub(super) fn decode(file: &[u8], level: u8, table_bytes: u64) -> Option<Self> {
         let (body, hash) = file.split_last_chunk::<32>()?;
-        let mut rest = body.strip_prefix(HEAD).filter(|_| Hash::of(body) == Hash(*hash))?;
-        let mut index = Self { rows: number(&mut rest)?, bytes: number(&mut rest)?, ..Self::default() };
+        let mut rest = body.strip_prefix(HEAD)?.strip_prefix(&[level]).filter(|_| Hash::of(body) == Hash(*hash))?;
+        let mut index = Self { level, rows: number(&mut rest)?, bytes: number(&mut rest)?, ..Self::default() };
         index.blocks.reserve_exact(rest.len() / BLOCK_BYTES);
         while !rest.is_empty() {
             let (offset, first) = (number(&mut rest)?, number(&mut rest)?);
@@ -66,7 +68,8 @@ impl TableIndex {
         let follows = |(block, (at, (offset, first))): (&Block, (usize, (u64, u64)))| {
             let rows = first.saturating_sub(block.first);
             let is_last = at + 1 == self.blocks.len() || begins(at + 1);
-            block.offset < offset && if is_last { (1..=BLOCK_ROWS).contains(&rows) } else { rows == BLOCK_ROWS }
+            block.offset < offset
+                && if is_last { (1..=self.block_rows()).contains(&rows) } else { rows == self.block_rows() }
         };
         match self.blocks.first() {
             None => (self.rows, self.bytes) == (0, 0),
@@ -87,6 +90,7 @@ fn number(rest: &mut &[u8]) -> Option<u64> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::BLOCK_LEVEL;
     use super::*;
 
     fn rows(sizes: &[u64]) -> (Vec<Vec<u8>>, Vec<u64>) {
@@ -102,35 +106,37 @@ mod tests {
             sizes in proptest::collection::vec(1u64..400, 0..5),
             touched: prop::sample::Index,
             bit in 0u8..8,
+            level in 0u8..8,
         ) {
             let (rows, starts) = rows(&sizes);
             let mut at = 0;
-            let file = TableIndex::file_of(&rows, |_| {
+            let file = TableIndex::file_of(&rows, level, |_| {
                 at += 1;
                 starts.contains(&(at - 1))
             });
             let bytes = rows.iter().map(Vec::len).sum::<usize>() as u64;
-            let read = TableIndex::decode(&file, bytes).unwrap();
+            let read = TableIndex::decode(&file, level, bytes).unwrap();
             prop_assert_eq!((read.rows, read.bytes, read.encode()), (rows.len() as u64, bytes, file.clone()));
             let trees: Vec<u64> = read.trees().into_iter().map(|(size, _)| size).collect();
             prop_assert_eq!(trees, sizes);
-            prop_assert!(TableIndex::decode(&file, bytes + 1).is_none());
+            prop_assert!(TableIndex::decode(&file, level, bytes + 1).is_none());
+            prop_assert!(TableIndex::decode(&file, level + 1, bytes).is_none());
             let mut other = file.clone();
             other[touched.index(file.len())] ^= 1 << bit;
-            prop_assert!(TableIndex::decode(&other, bytes).is_none());
-            prop_assert!(TableIndex::decode(&file[..touched.index(file.len())], bytes).is_none());
+            prop_assert!(TableIndex::decode(&other, level, bytes).is_none());
+            prop_assert!(TableIndex::decode(&file[..touched.index(file.len())], level, bytes).is_none());
         }
     }
 
     /// With a hash over it that is right: what a program with a fault of its own would have written.
     fn sealed(index: &TableIndex) -> Option<TableIndex> {
-        TableIndex::decode(&index.encode(), index.bytes)
+        TableIndex::decode(&index.encode(), index.level, index.bytes)
     }
 
     #[test]
     fn blocks_that_do_not_follow_each_other_are_none() {
         let (rows, _) = rows(&[300]);
-        let mut maker = Maker::default();
+        let mut maker = Maker::of(BLOCK_LEVEL);
         rows.iter().for_each(|row| maker.push(row, false));
         let right = maker.finish();
         assert!(sealed(&right).is_some());
@@ -138,7 +144,7 @@ mod tests {
             |index| index.blocks[1].first += 1,
             |index| index.blocks[1].offset = index.blocks[2].offset,
             |index| index.blocks[0].offset = 1,
-            |index| index.rows += BLOCK_ROWS,
+            |index| index.rows += index.block_rows(),
             |index| index.rows = 256,
             |index| index.trees.clear(),
             |index| _ = index.blocks.pop(),
