@@ -109,7 +109,7 @@ impl Reader<'_> {
 
     /// Reports that wait to be judged.
     pub(crate) fn open_reports(&self) -> Read<u64> {
-        Ok(self.ledger()?.fold().open_reports().count() as u64)
+        Ok(self.ledger()?.fold().open_reports_count())
     }
 
     /// The denials below entry `before`, newest first, at most `limit`; whether there are more; and how many there are in all.

@@ -32,7 +32,7 @@ fn main() -> Result<(), Failure> {
         from = to;
     }
     let held_kib = resident_kib("VmRSS")?.saturating_sub(before_kib);
-    let waiting = network.fold.open_reports().count() as u64;
+    let waiting = network.fold.open_reports_count();
     println!("{waiting} reports wait: {held_kib} KiB more, {} bytes for each", held_kib * 1_024 / reports);
     Ok(())
 }

@@ -128,6 +128,12 @@ impl Fold {
         self.open.values().flatten().map(AsRef::as_ref)
     }
 
+    /// How many these are.
+    #[must_use]
+    pub fn open_reports_count(&self) -> u64 {
+        self.open.values().map(|reports| reports.len() as u64).sum()
+    }
+
     /// Folds the next entry if it is valid, and changes nothing if it is void: how a gateway decides what to log. An entry
     /// may come with what was read from its bytes before.
     ///

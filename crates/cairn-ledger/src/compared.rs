@@ -24,6 +24,7 @@ use cairn_core::{Account, DeviceId, Hash, Verdict};
 use cairn_fold::{Device, State, carry_record_start};
 use cairn_log::LogReader;
 
+use crate::roster::Roster;
 use crate::{ClosedEpochs, Ledger, LedgerError};
 
 /// Devices around the one that is asked about: so many first, and these where that did not give what was logged.
@@ -108,7 +109,7 @@ impl Ledger {
         let policy = &state.policy_for(epoch)?.read;
         let profile = state.profile_for(CLASS, epoch)?.to_owned();
         let radius_m = radius_m(&Document::parse(&profile).ok()?);
-        let sites = sites(state, device, radius_m)?;
+        let sites = sites(state, &self.follow.roster, device, radius_m)?;
         let nearest = sites.iter().map(|(id, _)| *id).collect();
         let sites: BTreeMap<DeviceId, Site> = sites.into_iter().collect();
         let conflicts = state.conflicts.iter().filter(|(name, _)| sites.contains_key(&name.device));
@@ -127,23 +128,24 @@ impl Ledger {
 }
 
 /// The device and the nearest others within three times the radius: its neighbours, theirs, and those that these hear.
-fn sites(state: &State, id: &DeviceId, radius_m: u32) -> Option<Vec<(DeviceId, Site)>> {
+fn sites(state: &State, roster: &Roster, id: &DeviceId, radius_m: u32) -> Option<Vec<(DeviceId, Site)>> {
     let own = state.devices.get(id)?;
-    let (here, reach_m) = (position_of(own)?, radius_m.saturating_mul(3));
-    // Cells of which one and those beside it hold everything that near: whoever is elsewhere is passed over by his cell alone.
-    let resolution = EDGES_M.iter().rposition(|edge_m| *edge_m >= reach_m).unwrap_or(0);
-    let cell = Cell::of(own.cell)?.parent(u8::try_from(resolution).ok()?);
-    let near: Vec<(u64, u64)> =
-        cell.map_or_else(Vec::new, |cell| cell.neighbours().into_iter().chain([cell]).map(Cell::places).collect());
-    let may_be_near = |device: &Device| {
-        let Some(cell) = Cell::of(device.cell) else { return false };
-        near.is_empty() || near.iter().any(|(first, last)| (*first..=*last).contains(&cell.place()))
-    };
+    let (here, cell, reach_m) = (position_of(own)?, Cell::of(own.cell)?, radius_m.saturating_mul(3));
     let mut found: Vec<(u32, DeviceId)> = Vec::new();
-    for (other, device) in state.devices.iter().filter(|(other, device)| *other == id || may_be_near(device)) {
-        let away_m = if other == id { 0 } else { distance_m(here, position_of(device)?) };
-        if away_m <= reach_m {
-            found.push((away_m, *other));
+    // A cell and those beside it hold everybody who is within its edge. Small cells come first: where many stand near, nobody
+    // who is further away is looked at. Cells are no smaller than those that devices enrolled with, which lie below them.
+    for (resolution, edge_m) in (0..8u8).zip(EDGES_M).rev() {
+        let Some(cell) = cell.parent(resolution).filter(|_| resolution <= roster.resolution_min()) else { continue };
+        let is_last = edge_m >= reach_m || resolution == 0;
+        // Edges are means, and cells differ in size.
+        let within_m = if is_last { reach_m } else { edge_m / 2 };
+        let near = cell.neighbours().into_iter().chain([cell]).flat_map(|cell| roster.within(cell));
+        let away = |other: &DeviceId| Some((distance_m(here, position_of(state.devices.get(other)?)?), *other));
+        found.clear();
+        found.push((0, *id));
+        found.extend(near.filter(|other| *other != id).filter_map(away).filter(|(away_m, _)| *away_m <= within_m));
+        if is_last || found.len() >= DEVICES_MAX {
+            break;
         }
     }
     found.sort_unstable_by_key(|(away_m, other)| (*other != *id, *away_m, *other));
@@ -375,4 +377,61 @@ fn entries_of(
         }
     }
     Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use cairn_core::entry::EntryKind;
+    use cairn_core::key::SecretKey;
+    use cairn_core::wallet::WalletKey;
+    use cairn_testkit::network::{MemoryNetwork, SeededDevice, Terms, chain};
+
+    use super::*;
+
+    fn device(number: u32) -> SeededDevice {
+        let mut seed = [7; 32];
+        seed[..4].copy_from_slice(&(number + 1).to_be_bytes());
+        let (key, wallet) = (SecretKey::ed25519(seed), WalletKey::from_bytes(seed).unwrap());
+        let account = Account::at(chain(), wallet.address()).unwrap();
+        SeededDevice { id: DeviceId::of_key(&key.public().multicodec()), key, wallet, account }
+    }
+
+    /// The nearest, by looking at everybody.
+    fn looked_at_all(state: &State, id: &DeviceId, reach_m: u32) -> Vec<DeviceId> {
+        let here = position_of(&state.devices[id]).unwrap();
+        let away = |other: &DeviceId| {
+            let away_m = if other == id { 0 } else { distance_m(here, position_of(&state.devices[other]).unwrap()) };
+            (away_m <= reach_m).then_some((away_m, *other))
+        };
+        let mut found: Vec<(u32, DeviceId)> = state.devices.keys().filter_map(away).collect();
+        found.sort_unstable_by_key(|(away_m, other)| (*other != *id, *away_m, *other));
+        found.truncate(DEVICES_MAX);
+        found.into_iter().map(|(_, other)| other).collect()
+    }
+
+    #[test]
+    fn the_nearest_are_those_whom_looking_at_everybody_finds() {
+        let mut network = MemoryNetwork::daily(Terms::default());
+        // Three towns of two hundred each, ever more spread out, about 100 km from each other.
+        let devices: Vec<SeededDevice> = (0..600).map(device).collect();
+        for (at, device) in (0i32..).zip(&devices) {
+            let (town, place) = (at / 200, at % 200);
+            let spread_e7 = [3_000, 60_000, 700_000][town as usize];
+            let (lat_e7, lon_e7) = (place * 37 % 41 * spread_e7, place * 53 % 43 * spread_e7);
+            let statement = network.enrolment(device, 480_000_000 + town * 9_000_000 + lat_e7, 110_000_000 + lon_e7);
+            assert_eq!(network.log(EntryKind::Statement, &statement.encode()).1, None);
+        }
+        let (state, roster) = (network.fold.state(), Roster::of(&network.fold));
+        let (mut full, mut few) = (0, 0);
+        for device in devices.iter().step_by(7) {
+            for radius_m in [100, 1_000, 7_000, 40_000, 200_000, 900_000] {
+                let found = sites(state, &roster, &device.id, radius_m).unwrap();
+                let found: Vec<DeviceId> = found.into_iter().map(|(id, _)| id).collect();
+                assert_eq!(found, looked_at_all(state, &device.id, 3 * radius_m), "{radius_m} m");
+                full += usize::from(found.len() == DEVICES_MAX);
+                few += usize::from((2..DEVICES_MAX).contains(&found.len()));
+            }
+        }
+        assert!(full > 100 && few > 100, "{full} {few}");
+    }
 }

@@ -9,6 +9,7 @@ use cairn_log::LogReader;
 use cairn_merkle::tree::leaf_hash;
 
 use crate::LedgerError;
+use crate::roster::Roster;
 
 /// How far reading the log has come: entries read, entries in all.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
@@ -23,6 +24,8 @@ const CHUNK: usize = 4_096;
 pub(crate) struct Follow {
     /// The state after the entries read.
     pub fold: Fold,
+    /// Its devices in other orders.
+    pub roster: Roster,
     /// Names of the reports logged since the last epoch closed.
     pub names: HashMap<ReportName, u64>,
     /// Void entries met, by code.
@@ -32,7 +35,7 @@ pub(crate) struct Follow {
 impl Follow {
     /// Goes on from a fold that stands right after the close of an epoch, or at the beginning.
     pub fn from(fold: Fold) -> Self {
-        Self { fold, names: HashMap::new(), void: BTreeMap::new() }
+        Self { roster: Roster::of(&fold), fold, names: HashMap::new(), void: BTreeMap::new() }
     }
 
     /// Folds every entry of the log that is durable now.
@@ -65,6 +68,7 @@ impl Follow {
         for ((bytes, entry), checked) in entries.iter().zip(checked) {
             let index = self.fold.size();
             let folded = self.fold.push(leaf_hash(bytes), entry, checked)?;
+            self.roster.follow(&self.fold, !folded.closed.is_empty(), folded.effect.as_ref().ok());
             for closed in &folded.closed {
                 on_closed(closed, &self.take_names())?;
             }

@@ -140,7 +140,9 @@ impl Ledger {
     /// Folds an entry that is about to be logged, if it is valid; changes nothing if it is void.
     pub(crate) fn offer(&mut self, leaf: Hash, entry: &Entry<'_>, read: Option<Beforehand>) -> Result<(), Refusal> {
         let index = self.follow.fold.size();
-        if let Effect::Report(accepted) = self.follow.fold.push_valid(leaf, entry, read)? {
+        let effect = self.follow.fold.push_valid(leaf, entry, read)?;
+        self.follow.roster.follow(&self.follow.fold, false, Some(&effect));
+        if let Effect::Report(accepted) = effect {
             self.follow.names.insert(accepted.name, index);
         }
         Ok(())
@@ -148,7 +150,9 @@ impl Ledger {
 
     /// Folds an entry that closes what is due; for the sequencer.
     pub(crate) fn push_closing(&mut self, leaf: Hash, entry: &Entry<'_>) -> Result<cairn_fold::Folded, LedgerError> {
-        Ok(self.follow.fold.push(leaf, entry, None)?)
+        let folded = self.follow.fold.push(leaf, entry, None)?;
+        self.follow.roster.follow(&self.follow.fold, !folded.closed.is_empty(), folded.effect.as_ref().ok());
+        Ok(folded)
     }
 
     /// The state.

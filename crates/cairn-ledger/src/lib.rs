@@ -20,6 +20,7 @@ mod ledger;
 mod places;
 mod rebuild;
 mod receipts;
+mod roster;
 mod row_tree;
 mod sales;
 mod sequencer;

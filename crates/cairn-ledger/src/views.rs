@@ -62,7 +62,7 @@ impl Ledger {
             deposits: deposits(state),
             classes: policy.map_or_else(Vec::new, |policy| policy.read.classes.iter().map(class).collect()),
             rules: rules(state),
-            devices: state.devices.values().filter(|device| device.retired_index().is_none()).count() as u64,
+            devices: self.follow.roster.in_service(),
         }))
     }
 
@@ -212,7 +212,7 @@ impl Ledger {
             retired_index: device.retired_index(),
             denied_index: state.denial_at(id, state.received_ms).map(|denial| denial.index),
             last_name: device.names.highest(),
-            open_reports: self.fold().open_reports().filter(|report| report.device == *id).count() as u64,
+            open_reports: self.follow.roster.waiting(id),
             epochs: Vec::new(),
         })
     }
@@ -232,12 +232,12 @@ impl Ledger {
     /// [`LedgerError`] when a view cannot be read.
     pub fn account_now(&self, account: &Account) -> Result<AccountInfo, LedgerError> {
         let state = self.state();
-        let owned = state.devices.iter().filter(|(_, device)| *device.owner == *account);
+        let owned = self.follow.roster.devices_of(state, account);
         Ok(AccountInfo {
             account: account.to_string(),
             cumulative: state.cumulative.get(account).copied().unwrap_or_default().to_string(),
             payee: state.payee_of(account).to_string(),
-            devices: owned.map(|(id, _)| id.to_string()).collect(),
+            devices: owned.map(ToString::to_string).collect(),
             epochs: Vec::new(),
             claim: self.claim_of(account)?,
         })
