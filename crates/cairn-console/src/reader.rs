@@ -18,7 +18,7 @@ use cairn_core::epoch::EpochStatement;
 use cairn_core::key::PublicKey;
 use cairn_core::statement::Statement;
 use cairn_core::{Account, Amount, DeviceId, Domain, NetworkId};
-use cairn_ledger::{ClosedEpochs, Compared, JudgedEpoch, Ledger, LedgerError, NetworkClock, Places};
+use cairn_ledger::{ClosedEpochs, Compared, JudgedEpoch, Ledger, LedgerError, NetworkClock, PlacedDevice, Places};
 use cairn_log::LogReader;
 
 use crate::basemap::Basemap;
@@ -84,6 +84,9 @@ const STATEMENT_WITHIN: u64 = 1_000;
 
 /// Epochs whose payouts are added up for a page.
 const EPOCHS_SUMMED: u64 = 1_000;
+
+/// Devices that are taken down while the ledger is held once.
+const PLACED_AT_ONCE: usize = 4_096;
 
 /// Entries that the log reads together.
 const BUNDLE: u64 = 256;
@@ -196,8 +199,16 @@ impl Reader<'_> {
         if let Some(places) = closed.known_places(number)? {
             return Ok(places);
         }
-        let devices = self.ledger()?.placed_devices();
-        Ok(closed.sum_places(number, &devices)?)
+        let mut devices = Vec::new();
+        loop {
+            let after = devices.last().map(PlacedDevice::id);
+            let piece = self.ledger()?.placed_devices(after, PLACED_AT_ONCE);
+            let is_last = piece.len() < PLACED_AT_ONCE;
+            devices.extend(piece);
+            if is_last {
+                return Ok(closed.sum_places(number, &devices)?);
+            }
+        }
     }
 
     /// What one more device would have earned in a closed epoch.

@@ -86,6 +86,8 @@ pub struct Closed {
     pub sales: Vec<Vec<u8>>,
     /// The state's records after the epoch, sorted: the snapshot.
     pub records: Vec<Vec<u8>>,
+    /// What the claim roots are over, one for each settlement chain, in the statement's order.
+    pub claims: Vec<Arc<ClaimTree>>,
 }
 
 impl Closed {
@@ -127,7 +129,7 @@ pub(crate) fn close(state: &mut State, closing: &Closing<'_>) -> Result<Closed, 
     let outcome = allocate(state, opening_escrow, &verdicts, &sales)?;
     settle(state, closing, outcome.as_ref())?;
     carry::remember(state, remembered);
-    let domains = claims(state)?;
+    let (domains, claims) = claims(state)?;
     let payout_rows = outcome.as_ref().map_or_else(Vec::new, |outcome| payout_rows(&outcome.payouts));
     let sales = sale_rows(&sales);
     let network = state.network.clone().expect("an epoch closes in a network that exists");
@@ -156,7 +158,7 @@ pub(crate) fn close(state: &mut State, closing: &Closing<'_>) -> Result<Closed, 
     let bytes = statement.encode();
     let hash = Hash::of(&bytes);
     state.follow(epoch, hash);
-    Ok(Closed { statement, bytes, hash, verdicts: verdict_rows, payouts: payout_rows, sales, records })
+    Ok(Closed { statement, bytes, hash, verdicts: verdict_rows, payouts: payout_rows, sales, records, claims })
 }
 
 impl State {
@@ -397,28 +399,31 @@ fn runs(indices: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
     runs
 }
 
-fn claims(state: &State) -> Result<Vec<DomainClaims>, CloseError> {
+/// The claims of every settlement chain, and the tree over them.
+fn claims(state: &State) -> Result<(Vec<DomainClaims>, Vec<Arc<ClaimTree>>), CloseError> {
     let mut by_domain: BTreeMap<&Domain, Vec<(&Account, Amount)>> = BTreeMap::new();
     for (account, amount) in &state.cumulative {
         by_domain.entry(account.domain()).or_default().push((account, *amount));
     }
     let fail = |source| CloseError::Claims { epoch: state.epoch.number, source };
-    let mut all = Vec::new();
+    let (mut all, mut trees) = (Vec::new(), Vec::new());
     for (domain, terms) in &state.domains {
         let accounts = by_domain.remove(domain).unwrap_or_default();
         let leaves =
             claim_leaves(domain, &terms.distributor, accounts.iter().map(|(account, amount)| (*account, *amount)));
         let sum = Amount::checked_sum(accounts.iter().map(|(_, amount)| *amount));
         let overflow = || cairn_reward::RewardError::Overflow { what: "a domain's cumulative total" };
+        let tree = ClaimTree::new(&leaves).map_err(fail)?;
         all.push(DomainClaims {
             domain: domain.clone(),
             distributor: terms.distributor,
-            claim_root: ClaimTree::new(&leaves).map_err(fail)?.root(),
+            claim_root: tree.root(),
             leaves: leaves.len() as u64,
             cumulative: sum.ok_or_else(|| CloseError::Reward { epoch: state.epoch.number, source: overflow() })?,
         });
+        trees.push(Arc::new(tree));
     }
-    Ok(all)
+    Ok((all, trees))
 }
 
 /// The claim leaves of a domain, in the order of its accounts.

@@ -1,7 +1,7 @@
 //! What accounts may claim on settlement chains, under the last closed epoch's claim roots.
 //!
-//! A chain's claims are hashed once for an epoch and remembered until the next one closes, so that a page of an account does
-//! not pay for all accounts.
+//! A chain's claims are hashed when an epoch closes and remembered until the next one does, so that a page of an account does not
+//! pay for all accounts. After a start whoever asks first does, once.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cairn_api::ClaimInfo;
 use cairn_core::epoch::DomainClaims;
 use cairn_core::{Account, Amount, Domain, Hash};
-use cairn_fold::claim_leaves;
+use cairn_fold::{Closed, claim_leaves};
 use cairn_merkle::claim::ClaimTree;
 use data_encoding::HEXLOWER;
 
@@ -19,6 +19,15 @@ use crate::{Ledger, LedgerError};
 #[derive(Debug, Default)]
 pub(crate) struct Claims {
     known: Mutex<BTreeMap<Domain, (Hash, Arc<ClaimTree>)>>,
+}
+
+impl Claims {
+    /// Remembers the claims of an epoch that just closed.
+    pub fn keep(&self, closed: &Closed) {
+        let trees = closed.statement.domains.iter().zip(&closed.claims);
+        let trees = trees.map(|(claims, tree)| (claims.domain.clone(), (closed.hash, tree.clone()))).collect();
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = trees;
+    }
 }
 
 impl Ledger {
@@ -101,7 +110,15 @@ mod tests {
                 continue;
             }
             ledger.read_again().unwrap();
+            let known = |ledger: &Ledger| -> Vec<Hash> {
+                ledger.claims.known.lock().unwrap().values().map(|(statement, _)| *statement).collect()
+            };
+            assert_eq!(known(&ledger), [ledger.state().epoch.previous], "before anybody asked");
+            // Where nothing is remembered, they are hashed when somebody asks.
+            let started = Ledger::open(&views, log.reader(), LedgerOptions::default(), &mut |_, _| {}).unwrap();
+            started.claims.known.lock().unwrap().clear();
             for device in &devices {
+                assert_eq!(started.claim_of(&device.account).unwrap(), ledger.claim_of(&device.account).unwrap());
                 let told = ledger.claim_of(&device.account).unwrap().unwrap();
                 let statement = ledger.closed_epochs().statement(told.epoch.number).unwrap();
                 let claims = &statement.domains[0];

@@ -102,8 +102,11 @@ impl Ledger {
 
     fn catch_up(&mut self, progress: Progress<'_>) -> Result<(), LedgerError> {
         self.forget_later_epochs()?;
-        let store = self.store.clone();
-        self.follow.catch_up(&self.reader, progress, &mut |closed, names| store.write(closed, names))
+        let (store, claims) = (&self.store, &self.claims);
+        self.follow.catch_up(&self.reader, progress, &mut |closed, names| {
+            claims.keep(closed);
+            store.write(closed, names)
+        })
     }
 
     /// Epoch folders past the fold belong to another log, or to a future that a crash took back.
@@ -152,6 +155,9 @@ impl Ledger {
     pub(crate) fn push_closing(&mut self, leaf: Hash, entry: &Entry<'_>) -> Result<cairn_fold::Folded, LedgerError> {
         let folded = self.follow.fold.push(leaf, entry, None)?;
         self.follow.roster.follow(&self.follow.fold, !folded.closed.is_empty(), folded.effect.as_ref().ok());
+        if let Some(last) = folded.closed.last() {
+            self.claims.keep(last);
+        }
         Ok(folded)
     }
 

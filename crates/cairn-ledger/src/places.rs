@@ -11,6 +11,7 @@
 mod build;
 
 use std::collections::{BTreeMap, BinaryHeap};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cairn_core::geo::{Area, Cell};
@@ -302,16 +303,28 @@ impl Summed {
     }
 }
 
-impl Ledger {
-    /// Every device with its cell, as the state has them: for [`ClosedEpochs::sum_places`].
+impl PlacedDevice {
+    /// The device.
     #[must_use]
-    pub fn placed_devices(&self) -> Vec<PlacedDevice> {
-        let placed = self.state().devices.iter().map(|(id, device)| PlacedDevice {
-            id: *id,
-            cell: Cell::of(device.cell).expect("enrolment was admitted with a cell"),
-            enrolled_index: device.enrolled_index,
-            retired_index: device.retired_index(),
-        });
+    pub const fn id(&self) -> DeviceId {
+        self.id
+    }
+}
+
+impl Ledger {
+    /// At most `limit` devices that come after `after`, ascending by id, with their cells as the state has them: for
+    /// [`ClosedEpochs::sum_places`]. Whoever asks for all of them a piece at a time leaves the writer room between two; what
+    /// happens there is of no closed epoch.
+    #[must_use]
+    pub fn placed_devices(&self, after: Option<DeviceId>, limit: usize) -> Vec<PlacedDevice> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let placed =
+            self.state().devices.range((start, Bound::Unbounded)).take(limit).map(|(id, device)| PlacedDevice {
+                id: *id,
+                cell: Cell::of(device.cell).expect("enrolment was admitted with a cell"),
+                enrolled_index: device.enrolled_index,
+                retired_index: device.retired_index(),
+            });
         placed.collect()
     }
 }

@@ -65,7 +65,7 @@ fn node_hash(a: &Word, b: &Word) -> Word {
 }
 
 /// The tree over a list of claims, with every node kept (64 bytes for each claim).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimTree {
     /// A binary heap: the children of `i` are `2i + 1` and `2i + 2`.
     nodes: Vec<Word>,
