@@ -27,6 +27,9 @@ const cutShort = (request, response) => response.writeHead(200, { 'content-lengt
 const busy = (request, response) => response.writeHead(503, { 'retry-after': '0' }).end();
 const tooFast = (request, response) => response.writeHead(429).end();
 const refused = (request, response) => response.writeHead(403).end();
+const elsewhere = (request, response) => response.writeHead(302, { location: '/some/where/log/checkpoint' }).end();
+/** A body that does not end holds its connection until whoever asked lets it go. */
+const endless = (request, response) => response.writeHead(503).write('wait');
 
 /** Serves the committed log at the addresses of a gateway, under a prefix. Canonical bytes are for those who ask for them. */
 function answer(request, response) {
@@ -65,8 +68,9 @@ test('a file is asked for again while what keeps it away may pass', async () => 
   for (const [ahead, left, state] of [
     [[dropped], 0, 'green'], [[cutShort, busy], 0, 'green'], [[tooFast, dropped, cutShort], 0, 'green'],
     [[dropped, dropped, dropped, dropped], 0, 'red'], [[busy, busy, busy, busy, busy], 1, 'red'],
-    // Who refuses is not asked again.
-    [[refused, dropped], 1, 'red'],
+    [[endless, endless, endless], 0, 'green'],
+    // Who refuses is not asked again, and nobody who sends elsewhere.
+    [[refused, dropped], 1, 'red'], [[elsewhere, dropped], 1, 'red'],
   ]) {
     troubles.splice(0, Infinity, ...ahead);
     const result = await checkEntry(gateway(base, [0, 1, 2]), { index: 300 });
@@ -80,6 +84,23 @@ test('a gateway that asks to be left alone is left alone for so long', async () 
   const start = Date.now();
   assert.equal((await checkEntry(gateway(base, [0]), { index: 300 })).state, 'green');
   assert.ok(Date.now() - start >= 990);
+});
+
+test('a gateway that asks to be left alone again and again is waited for so long in all', async () => {
+  const { setTimeout: real } = globalThis;
+  const seen = [];
+  globalThis.setTimeout = (then, ms, ...rest) => (ms === 10_000 ? (seen.push(ms), real(then, 0, ...rest)) : real(then, ms, ...rest));
+  try {
+    const source = gateway(base, [0, 0, 0]);
+    for (let file = 0; file < 4; file += 1) {
+      troubles.push(...Array.from({ length: 4 }, () => (request, response) => response.writeHead(503, { 'retry-after': '999' }).end()));
+      await assert.rejects(source.read('checkpoint'));
+      troubles.splice(0);
+    }
+  } finally {
+    globalThis.setTimeout = real;
+  }
+  assert.equal(seen.length, 6);
 });
 
 /** The command's exit code and output. */

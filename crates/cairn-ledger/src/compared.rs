@@ -24,7 +24,7 @@ use cairn_core::{Account, DeviceId, Hash, Verdict};
 use cairn_fold::{Device, State, carry_record_start};
 use cairn_log::LogReader;
 
-use crate::roster::Roster;
+use crate::roster::{Roster, STAND_RESOLUTION, stand_of};
 use crate::{ClosedEpochs, Ledger, LedgerError};
 
 /// Devices around the one that is asked about: so many first, and these where that did not give what was logged.
@@ -41,7 +41,7 @@ const CARRY_BYTES_MAX: usize = 64 << 20;
 const BUNDLE: u64 = 256;
 /// The class that is judged by slots and neighbours.
 const CLASS: &str = sensing::SCHEMA;
-/// Edges of cells by resolution, metres, rounded down.
+/// Mean edges of cells by resolution up to [`STAND_RESOLUTION`], metres, rounded down.
 const EDGES_M: [u32; 8] = [1_281_000, 483_000, 182_000, 68_000, 26_000, 9_800, 3_700, 1_400];
 
 /// What a device was held against in an epoch.
@@ -80,7 +80,8 @@ impl Around {
     }
 }
 
-fn position_of(device: &Device) -> Option<Position> {
+/// Where a device is taken to stand: where its owner says, or in the middle of its cell.
+pub(crate) fn position_of(device: &Device) -> Option<Position> {
     let exact = device.exact.and_then(|(lat_e7, lon_e7)| Position::of(lat_e7, lon_e7));
     exact.or_else(|| Some(Cell::of(device.cell)?.center()))
 }
@@ -130,14 +131,14 @@ impl Ledger {
 /// The device and the nearest others within three times the radius: its neighbours, theirs, and those that these hear.
 fn sites(state: &State, roster: &Roster, id: &DeviceId, radius_m: u32) -> Option<Vec<(DeviceId, Site)>> {
     let own = state.devices.get(id)?;
-    let (here, cell, reach_m) = (position_of(own)?, Cell::of(own.cell)?, radius_m.saturating_mul(3));
+    let (here, stand, reach_m) = (position_of(own)?, stand_of(own)?, radius_m.saturating_mul(3));
     let mut found: Vec<(u32, DeviceId)> = Vec::new();
-    // A cell and those beside it hold everybody who is within its edge. Small cells come first: where many stand near, nobody
-    // who is further away is looked at. Cells are no smaller than those that devices enrolled with, which lie below them.
-    for (resolution, edge_m) in (0..8u8).zip(EDGES_M).rev() {
-        let Some(cell) = cell.parent(resolution).filter(|_| resolution <= roster.resolution_min()) else { continue };
+    // Small cells come first: where many stand near, nobody who is further away is looked at. A cell and those beside it hold
+    // everybody within half an edge, since edges are means and cells differ in size; of the last ones it is asked that an edge
+    // reaches as far, so that somebody at the rim may be missing: that is told as not reproduced where it matters.
+    for (resolution, edge_m) in (0..=STAND_RESOLUTION).zip(EDGES_M).rev() {
+        let Some(cell) = stand.parent(resolution) else { continue };
         let is_last = edge_m >= reach_m || resolution == 0;
-        // Edges are means, and cells differ in size.
         let within_m = if is_last { reach_m } else { edge_m / 2 };
         let near = cell.neighbours().into_iter().chain([cell]).flat_map(|cell| roster.within(cell));
         let away = |other: &DeviceId| Some((distance_m(here, position_of(state.devices.get(other)?)?), *other));
@@ -412,19 +413,21 @@ mod tests {
     #[test]
     fn the_nearest_are_those_whom_looking_at_everybody_finds() {
         let mut network = MemoryNetwork::daily(Terms::default());
-        // Three towns of two hundred each, ever more spread out, about 100 km from each other.
+        // Three towns of two hundred each, ever more spread out, about 100 km from each other. Some say little of their place.
         let devices: Vec<SeededDevice> = (0..600).map(device).collect();
         for (at, device) in (0i32..).zip(&devices) {
             let (town, place) = (at / 200, at % 200);
             let spread_e7 = [3_000, 60_000, 700_000][town as usize];
             let (lat_e7, lon_e7) = (place * 37 % 41 * spread_e7, place * 53 % 43 * spread_e7);
-            let statement = network.enrolment(device, 480_000_000 + town * 9_000_000 + lat_e7, 110_000_000 + lon_e7);
+            let (lat_e7, lon_e7) = (480_000_000 + town * 9_000_000 + lat_e7, 110_000_000 + lon_e7);
+            let resolution = *[0, 3, 5, 7].get((at % 40) as usize).unwrap_or(&8);
+            let statement = network.enrolment_in(device, lat_e7, lon_e7, resolution);
             assert_eq!(network.log(EntryKind::Statement, &statement.encode()).1, None);
         }
         let (state, roster) = (network.fold.state(), Roster::of(&network.fold));
         let (mut full, mut few) = (0, 0);
         for device in devices.iter().step_by(7) {
-            for radius_m in [100, 1_000, 7_000, 40_000, 200_000, 900_000] {
+            for radius_m in [100, 800, 5_000, 40_000, 200_000, 900_000] {
                 let found = sites(state, &roster, &device.id, radius_m).unwrap();
                 let found: Vec<DeviceId> = found.into_iter().map(|(id, _)| id).collect();
                 assert_eq!(found, looked_at_all(state, &device.id, 3 * radius_m), "{radius_m} m");

@@ -10,35 +10,43 @@ use std::sync::Arc;
 use cairn_core::geo::Cell;
 use cairn_core::statement::Body;
 use cairn_core::{Account, DeviceId};
-use cairn_fold::{Effect, Fold, State};
+use cairn_fold::{Device, Effect, Fold, State};
+
+use crate::compared::position_of;
 
 /// What comes first and last among the ids of devices.
 const FIRST: DeviceId = DeviceId([0; 16]);
 const LAST: DeviceId = DeviceId([0xff; 16]);
+/// The finest resolution that devices are looked for in: cells with edges of 1.4 km.
+pub(crate) const STAND_RESOLUTION: u8 = 7;
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Roster {
     by_owner: BTreeSet<(Arc<Account>, DeviceId)>,
-    /// By [`Cell::place`] of the cell that they enrolled with.
+    /// By [`Cell::place`] of [`stand_of`].
     by_place: BTreeSet<(u64, DeviceId)>,
-    /// The coarsest resolution of these cells.
-    resolution_min: u8,
     /// Devices that are not retired.
     in_service: u64,
     /// Reports that are not judged yet.
-    waiting: HashMap<DeviceId, u64>,
+    waiting: HashMap<DeviceId, u32>,
+}
+
+/// The cell of [`STAND_RESOLUTION`] in which a device is looked for: the one above its own, or, where its own is coarser, the one
+/// in the place that it is taken to have. So whoever says little of his place makes nobody else's search wider.
+pub(crate) fn stand_of(device: &Device) -> Option<Cell> {
+    let cell = Cell::of(device.cell)?;
+    cell.parent(STAND_RESOLUTION).or_else(|| Cell::containing(position_of(device)?, STAND_RESOLUTION))
 }
 
 impl Roster {
     /// The devices of a fold as it is.
     pub fn of(fold: &Fold) -> Self {
         let devices = || fold.state().devices.iter();
-        let cells = || devices().filter_map(|(id, device)| Some((Cell::of(device.cell)?, *id)));
+        let stands = devices().filter_map(|(id, device)| Some((stand_of(device)?.place(), *id)));
         Self {
             by_owner: devices().map(|(id, device)| (device.owner.clone(), *id)).collect(),
-            by_place: cells().map(|(cell, id)| (cell.place(), id)).collect(),
-            resolution_min: cells().map(|(cell, _)| cell.resolution()).min().unwrap_or(Cell::RESOLUTION_MAX),
+            by_place: stands.collect(),
             in_service: devices().filter(|(_, device)| device.retired_index().is_none()).count() as u64,
             waiting: waiting(fold),
         }
@@ -58,10 +66,7 @@ impl Roster {
                 let Some(device) = fold.state().devices.get(&id) else { return };
                 self.by_owner.insert((device.owner.clone(), id));
                 self.in_service += 1;
-                if let Some(cell) = Cell::of(device.cell) {
-                    self.by_place.insert((cell.place(), id));
-                    self.resolution_min = self.resolution_min.min(cell.resolution());
-                }
+                self.by_place.extend(stand_of(device).map(|cell| (cell.place(), id)));
             }
             Body::Transfer(transfer) => {
                 let Some(device) = fold.state().devices.get(&transfer.device) else { return };
@@ -79,7 +84,7 @@ impl Roster {
 
     /// Reports of a device that are not judged yet.
     pub fn waiting(&self, device: &DeviceId) -> u64 {
-        self.waiting.get(device).copied().unwrap_or(0)
+        self.waiting.get(device).copied().unwrap_or(0).into()
     }
 
     /// The devices of an owner, retired ones included, ascending by id.
@@ -89,19 +94,14 @@ impl Roster {
         stood.map(|(_, id)| id).filter(|id| state.devices.get(id).is_some_and(|device| *device.owner == *owner))
     }
 
-    /// The devices of a cell and of everything below it.
+    /// The devices in a cell no finer than [`STAND_RESOLUTION`].
     pub fn within(&self, cell: Cell) -> impl Iterator<Item = &DeviceId> {
         let (first, last) = cell.places();
         self.by_place.range((first, FIRST)..=(last, LAST)).map(|(_, id)| id)
     }
-
-    /// The coarsest resolution of the cells that devices enrolled with.
-    pub const fn resolution_min(&self) -> u8 {
-        self.resolution_min
-    }
 }
 
-fn waiting(fold: &Fold) -> HashMap<DeviceId, u64> {
+fn waiting(fold: &Fold) -> HashMap<DeviceId, u32> {
     let mut waiting = HashMap::new();
     fold.open_reports().for_each(|report| *waiting.entry(report.device).or_default() += 1);
     waiting
@@ -169,8 +169,7 @@ mod tests {
                 );
                 assert_eq!(told, walked(&fold, &device.id, owner));
                 seen = (seen.0.max(told.1), seen.1.max(told.2.len()));
-                let again = Roster::of(&fold);
-                assert_eq!((&roster.by_place, roster.resolution_min), (&again.by_place, again.resolution_min));
+                assert_eq!(roster.by_place, Roster::of(&fold).by_place);
             }
         }
         assert!(seen.0 > 3 && seen.1 == 2, "{seen:?}");

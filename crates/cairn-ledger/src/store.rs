@@ -22,7 +22,7 @@ use cairn_log::LogError;
 use cairn_merkle::tree;
 use sha2::{Digest, Sha256};
 
-use crate::tables::{BLOCK_LEVEL, Table, TableIndex, Tables};
+use crate::tables::{BLOCK_LEVEL, BLOCKS_MAX, Table, TableIndex, Tables};
 use crate::{LedgerError, earned};
 
 const STATEMENT: &str = "statement.cbor";
@@ -44,6 +44,8 @@ const PAYOUT_BLOCKS: &str = "payouts.blocks";
 const CARRY_BLOCKS: &str = "carry.blocks";
 /// Records of a block of them, as a power of two.
 const CARRY_LEVEL: u8 = 3;
+/// Blocks of them that are remembered: 12 MiB, or two epochs of a million devices. They take no room from the tables.
+const CARRY_BLOCKS_MAX: usize = 1 << 18;
 /// What devices earned in all. See [`crate::earned`].
 pub(crate) const EARNED: &str = "earned.idx";
 /// The files that are written beside those that have a line.
@@ -61,6 +63,7 @@ pub(crate) struct EpochStore {
     folder: PathBuf,
     snapshots_kept: u64,
     tables: Tables,
+    carries: Tables,
 }
 
 impl EpochStore {
@@ -72,7 +75,8 @@ impl EpochStore {
 
     /// The folder as it is, for reading.
     pub fn at(folder: &Path, snapshots_kept: u64) -> Self {
-        Self { folder: folder.to_owned(), snapshots_kept, tables: Tables::default() }
+        let (tables, carries) = (Tables::remembering(BLOCKS_MAX), Tables::remembering(CARRY_BLOCKS_MAX));
+        Self { folder: folder.to_owned(), snapshots_kept, tables, carries }
     }
 
     /// How many of the last epochs keep their snapshot.
@@ -349,7 +353,7 @@ impl EpochStore {
     /// The same as a table, to be read a few records at a time; `None` where it is not written where they are. `statement` is the
     /// hash of the epoch's.
     pub fn carry_table(&self, epoch: u64, statement: Hash) -> Result<Option<Table>, LedgerError> {
-        self.tables.open_by_blocks((CARRY, statement), self.epoch_folder(epoch).join(CARRY), CARRY_LEVEL)
+        self.carries.open_by_blocks((CARRY, statement), self.epoch_folder(epoch).join(CARRY), CARRY_LEVEL)
     }
 
     /// How long the file of what judges remember after an epoch is, bytes; 0 where there is none.

@@ -1,11 +1,12 @@
 //! The sorted tables of closed epochs, read a page at a time.
 //!
-//! What it promises: whatever is handed out stands under the statement's root. What is known of a table is where each block of
+//! What it promises: whatever is handed out stands under the statement's root, where the table has one there. What is known of a table is where each block of
 //! rows begins and the root of the block; the roots of the blocks give the statement's. So every page or proof reads the blocks
 //! it shows and nothing else, and a block that is not right is refused. Where the blocks are is read from a file beside the
-//! table ([`blocks`]); without one the table is read whole once, in pieces.
+//! table ([`blocks`]); without one the table is read whole once, in pieces. A table that no statement has a root of is held to
+//! that file alone, or not read here.
 //!
-//! Memory is bounded by [`BLOCKS_MAX`] for all tables together; a table that was pushed out is looked up once more.
+//! Memory is bounded by a number of blocks for all tables together; a table that was pushed out is looked up once more.
 
 mod blocks;
 
@@ -28,8 +29,8 @@ use crate::LedgerError;
 /// Rows of a block of verdicts or payouts, as a power of two; only the last block of a tree has fewer, so that every other one is
 /// a subtree.
 pub(crate) const BLOCK_LEVEL: u8 = 7;
-/// Blocks that are remembered of all tables together: 40 MiB, or 130 million rows.
-const BLOCKS_MAX: usize = 1 << 20;
+/// Blocks that are remembered of all tables with a root together: 48 MiB, or 130 million rows.
+pub(crate) const BLOCKS_MAX: usize = 1 << 20;
 /// How the name of the file ends that says where the blocks of a table are.
 pub(crate) const BLOCKS: &str = "blocks";
 /// Bytes read at once while a table is read whole.
@@ -121,13 +122,19 @@ struct Known {
 }
 
 /// The tables that were found right.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tables {
     known: Arc<Mutex<Known>>,
+    blocks_max: usize,
     pub read: Arc<Counters>,
 }
 
 impl Tables {
+    /// Remembers so many blocks, or those of one table.
+    pub fn remembering(blocks_max: usize) -> Self {
+        Self { known: Arc::default(), blocks_max, read: Arc::default() }
+    }
+
     /// A table in blocks of [`BLOCK_LEVEL`]: `begins` says whether a tree of its own begins with a row, and `fits` whether trees of
     /// such sizes and roots are what the statement has. Unless it is known, its blocks are looked up in the file beside it, and
     /// where that does not fit, it is read whole.
@@ -207,7 +214,7 @@ impl Tables {
         if let Some((before, _)) = known.tables.insert(key, (index.clone(), asked)) {
             known.blocks -= before.blocks.len() + 1;
         }
-        while known.blocks > BLOCKS_MAX && known.tables.len() > 1 {
+        while known.blocks > self.blocks_max && known.tables.len() > 1 {
             let oldest = known.tables.iter().min_by_key(|(_, (_, last))| *last).map(|(key, _)| *key);
             let Some((gone, _)) = oldest.and_then(|key| known.tables.remove(&key)) else { break };
             known.blocks -= gone.blocks.len() + 1;
@@ -331,7 +338,7 @@ impl Table {
         let rows = crate::split_rows(&bytes).map_err(|error| self.broken(&error.to_string()))?;
         let leaves: Vec<Hash> = rows.iter().map(|row| leaf_hash(row)).collect();
         if root(&leaves) != block.root {
-            return Err(self.broken("its rows are no longer those that have the statement's root"));
+            return Err(self.broken("its rows are no longer those that were written"));
         }
         let lengths = rows.iter().map(|row| row.len()).collect();
         let held = Arc::new(Held { number, first: block.first, bytes, lengths, leaves });
@@ -390,7 +397,7 @@ impl Table {
             let begins_below = block.rows().next().is_some_and(|(_, row)| row < prefix);
             // What was only looked at is held to what is certain: nothing that begins so may stand ahead of here.
             if number > 0 && found.is_empty() && number == low.saturating_sub(1) && !begins_below {
-                return Err(self.broken("its rows are no longer those that have the statement's root"));
+                return Err(self.broken("its rows are no longer those that were written"));
             }
             let begun = block.rows().filter(|(_, row)| row.starts_with(prefix));
             found.extend(begun.map(|(at, row)| (at, row.to_vec())));
@@ -506,7 +513,7 @@ mod tests {
         const ROWS: u64 = 1_000_000;
         let (_folder, path, root) = written(ROWS);
         let size = std::fs::metadata(&path).unwrap().len();
-        let tables = Tables::default();
+        let tables = Tables::remembering(BLOCKS_MAX);
         let bytes = || tables.read.bytes.swap(0, Ordering::Relaxed);
         let table = open(&tables, &path, root).unwrap();
         assert_eq!((table.rows(), bytes()), (ROWS, size));
@@ -536,7 +543,7 @@ mod tests {
     #[test]
     fn a_row_that_changed_is_refused_before_and_after_the_table_is_known() {
         let (_folder, path, root) = written(1_000);
-        let tables = Tables::default();
+        let tables = Tables::remembering(BLOCKS_MAX);
         open(&tables, &path, root).unwrap();
         let mut bytes = std::fs::read(&path).unwrap();
         let last = bytes.len() - 1;
@@ -545,7 +552,7 @@ mod tests {
         let known = open(&tables, &path, root).unwrap();
         assert_eq!(known.page(0, 10).unwrap().len(), 10);
         assert!(matches!(known.page(990, 10), Err(LedgerError::View { .. })));
-        assert!(matches!(open(&Tables::default(), &path, root), Err(LedgerError::View { .. })));
+        assert!(matches!(open(&Tables::remembering(BLOCKS_MAX), &path, root), Err(LedgerError::View { .. })));
     }
 
     #[test]
@@ -562,7 +569,7 @@ mod tests {
         let torn = file[..file.len() / 2].to_vec();
         for (blocks, whole) in [(&file, 0), (&of_others, 1), (&torn, 1), (&Vec::new(), 1)] {
             std::fs::write(&beside, blocks).unwrap();
-            let tables = Tables::default();
+            let tables = Tables::remembering(BLOCKS_MAX);
             let table = open(&tables, &path, root).unwrap();
             assert_eq!(table.page(9_000, 3).unwrap(), (9_000..9_003).map(|at| (at, row(at))).collect::<Vec<_>>());
             assert_eq!(table.with_prefix(&prefix(4_999)).unwrap().len(), 4);
@@ -575,7 +582,7 @@ mod tests {
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        let table = open(&Tables::default(), &path, root).unwrap();
+        let table = open(&Tables::remembering(BLOCKS_MAX), &path, root).unwrap();
         assert!(table.page(0, 10).is_ok() && matches!(table.page(ROWS - 1, 1), Err(LedgerError::View { .. })));
     }
 
@@ -585,7 +592,9 @@ mod tests {
         let (_folder, path, _) = written(ROWS);
         let rows: Vec<Vec<u8>> = (0..ROWS).map(row).collect();
         let (right, beside) = (TableIndex::file_of(&rows, 3, |_| false), path.with_extension(BLOCKS));
-        let open = |path: &Path| Tables::default().open_by_blocks(("table", Hash::ZERO), path.to_owned(), 3).unwrap();
+        let open = |path: &Path| {
+            Tables::remembering(BLOCKS_MAX).open_by_blocks(("table", Hash::ZERO), path.to_owned(), 3).unwrap()
+        };
         assert!(open(&path).is_none());
         for wrong in [&right[1..], &right[..right.len() - 1], &TableIndex::file_of(&rows[1..], 3, |_| false)] {
             std::fs::write(&beside, wrong).unwrap();
@@ -615,7 +624,7 @@ mod tests {
         #[test]
         fn pages_and_prefixes_are_those_of_the_whole_table(rows in 0u64..700, after in 0u64..800, limit in 0u64..300) {
             let (_folder, path, root) = written(rows);
-            let tables = Tables::default();
+            let tables = Tables::remembering(BLOCKS_MAX);
             let table = open(&tables, &path, root).unwrap();
             let all: Vec<_> = (0..rows).map(|number| (number, row(number))).collect();
             let expected: Vec<_> = all.iter().filter(|(at, _)| (after..after + limit).contains(at)).cloned().collect();
@@ -635,7 +644,7 @@ mod tests {
             let starts: Vec<u64> = sizes.iter().scan(0, |next, size| { let first = *next; *next += size; Some(first) }).collect();
             let mut at = 0;
             let begins = |_: &[u8]| { at += 1; starts.contains(&(at - 1)) };
-            let tables = Tables::default();
+            let tables = Tables::remembering(BLOCKS_MAX);
             let table = tables.open(("table", Hash::ZERO), path, begins, |_| Ok(())).unwrap();
             for (first, size) in starts.iter().zip(&sizes) {
                 let leaves: Vec<Hash> = (*first..first + size).map(|number| leaf_hash(&row(number))).collect();

@@ -283,6 +283,15 @@ impl MemoryNetwork {
     /// When the place is not on earth.
     #[must_use]
     pub fn enrolment(&mut self, device: &SeededDevice, lat_e7: i32, lon_e7: i32) -> Statement {
+        self.enrolment_in(device, lat_e7, lon_e7, 8)
+    }
+
+    /// The same in a cell of a resolution.
+    ///
+    /// # Panics
+    /// When that is no place or no resolution.
+    #[must_use]
+    pub fn enrolment_in(&mut self, device: &SeededDevice, lat_e7: i32, lon_e7: i32, resolution: u8) -> Statement {
         let position = Position::of(lat_e7, lon_e7).expect("a place on earth");
         let enrol = Enrol {
             key: device.key.public(),
@@ -291,7 +300,7 @@ impl MemoryNetwork {
             classes: vec![CLASS.into()],
             model: "test".into(),
             mobility: Mobility::Fixed,
-            cell: Cell::containing(position, 8).expect("a cell").index(),
+            cell: Cell::containing(position, resolution).expect("a cell").index(),
             exact: None,
             altitude_cm: None,
         };

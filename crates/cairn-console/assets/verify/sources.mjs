@@ -7,8 +7,12 @@ import { Unread } from './steps.mjs';
 const BYTES_MAX = 1 << 30;
 /** Before a file is asked for again, ms: a telephone changes its network in the middle of a check, a gateway is busy for a moment. */
 const WAITS_MS = [250, 1_000, 3_000];
-/** No gateway is left alone for longer, whatever it asks for. */
+/** No gateway is left alone for longer, whatever it asks for, */
 const LEFT_ALONE_MS_MAX = 10_000;
+/** nor waited for in all, between the files of one check. */
+const PATIENCE_MS = 60_000;
+/** Nobody who says nothing at all is waited for any longer. */
+const SILENCE_MS_MAX = 30_000;
 
 const TABLES = new Map([
   ['statement.cbor', ['', 'application/cbor']],
@@ -42,49 +46,71 @@ function leftAloneMs(response) {
   return seconds > 0 ? Math.min(1_000 * seconds, LEFT_ALONE_MS_MAX) : 0;
 }
 
+/** The head of an answer. */
+async function answered(url, accept) {
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(new Error('there is no answer')), SILENCE_MS_MAX);
+  try {
+    return await fetch(url, {
+      headers: { accept },
+      cache: 'no-store',
+      credentials: 'omit',
+      redirect: 'manual',
+      referrerPolicy: 'no-referrer',
+      signal: silence.signal,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Asks for a file once: its bytes, or `null` where there is none. */
 async function asked(base, path, accept) {
   let response = null;
   try {
-    response = await fetch(new URL(path, base), {
-      headers: { accept },
-      cache: 'no-store',
-      credentials: 'omit',
-      redirect: 'error',
-      referrerPolicy: 'no-referrer',
-    });
+    response = await answered(new URL(path, base), accept);
   } catch (error) {
     throw new Passing(`${path} cannot be read: ${error.message}`);
   }
-  if (response.status === 404) return null;
-  if (response.status === 429 || response.status >= 500) {
-    throw new Passing(`${path} is answered with ${response.status}`, leftAloneMs(response));
-  }
-  if (!response.ok) throw new Unread(`${path} is answered with ${response.status}`);
-  if (Number(response.headers.get('content-length') ?? 0) > BYTES_MAX) throw new Unread(`${path} is larger than a gigabyte`);
+  const { status } = response;
+  const isTooLong = Number(response.headers.get('content-length') ?? 0) > BYTES_MAX;
+  // What is not read is let go, so that it holds no connection.
+  if (!response.ok || isTooLong) response.body?.cancel().catch(() => {});
+  if (status === 404) return null;
+  if (status === 429 || status >= 500) throw new Passing(`${path} is answered with ${status}`, leftAloneMs(response));
+  if (response.type === 'opaqueredirect') throw new Unread(`${path} leads elsewhere`);
+  if (!response.ok) throw new Unread(`${path} is answered with ${status}`);
+  if (isTooLong) throw new Unread(`${path} is larger than a gigabyte`);
   try {
     return new Uint8Array(await response.arrayBuffer());
   } catch (error) {
+    // There is no room for it, and there will be none.
+    if (error instanceof RangeError) throw new Unread(`${path} cannot be held: ${error.message}`);
     throw new Passing(`${path} cannot be read: ${error.message}`);
   }
 }
 
-/** Asks for a file, and again after each of `waits` (ms) while what keeps it away may pass. */
-async function fetched(base, waits, path, accept) {
-  for (const wait of waits) {
-    try {
-      return await asked(base, path, accept);
-    } catch (error) {
-      if (!(error instanceof Passing)) throw error;
-      await new Promise((resume) => setTimeout(resume, Math.max(wait, error.waitMs)));
+/** Asks for files, and again after each of `waits` (ms) while what keeps one away may pass; waits so long in all and no longer. */
+function patiently(base, waits) {
+  let leftMs = PATIENCE_MS;
+  return async (path, accept) => {
+    for (const wait of waits) {
+      try {
+        return await asked(base, path, accept);
+      } catch (error) {
+        const ms = Math.max(wait, error.waitMs ?? 0);
+        if (!(error instanceof Passing) || ms > leftMs) throw error;
+        leftMs -= ms;
+        await new Promise((resume) => setTimeout(resume, ms));
+      }
     }
-  }
-  return asked(base, path, accept);
+    return asked(base, path, accept);
+  };
 }
 
 /** What the gateway at `base` (a URL that ends in a slash) serves; a file that cannot be read is asked for again after `waits`, ms. */
 export function gateway(base, waits = WAITS_MS) {
-  const read = (path, accept) => fetched(base, waits, path, accept);
+  const read = patiently(base, waits);
   const json = async (path) => {
     const bytes = await read(path, 'application/json');
     try {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use cairn_core::DeviceId;
 use cairn_core::geo::Cell;
 use cairn_core::statement::{Body, Draft, Enrol, Mobility, Role};
+use cairn_ledger::PlacedDevice;
 use cairn_testkit::network::{CLASS, DAY_MS, MemoryNetwork, SeededDevice, Terms};
 use serde_json::Value;
 
@@ -51,6 +53,26 @@ fn cells_of_every_view_and_page_add_up_to_what_the_epoch_paid_for_devices() {
         let lines = csv.lines().filter(|line| !line.starts_with('#')).skip(1);
         let in_csv: u128 = lines.map(|line| line.rsplit(',').next().unwrap().parse::<u128>().unwrap()).sum();
         assert_eq!(in_csv, paid, "epoch {epoch}");
+    }
+}
+
+#[test]
+fn devices_taken_down_a_few_at_a_time_are_all_of_them_once() {
+    let site = small(&PLAIN);
+    let ledger = site.ledger.read().unwrap();
+    let ids = |devices: Vec<PlacedDevice>| -> Vec<DeviceId> { devices.iter().map(PlacedDevice::id).collect() };
+    let whole = ids(ledger.placed_devices(None, usize::MAX));
+    assert_eq!(whole.len(), site.devices.len());
+    for at_once in 1..=whole.len() {
+        let mut pieces: Vec<DeviceId> = Vec::new();
+        loop {
+            let piece = ids(ledger.placed_devices(pieces.last().copied(), at_once));
+            pieces.extend(&piece);
+            if piece.len() < at_once {
+                break;
+            }
+        }
+        assert_eq!(pieces, whole);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing in such a file is believed: it is held against its own hash, against the table's length, and its blocks against the
 //! roots that the statement has; rows are held against their block when they are read. A file that is missing or not right is
-//! as if there were none: the table is read whole once.
+//! as if there were none: a table that has a root is read whole once, and of one that has none somebody else has to know.
 //!
 //! ```text
 //! "cairn/blocks/1\n"; as which power of two a block has rows, 1 byte; rows, bytes: 8 bytes each, big-endian
