@@ -1,8 +1,7 @@
 //! What accounts may claim on settlement chains, under the last closed epoch's claim roots.
 //!
 //! A chain's claims are hashed when an epoch closes and remembered until the next one does, so that a page of an account does not
-//! pay for all accounts. After a start, or where a group of entries was taken back,
-//! whoever asks first does, once.
+//! pay for all accounts. After a start, or where a group of entries was taken back, whoever asks first does, once.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

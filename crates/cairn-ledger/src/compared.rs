@@ -383,19 +383,9 @@ fn entries_of(
 #[cfg(test)]
 mod tests {
     use cairn_core::entry::EntryKind;
-    use cairn_core::key::SecretKey;
-    use cairn_core::wallet::WalletKey;
-    use cairn_testkit::network::{MemoryNetwork, SeededDevice, Terms, chain};
+    use cairn_testkit::network::{MemoryNetwork, SeededDevice, Terms};
 
     use super::*;
-
-    fn device(number: u32) -> SeededDevice {
-        let mut seed = [7; 32];
-        seed[..4].copy_from_slice(&(number + 1).to_be_bytes());
-        let (key, wallet) = (SecretKey::ed25519(seed), WalletKey::from_bytes(seed).unwrap());
-        let account = Account::at(chain(), wallet.address()).unwrap();
-        SeededDevice { id: DeviceId::of_key(&key.public().multicodec()), key, wallet, account }
-    }
 
     /// The nearest, by looking at everybody.
     fn looked_at_all(state: &State, id: &DeviceId, reach_m: u32) -> Vec<DeviceId> {
@@ -414,7 +404,7 @@ mod tests {
     fn the_nearest_are_those_whom_looking_at_everybody_finds() {
         let mut network = MemoryNetwork::daily(Terms::default());
         // Three towns of two hundred each, ever more spread out, about 100 km from each other. Some say little of their place.
-        let devices: Vec<SeededDevice> = (0..600).map(device).collect();
+        let devices: Vec<SeededDevice> = (0..600).map(SeededDevice::numbered).collect();
         for (at, device) in (0i32..).zip(&devices) {
             let (town, place) = (at / 200, at % 200);
             let spread_e7 = [3_000, 60_000, 700_000][town as usize];

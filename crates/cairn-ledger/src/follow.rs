@@ -1,10 +1,11 @@
-//! Following a log entry by entry: the fold, and the names of the reports that each epoch logged.
+//! Following a log entry by entry: the fold, its devices in other orders, and the names of the reports that each epoch logged.
 
 use std::collections::{BTreeMap, HashMap};
 
+use cairn_core::Hash;
 use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::report::ReportName;
-use cairn_fold::{Closed, Effect, Fold, FoldError, check_reports};
+use cairn_fold::{Beforehand, Checked, Closed, Effect, Fold, FoldError, Folded, Refusal, check_reports};
 use cairn_log::LogReader;
 use cairn_merkle::tree::leaf_hash;
 
@@ -67,8 +68,7 @@ impl Follow {
         let checked = check_reports(self.fold.state(), &bodies);
         for ((bytes, entry), checked) in entries.iter().zip(checked) {
             let index = self.fold.size();
-            let folded = self.fold.push(leaf_hash(bytes), entry, checked)?;
-            self.roster.follow(&self.fold, !folded.closed.is_empty(), folded.effect.as_ref().ok());
+            let folded = self.push(leaf_hash(bytes), entry, checked)?;
             for closed in &folded.closed {
                 on_closed(closed, &self.take_names())?;
             }
@@ -79,6 +79,24 @@ impl Follow {
                 Ok(_) => {}
                 Err(refusal) => *self.void.entry(refusal.code).or_default() += 1,
             }
+        }
+        Ok(())
+    }
+
+    /// Folds the next entry, which may be void, and may close epochs first.
+    pub fn push(&mut self, leaf: Hash, entry: &Entry<'_>, checked: Option<Checked>) -> Result<Folded, FoldError> {
+        let folded = self.fold.push(leaf, entry, checked)?;
+        self.roster.follow(&self.fold, !folded.closed.is_empty(), folded.effect.as_ref().ok());
+        Ok(folded)
+    }
+
+    /// Folds the next entry if it is valid, when nothing is due to close; changes nothing if it is void.
+    pub fn offer(&mut self, leaf: Hash, entry: &Entry<'_>, read: Option<Beforehand>) -> Result<(), Refusal> {
+        let index = self.fold.size();
+        let effect = self.fold.push_valid(leaf, entry, read)?;
+        self.roster.follow(&self.fold, false, Some(&effect));
+        if let Effect::Report(accepted) = effect {
+            self.names.insert(accepted.name, index);
         }
         Ok(())
     }

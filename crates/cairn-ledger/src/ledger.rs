@@ -9,7 +9,7 @@ use cairn_core::entry::{Entry, EntryKind};
 use cairn_core::epoch::EpochStatement;
 use cairn_core::report::ReportName;
 use cairn_core::{Hash, NetworkId};
-use cairn_fold::{Beforehand, Effect, Fold, Refusal, State};
+use cairn_fold::{Beforehand, Fold, Refusal, State};
 use cairn_log::LogReader;
 use cairn_merkle::tree::Frontier;
 
@@ -142,19 +142,12 @@ impl Ledger {
 
     /// Folds an entry that is about to be logged, if it is valid; changes nothing if it is void.
     pub(crate) fn offer(&mut self, leaf: Hash, entry: &Entry<'_>, read: Option<Beforehand>) -> Result<(), Refusal> {
-        let index = self.follow.fold.size();
-        let effect = self.follow.fold.push_valid(leaf, entry, read)?;
-        self.follow.roster.follow(&self.follow.fold, false, Some(&effect));
-        if let Effect::Report(accepted) = effect {
-            self.follow.names.insert(accepted.name, index);
-        }
-        Ok(())
+        self.follow.offer(leaf, entry, read)
     }
 
     /// Folds an entry that closes what is due; for the sequencer.
     pub(crate) fn push_closing(&mut self, leaf: Hash, entry: &Entry<'_>) -> Result<cairn_fold::Folded, LedgerError> {
-        let folded = self.follow.fold.push(leaf, entry, None)?;
-        self.follow.roster.follow(&self.follow.fold, !folded.closed.is_empty(), folded.effect.as_ref().ok());
+        let folded = self.follow.push(leaf, entry, None)?;
         if let Some(last) = folded.closed.last() {
             self.claims.keep(last);
         }

@@ -44,8 +44,23 @@ impl SeededDevice {
     /// Never, for the seeds there are.
     #[must_use]
     pub fn of(seed: u8) -> Self {
-        let key = SecretKey::ed25519([seed; 32]);
-        let wallet = WalletKey::from_bytes([seed.max(1); 32]).expect("a small scalar is a key");
+        Self::with_keys([seed; 32], [seed.max(1); 32])
+    }
+
+    /// One of more devices than there are seeds.
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn numbered(number: u32) -> Self {
+        let mut seed = [7; 32];
+        seed[..4].copy_from_slice(&number.wrapping_add(1).to_be_bytes());
+        Self::with_keys(seed, seed)
+    }
+
+    fn with_keys(device: [u8; 32], owner: [u8; 32]) -> Self {
+        let key = SecretKey::ed25519(device);
+        let wallet = WalletKey::from_bytes(owner).expect("a small scalar is a key");
         let account = Account::at(chain(), wallet.address()).expect("an EVM address on an EVM chain");
         let id = DeviceId::of_key(&key.public().multicodec());
         Self { key, wallet, account, id }

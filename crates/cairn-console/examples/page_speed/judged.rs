@@ -3,30 +3,18 @@
 use std::sync::Arc;
 
 use cairn_core::entry::EntryKind;
-use cairn_core::key::SecretKey;
-use cairn_core::wallet::WalletKey;
-use cairn_core::{Account, DeviceId};
 use cairn_ledger::{Ledger, LedgerOptions};
 use cairn_log::{Log, LogOptions, StdDisk};
-use cairn_testkit::network::{DAY_MS, MemoryNetwork, SeededDevice, Terms, chain};
+use cairn_testkit::network::{DAY_MS, MemoryNetwork, SeededDevice, Terms};
 
 use crate::Failure;
 use crate::ask::{self, Site, publish};
-
-fn device(number: u32) -> Result<SeededDevice, Failure> {
-    let mut seed = [7; 32];
-    seed[..4].copy_from_slice(&(number + 1).to_be_bytes());
-    let key = SecretKey::ed25519(seed);
-    let wallet = WalletKey::from_bytes(seed).ok_or("a wallet's key")?;
-    let account = Account::at(chain(), wallet.address())?;
-    Ok(SeededDevice { id: DeviceId::of_key(&key.public().multicodec()), key, wallet, account })
-}
 
 /// Devices that report once a day, over so many epochs of a day.
 pub fn run(count: u32, epochs: u32) -> Result<(), Failure> {
     let terms = Terms { epoch_ms: DAY_MS, grace_ms: DAY_MS / 24, ..Terms::default() };
     let mut network = MemoryNetwork::daily(terms);
-    let devices: Vec<SeededDevice> = (0..count).map(device).collect::<Result<_, _>>()?;
+    let devices: Vec<SeededDevice> = (0..count).map(SeededDevice::numbered).collect();
     for (at, device) in (0i32..).zip(&devices) {
         let (row, column) = (at / 300, at % 300);
         let statement = network.enrolment(device, 300_000_000 + row * 300_000, -300_000_000 + column * 500_000);
