@@ -24,16 +24,17 @@ process.on("exit", () => {
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(1));
 
-/** Runs a command that ends, with `input` on its standard input; what it printed. */
-export async function cairn(args, input = "") {
+/** Runs a command that ends, with nothing on its standard input; what it printed. */
+export async function cairn(args) {
   const started = promisify(execFile)(PROGRAM, args, { timeout: HUNG_MS, maxBuffer: 64 << 20 });
-  started.child.stdin.end(input);
+  // Closed, not ended: even a write of nothing fails where the command was done before it.
+  started.child.stdin.destroy();
   return (await started).stdout;
 }
 
 /** The JSON document that a command prints. */
-export async function cairnJson(args, input) {
-  return JSON.parse(await cairn([...args, "--json"], input));
+export async function cairnJson(args) {
+  return JSON.parse(await cairn([...args, "--json"]));
 }
 
 /** `cairn up` of a folder on a free port of loopback: its address, and how it is stopped. */
