@@ -54,7 +54,7 @@ enum Command {
     Keygen(command::keygen::Args),
     /// Let a device join an owner.
     Enrol(command::enrol::Args),
-    /// Be a worker: run jobs for buyers, and be paid.
+    /// Plug a device in and be paid: measure, sign and send; run jobs; or both.
     Node(command::node::Args),
     /// Speak for devices that cannot sign: SenML, ChirpStack, Sensor.Community.
     Bridge(command::bridge::Args),
