@@ -5,6 +5,9 @@
 //! the same window makes a further one. A reading that says when it was measured belongs to that time, which is believed to be
 //! told by somebody else's clock (source *network*); as long as the own time is not known it is not taken, since nothing can
 //! be said of it.
+//!
+//! A window says its start as the time of its report. The one that is open when the time becomes known says that moment: what was
+//! measured until then has been given a report that is numbered lower, and judges take order seriously.
 
 use std::collections::BTreeMap;
 
@@ -66,6 +69,8 @@ pub struct Windows {
     arrived: (u64, u64),
     /// When the device joined its network, ms since 1970.
     joined_ms: u64,
+    /// When the time became known, ms since 1970, after something had been measured without it.
+    known_ms: u64,
 }
 
 impl Windows {
@@ -73,7 +78,8 @@ impl Windows {
     #[must_use]
     pub fn of(recipe: Recipe, align: Align, length_ms: u64) -> Self {
         let length_ms = length_ms.clamp(1, LENGTH_MS_MAX);
-        Self { recipe, align, length_ms, open: BTreeMap::new(), trails: BTreeMap::new(), arrived: (0, 0), joined_ms: 0 }
+        let (open, trails) = (BTreeMap::new(), BTreeMap::new());
+        Self { recipe, align, length_ms, open, trails, arrived: (0, 0), joined_ms: 0, known_ms: 0 }
     }
 
     /// Leaves the window out in which the device joined its network, at a time in ms since 1970: its report would be of an earlier
@@ -152,6 +158,10 @@ impl Windows {
         };
         let over: Vec<Span> =
             self.open.iter().filter(|(span, open)| is_over(span, open)).map(|(span, _)| *span).collect();
+        let is_known_at_last = is_known && self.align == Align::Utc && over.iter().any(|span| span.is_since_boot);
+        if let (true, Some((wall_ms, ..))) = (is_known_at_last, now.wall) {
+            self.known_ms = wall_ms;
+        }
         over.into_iter()
             .filter_map(|span| {
                 let open = self.open.remove(&span)?;
@@ -210,7 +220,11 @@ impl Windows {
         let raw = window.encode();
         self.trails.values_mut().for_each(|trail| trail.advance(|span| self.open.contains_key(span)));
         let when = match clock {
-            Some((source, error_ms)) if !span.is_since_boot => When::At { time_ms: span.start_ms, source, error_ms },
+            Some((source, error_ms)) if !span.is_since_boot => {
+                let is_within = (span.start_ms..span.start_ms.saturating_add(span.length_ms)).contains(&self.known_ms);
+                let time_ms = if is_within { self.known_ms } else { span.start_ms };
+                When::At { time_ms, source, error_ms }
+            }
             _ => When::Since { boot_ms: span.start_ms },
         };
         let item = window.reduce().map(|body| {
@@ -351,6 +365,22 @@ mod tests {
         assert_eq!(values(&closed), [(When::Since { boot_ms: 60_000 }, 2000)]);
         let at = When::At { time_ms: NOON, source: ClockSource::Ntp, error_ms: 40 };
         assert_eq!(values(&open.finish()), [(at, 3000)]);
+    }
+
+    #[test]
+    fn what_is_measured_once_the_time_is_known_is_not_dated_before_what_was_measured_until_then() {
+        let mut open = windows();
+        // Half a minute into a minute, and it takes two seconds until somebody tells the time.
+        open.take("stdin", raw(2000, None), stamp(500, None)).unwrap();
+        let mut closed = open.take("stdin", raw(3000, None), stamp(2_000, Some(NOON + 32_000))).unwrap();
+        closed.extend(open.take("stdin", raw(4000, None), stamp(40_000, Some(NOON + 70_000))).unwrap());
+        closed.extend(open.finish());
+        let at = |time_ms| When::At { time_ms, source: ClockSource::Ntp, error_ms: 40 };
+        let expected = [(When::Since { boot_ms: 0 }, 2000), (at(NOON + 32_000), 3000), (at(NOON + 60_000), 4000)];
+        assert_eq!(values(&closed), expected);
+        // Where it is in the raw input stays what the window is.
+        let first = recompute(&closed[1].raw).unwrap().raw;
+        assert_eq!((first.span.start_ms, first.samples[0].after_ms), (NOON, 32_000));
     }
 
     #[test]
