@@ -201,7 +201,7 @@ fn configuration(args: &Args, plan: &Plan, folder: &Folder) -> super::init::Args
         name: if args.dataset.is_some() { "demo: your readings" } else { "demo: air quality" }.to_owned(),
         origin: "localhost/cairn-demo".to_owned(),
         epoch: format!("{}ms", plan.epoch_ms),
-        grace: format!("{}ms", plan.grace_ms),
+        grace: Some(format!("{}ms", plan.grace_ms)),
         chain: CHAIN.to_owned(),
         profile: if plan.daily { "sensing-daily-pm" } else { "sensing-station" }.to_owned(),
         recorded_clock_from: Some(plan.zero_ms),

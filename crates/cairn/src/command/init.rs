@@ -35,9 +35,9 @@ pub struct Args {
     /// Length of an epoch: a number and s, m, h, d or w.
     #[arg(long, default_value = "1d")]
     pub epoch: String,
-    /// How long after its end an epoch still takes its reports.
-    #[arg(long, default_value = "1h")]
-    pub grace: String,
+    /// How long after its end an epoch still takes its reports [default: 1h, of epochs shorter than 4h a quarter].
+    #[arg(long)]
+    pub grace: Option<String>,
     /// The token's symbol.
     #[arg(long, default_value = "CAIRN")]
     pub symbol: String,
@@ -148,24 +148,44 @@ pub(crate) fn make(args: &Args) -> Result<Made, Failure> {
     Ok(Made { dir: args.dir.clone(), operator: operator.public_name(), treasury: treasury.to_string(), rehearsed })
 }
 
+/// The longest grace that nobody asked for, ms.
+const GRACE_MS: u64 = 3_600_000;
+
 fn check(args: &Args) -> Result<(), Failure> {
-    for (name, text) in [("--epoch", &args.epoch), ("--grace", &args.grace)] {
-        if duration_ms(text).is_none() {
-            return Err(Failure::usage("NET-CONFIG", format!("{name} `{text}` is not a duration"))
-                .hint("write a number and ms, s, m, h, d or w, such as 1d"));
-        }
-    }
-    if duration_ms(&args.grace) >= duration_ms(&args.epoch) {
-        return Err(Failure::usage("NET-CONFIG", "the grace must be shorter than the epoch"));
+    let epoch_ms = length("--epoch", &args.epoch)?;
+    if length("--grace", &grace(args))? >= epoch_ms {
+        return Err(Failure::usage("NET-CONFIG", "the grace must be shorter than the epoch")
+            .hint("say a shorter one with --grace, or leave it out"));
     }
     Domain::parse(&args.chain).map_err(|error| Failure::usage("NET-CONFIG", error))?;
     let printable = |text: &str| text.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\');
     if let Some(text) =
         [&args.name, &args.origin, &args.listen].into_iter().chain(&args.rehearsed).find(|t| !printable(t))
     {
-        return Err(Failure::usage("NET-CONFIG", format!("`{text}`: printable ASCII without quotes and backslashes")));
+        return Err(Failure::usage("NET-CONFIG", format!("`{text}` does not fit into network.toml as it is"))
+            .hint("use printable ASCII without quotes and backslashes"));
     }
     Ok(())
+}
+
+/// A duration that was given as `name`, ms.
+fn length(name: &str, text: &str) -> Result<u64, Failure> {
+    duration_ms(text).ok_or_else(|| {
+        Failure::usage("NET-CONFIG", format!("{name} `{text}` is not a duration"))
+            .hint("write a number and ms, s, m, h, d or w, such as 1d")
+    })
+}
+
+/// The grace that was asked for; else an hour, or a quarter of an epoch that is shorter than four.
+fn grace(args: &Args) -> String {
+    args.grace.clone().unwrap_or_else(|| {
+        let ms = duration_ms(&args.epoch).map_or(GRACE_MS, |epoch_ms| (epoch_ms / 4).clamp(1, GRACE_MS));
+        let (unit, unit_ms) = [("h", 3_600_000), ("m", 60_000), ("s", 1_000)]
+            .into_iter()
+            .find(|(_, unit_ms)| ms.is_multiple_of(*unit_ms))
+            .unwrap_or(("ms", 1));
+        format!("{}{unit}", ms / unit_ms)
+    })
 }
 
 fn make_key(folder: &Folder, name: &str, algorithm: Algorithm, purpose: &str) -> Result<Key, Failure> {
@@ -282,7 +302,7 @@ snapshots_kept = 1000
         name = args.name,
         origin = args.origin,
         epoch = args.epoch,
-        grace = args.grace,
+        grace = grace(args),
         chain = args.chain,
         listen = args.listen,
         gateway = commented_out(GATEWAY),
@@ -316,6 +336,34 @@ mod tests {
             commented_out(GATEWAY).lines().map(|line| line.trim_start_matches("# ").to_owned() + "\n").collect();
         assert_eq!(options(&read(&format!("[gateway]\n{uncommented}"))), options(&shown));
         assert!(toml::from_str::<toml::Table>(&commented_out(GATEWAY)).unwrap().is_empty(), "all of it is comments");
+    }
+
+    #[test]
+    fn a_grace_that_nobody_asked_for_is_an_hour_or_fits_into_a_short_epoch() {
+        let args = |epoch: &str, grace: Option<&str>| Args {
+            epoch: epoch.to_owned(),
+            grace: grace.map(str::to_owned),
+            ..Args::of(Path::new("net"))
+        };
+        let cases = [
+            ("1w", "1h"),
+            ("1d", "1h"),
+            ("4h", "1h"),
+            ("3h", "45m"),
+            ("1h", "15m"),
+            ("90s", "22500ms"),
+            ("2ms", "1ms"),
+        ];
+        for (epoch, expected) in cases {
+            let args = args(epoch, None);
+            assert_eq!(grace(&args), expected, "{epoch}");
+            check(&args).unwrap();
+        }
+        assert_eq!(grace(&args("1d", Some("2h"))), "2h");
+        for (epoch, grace) in [("1h", Some("1h")), ("1ms", None), ("soon", None), ("1d", Some("soon"))] {
+            let refused = check(&args(epoch, grace)).unwrap_err().to_string();
+            assert!(refused.contains("NET-CONFIG") && refused.contains("hint: "), "{epoch} {grace:?}: {refused}");
+        }
     }
 
     #[test]

@@ -62,7 +62,8 @@ pub fn run(args: &Args, output: Output) -> Result<(), Failure> {
     }
     let wallet = wallet_from(&args.owner, args.owner_password_file.as_deref())?;
     if *enrol.owner.address() != wallet.address() {
-        return Err(Failure::wrong("NET-KEY", format!("the device joins {}, which this wallet is not", enrol.owner)));
+        return Err(Failure::wrong("NET-KEY", format!("the device joins {}, which this wallet is not", enrol.owner))
+            .hint("sign with that account's wallet, or set the device up again with --owner and this one"));
     }
     countersign(&mut statement, &network, &wallet);
     let mut promises = PromiseFile::beside(&args.file, None)?;

@@ -129,7 +129,8 @@ fn read(folder: &NodeFolder, hash: Hash) -> Result<Vec<u8>, Failure> {
     let (_, _, path) = files(folder)?.into_iter().find(|(_, own, _)| *own == hash).ok_or_else(gone)?;
     let bytes = std::fs::read(&path).map_err(|error| Failure::io("read", &path, &error))?;
     if bytes.len() > RAW_BYTES_MAX || Hash::of(&bytes) != hash {
-        return Err(Failure::wrong("NODE-RAW", format!("{} is not what was kept: it is damaged", path.display())));
+        return Err(Failure::wrong("NODE-RAW", format!("{} is not what was kept: it is damaged", path.display()))
+            .hint("look for a copy of the file, and see whether the disk is sound"));
     }
     Ok(bytes)
 }

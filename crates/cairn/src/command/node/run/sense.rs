@@ -75,7 +75,8 @@ pub fn run(folder: &NodeFolder, what: What, stop: &Stop, output: Output) -> Resu
     let config = NodeConfig::read(folder)?;
     let job = if what.working { job(folder, &config)? } else { None };
     if what.working && !what.sensing && job.is_none() {
-        return Err(Failure::usage("NODE-WORKER", "node.toml has no table [worker]"));
+        return Err(Failure::usage("NODE-WORKER", "node.toml has no table [worker]")
+            .hint("see how one is written, in the guide: node.md"));
     }
     match job {
         Some(job) if !what.sensing => worker::work(&job, stop, output),
@@ -89,7 +90,7 @@ fn job(folder: &NodeFolder, config: &NodeConfig) -> Result<Option<Job>, Failure>
     let mut terms = worker.clone();
     terms.key = folder.at(&worker.key);
     let url = config.gateways.first().cloned();
-    let url = url.ok_or_else(|| Failure::wrong("NODE-CONFIG", "`gateways` names none"))?;
+    let url = url.ok_or_else(super::super::nowhere)?;
     Ok(Some(Job {
         cache_bytes: terms.cache_mib << 20,
         terms,
@@ -212,7 +213,9 @@ fn sources(config: &NodeConfig, queue: &Queue) -> Result<Sources, Failure> {
     let mut open = |source: &SourceConfig| {
         let name = source.name();
         let opened = source.open(&rehearsed, marks.remove(&name));
-        opened.map(|source| (name, source)).map_err(|error| Failure::wrong(error.code(), &error))
+        opened.map(|source| (name, source)).map_err(|error| {
+            Failure::wrong(error.code(), &error).hint("see where readings come from, in the guide: sources.md")
+        })
     };
     config.source.iter().map(&mut open).collect()
 }
@@ -257,7 +260,10 @@ impl Node<'_> {
                 let _ = stop.wait(DRAIN);
             }
             stop.set();
-            measured.map_err(|name| Failure::wrong("NODE-CONFIG", format!("two sources are called `{name}`")))
+            measured.map_err(|name| {
+                Failure::wrong("NODE-CONFIG", format!("two sources are called `{name}`"))
+                    .hint("take one of these [[source]] tables out of node.toml: both read the same")
+            })
         })
     }
 
@@ -362,7 +368,8 @@ impl Node<'_> {
         let (waiting, kept) = (self.queue().len(), measured.is_kept);
         self.board.tell(&Event::Stopped { waiting, kept });
         if !kept {
-            return Err(Failure::failed("EDGE-DISK", "not all that was measured could be kept"));
+            return Err(Failure::failed("EDGE-DISK", "not all that was measured could be kept")
+                .hint("make room on the disk of the node's folder, or give [queue] in node.toml more"));
         }
         let failed = measured.ended.iter().find_map(|(name, ended)| match ended {
             Ended::Failed(trouble) => Some((name, trouble)),

@@ -158,7 +158,10 @@ fn unit_path(is_user: bool) -> Result<PathBuf, Failure> {
     }
     let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let config = of("XDG_CONFIG_HOME").or_else(|| of("HOME").map(|home| home.join(".config")));
-    let none = || Failure::usage("NODE-SERVICE", "the environment names no home for a person's service");
+    let none = || {
+        Failure::usage("NODE-SERVICE", "the environment names no home for a person's service")
+            .hint("set HOME, or say it again with --no-service")
+    };
     Ok(config.ok_or_else(none)?.join("systemd/user").join(UNIT_FILE))
 }
 

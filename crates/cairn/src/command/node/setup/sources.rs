@@ -222,8 +222,10 @@ fn asked_kind(person: &mut dyn Person, found: &[Found], info: &NetworkInfo) -> R
     let question =
         format!("What does it measure? `file`, `serial`, `mqtt`, `http`, `stdin`{simulated}, or `none` yet{machine}");
     let answer = person.ask(&question, suggestion, "--source")?;
-    <Kind as clap::ValueEnum>::from_str(&answer, true)
-        .map_err(|_| Failure::usage("NODE-SOURCE", format!("there is no kind of source `{answer}`")))
+    <Kind as clap::ValueEnum>::from_str(&answer, true).map_err(|_| {
+        Failure::usage("NODE-SOURCE", format!("there is no kind of source `{answer}`"))
+            .hint("one of machine, file, serial, mqtt, http, stdin or none")
+    })
 }
 
 fn absolute_path(text: &str) -> String {
