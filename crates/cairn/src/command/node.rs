@@ -95,7 +95,7 @@ fn reach(config: &NodeConfig) -> Result<Client, Failure> {
             Err(error) => first = first.or(Some(error.into())),
         }
     }
-    Err(first.unwrap_or_else(|| nowhere()))
+    Err(first.unwrap_or_else(nowhere))
 }
 
 /// `node.toml` names no gateway.
