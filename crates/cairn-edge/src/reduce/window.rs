@@ -143,10 +143,11 @@ impl Windows {
 
     /// The windows whose time is over at `now`, in order of their start.
     pub fn tick(&mut self, now: Stamp) -> Vec<Closed> {
-        let is_known = now.wall.is_some_and(|(_, source, _)| source != ClockSource::None);
+        // The wall's clock, where it is known and windows follow it.
+        let known = now.wall.filter(|(_, source, _)| self.align == Align::Utc && *source != ClockSource::None);
         let is_over = |span: &Span, open: &Open| {
             // What comes from now on has a window of its own; what came before goes before it.
-            if span.is_since_boot && is_known && self.align == Align::Utc {
+            if span.is_since_boot && known.is_some() {
                 return true;
             }
             let end_ms = span.start_ms.saturating_add(span.length_ms).saturating_add(LINGER_MS);
@@ -158,8 +159,7 @@ impl Windows {
         };
         let over: Vec<Span> =
             self.open.iter().filter(|(span, open)| is_over(span, open)).map(|(span, _)| *span).collect();
-        let is_known_at_last = is_known && self.align == Align::Utc && over.iter().any(|span| span.is_since_boot);
-        if let (true, Some((wall_ms, ..))) = (is_known_at_last, now.wall) {
+        if let Some((wall_ms, ..)) = known.filter(|_| over.iter().any(|span| span.is_since_boot)) {
             self.known_ms = wall_ms;
         }
         over.into_iter()

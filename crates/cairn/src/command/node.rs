@@ -95,13 +95,7 @@ fn reach(config: &NodeConfig) -> Result<Client, Failure> {
             Err(error) => first = first.or(Some(error.into())),
         }
     }
-    Err(first.unwrap_or_else(nowhere))
-}
-
-/// `node.toml` names no gateway.
-fn nowhere() -> Failure {
-    Failure::usage("NODE-CONFIG", "`gateways` names none")
-        .hint("name one in node.toml, such as gateways = [\"https://air.example.org\"]")
+    Err(first.unwrap_or_else(|| Failure::usage("NODE-CONFIG", "`gateways` names none")))
 }
 
 /// Runs the command.

@@ -33,6 +33,7 @@ pub(super) use owner::OwnerArgs;
 use person::{Person, Terminal};
 pub(super) use place::PlaceArgs;
 pub(super) use secret::{keep_text, make_folder, replace_text};
+pub(super) use sources::refused;
 
 /// Arguments of `cairn node setup`.
 #[derive(Debug, clap::Args)]
@@ -148,7 +149,7 @@ pub(super) fn simulated(args: &Args, output: Output) -> Result<String, Failure> 
     let mut person = Terminal::of(true);
     let reached = reach(args, &mut person, output)?;
     if !declares_simulation(&reached.info.rehearsed) {
-        return Err(sources::refused(&ConfigError::Simulated));
+        return Err(refused(&ConfigError::Simulated));
     }
     let done = set_up(args, reached, &mut person, output)?;
     Ok(format!("simulated: {} of {}; its page: {}", done.device, done.network, done.page))
@@ -182,7 +183,7 @@ fn set_up(args: &Args, reached: Reached, person: &mut dyn Person, output: Output
                 document::text(&gateways, &info, &key_config, &key.device, &servers(args), (&sources, args.window_s));
             let config = NodeConfig::parse(&document, &folder.config())?;
             for source in &config.source {
-                source.open(&info.rehearsed, None).map_err(|error| sources::refused(&error))?;
+                source.open(&info.rehearsed, None).map_err(|error| refused(&error))?;
             }
             replace_text(&folder.config(), &document)?;
             config

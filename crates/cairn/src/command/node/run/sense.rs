@@ -15,6 +15,7 @@ use cairn_edge::{Clock, EdgeError, Ended, Source, SourceTrouble, Stop};
 use cairn_ledger::wall_ms;
 use cairn_log::Disk;
 
+use super::super::setup::refused;
 use super::super::status::{NEWS_EVERY_MS, NodeReport, QueueReport, WRITTEN_EVERY_MS};
 use super::super::worker::{self, Job};
 use super::super::{key, reach, said};
@@ -90,7 +91,7 @@ fn job(folder: &NodeFolder, config: &NodeConfig) -> Result<Option<Job>, Failure>
     let mut terms = worker.clone();
     terms.key = folder.at(&worker.key);
     let url = config.gateways.first().cloned();
-    let url = url.ok_or_else(super::super::nowhere)?;
+    let url = url.ok_or_else(|| Failure::wrong("NODE-CONFIG", "`gateways` names none"))?;
     Ok(Some(Job {
         cache_bytes: terms.cache_mib << 20,
         terms,
@@ -213,9 +214,7 @@ fn sources(config: &NodeConfig, queue: &Queue) -> Result<Sources, Failure> {
     let mut open = |source: &SourceConfig| {
         let name = source.name();
         let opened = source.open(&rehearsed, marks.remove(&name));
-        opened.map(|source| (name, source)).map_err(|error| {
-            Failure::wrong(error.code(), &error).hint("see where readings come from, in the guide: sources.md")
-        })
+        opened.map(|source| (name, source)).map_err(|error| refused(&error))
     };
     config.source.iter().map(&mut open).collect()
 }

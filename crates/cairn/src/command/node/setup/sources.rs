@@ -219,12 +219,12 @@ fn asked_kind(person: &mut dyn Person, found: &[Found], info: &NetworkInfo) -> R
         (Some("machine"), format!("\n`machine`: this machine's own sensors, which say just now\n{}", shown.join("\n")))
     };
     let simulated = if cairn_edge::source::declares_simulation(&info.rehearsed) { ", `simulated`" } else { "" };
-    let question =
-        format!("What does it measure? `file`, `serial`, `mqtt`, `http`, `stdin`{simulated}, or `none` yet{machine}");
+    let kinds = format!("`file`, `serial`, `mqtt`, `http`, `stdin`{simulated}, or `none` yet");
+    let question = format!("What does it measure? {kinds}{machine}");
     let answer = person.ask(&question, suggestion, "--source")?;
     <Kind as clap::ValueEnum>::from_str(&answer, true).map_err(|_| {
         Failure::usage("NODE-SOURCE", format!("there is no kind of source `{answer}`"))
-            .hint("one of machine, file, serial, mqtt, http, stdin or none")
+            .hint(format!("say `machine`, {kinds}"))
     })
 }
 
